@@ -1,0 +1,44 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"time"
+)
+
+// ErrLocked is returned when a lock did not become free in time.
+var ErrLocked = errors.New("locked by another process")
+
+// Lock takes an exclusive advisory lock on a directory, against other processes
+// and against other goroutines of this one, and waits for it at most wait. The
+// lock is on the directory itself, so no lock file is left in it, and the kernel
+// drops it when the process dies.
+//
+// Where a directory can't be locked (NFS, for one) the error wraps
+// errors.ErrUnsupported.
+func Lock(dir string, wait time.Duration) (unlock func(), err error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(wait)
+	for {
+		ok, err := tryLock(f)
+		if ok {
+			return func() { f.Close() }, nil
+		}
+		if err == nil && time.Now().After(deadline) {
+			err = ErrLocked
+		}
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", dir, err)
+		}
+		// A blocking flock can't be given a deadline, and a holder that was
+		// stopped would hold up everyone for ever. Uneven pauses keep
+		// waiters from moving in step.
+		time.Sleep(time.Millisecond + rand.N(4*time.Millisecond))
+	}
+}

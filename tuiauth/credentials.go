@@ -1,0 +1,112 @@
+package tuiauth
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// prepareCredentials makes .credentials.json what the mode wants it to be. It
+// never opens one.
+func prepareCredentials(h Home, report *Report) error {
+	path := filepath.Join(h.Dir, ".claude", ".credentials.json")
+	info, err := os.Lstat(path)
+	missing := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+	if h.Mode == Isolated && missing {
+		return nil
+	}
+	unlock, err := lock(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	info, err = os.Lstat(path)
+	missing = errors.Is(err, fs.ErrNotExist)
+	if err != nil && !missing {
+		return err
+	}
+
+	if h.Mode == Isolated {
+		return removeCredentials(path, info, report)
+	}
+	real := filepath.Join(h.RealHome, ".claude", ".credentials.json")
+	if !missing {
+		if link, err := os.Readlink(path); err == nil && link == real {
+			return nil
+		}
+		there, err := os.Stat(path)
+		realInfo, realErr := os.Stat(real)
+		switch {
+		case err == nil && realErr == nil && os.SameFile(there, realInfo):
+			return nil // reaches the real one in another way
+		case realErr != nil && info.Mode().IsRegular():
+			return nil // the only login there is
+		}
+		if err := removeCredentials(path, info, report); err != nil {
+			return err
+		}
+	}
+	if err := os.Symlink(real, path); err != nil {
+		return fmt.Errorf("%w; make the directory writable for this user", err)
+	}
+	report.Linked = append(report.Linked, path)
+	return nil
+}
+
+// removeCredentials takes the file at path out of the agent's sight. A nil info
+// means that there is none.
+func removeCredentials(path string, info fs.FileInfo, report *Report) error {
+	switch {
+	case info == nil:
+		return nil
+	case info.Mode()&fs.ModeSymlink != 0, info.Mode().IsRegular() && linkCount(info) > 1:
+		// A hard link is a link too: its other name keeps the content, and a
+		// change of mode would reach the other name's owner.
+		err := os.Remove(path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w; remove it by hand", err)
+		}
+		report.Unlinked = append(report.Unlinked, path)
+		return nil
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%s is neither a file nor a link; remove it", path)
+	}
+	aside, err := moveAside(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // gone meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("move credentials aside: %w; remove %s by hand", err, path)
+	}
+	report.MovedAside = append(report.MovedAside, aside)
+	return nil
+}
+
+// moveAside renames a file to a free name beside it and takes others' access to
+// it away.
+func moveAside(path string) (string, error) {
+	for n := 1; ; n++ {
+		aside := path + ".aside-" + strconv.Itoa(n)
+		// A rename replaces what is there, so the name is taken first with an
+		// empty file of our own.
+		f, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		f.Close()
+		if err := os.Rename(path, aside); err != nil {
+			os.Remove(aside)
+			return "", err
+		}
+		return aside, os.Chmod(aside, 0o600)
+	}
+}

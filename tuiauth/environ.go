@@ -1,0 +1,116 @@
+package tuiauth
+
+import (
+	"errors"
+	"strings"
+)
+
+// tokenVariable is the one credential that the agent gets.
+const tokenVariable = "CLAUDE_CODE_OAUTH_TOKEN"
+
+// inherited lists, in the order of the result, what passes from the host's
+// environment. Everything else stays behind, and with it every variable of an
+// agent that the host itself may run in (CLAUDECODE, CLAUDE_CONFIG_DIR,
+// CLAUDE_CODE_*), of a provider (ANTHROPIC_*, AWS_*, GOOGLE_*), of tmux, and
+// those that load code into a program (NODE_OPTIONS, LD_PRELOAD, BASH_ENV).
+//
+// Left out on purpose: TERM and COLORTERM, which describe the host's terminal,
+// while the agent's own terminal sets its own; XDG_*, which would lead programs
+// out of the home; SHELL, which for a service is often /usr/sbin/nologin, and
+// without which the agent looks for zsh and bash itself (2.1.104);
+// SSH_AUTH_SOCK and the DBus address, which are doors to credentials.
+var inherited = []string{
+	// Programs that the agent runs.
+	"PATH",
+
+	// Who runs it. The agent's keychain entry on macOS is found by USER.
+	"USER", "LOGNAME",
+
+	// Language, encoding and clock. LC_ names are listed one by one: sshd
+	// often accepts any LC_* from a client, so others carry other things.
+	"LANG", "LANGUAGE", "LC_ALL", "LC_ADDRESS", "LC_COLLATE", "LC_CTYPE",
+	"LC_IDENTIFICATION", "LC_MEASUREMENT", "LC_MESSAGES", "LC_MONETARY",
+	"LC_NAME", "LC_NUMERIC", "LC_PAPER", "LC_TELEPHONE", "LC_TIME", "TZ",
+
+	// Where temporary files may be written; macOS has no usable default.
+	"TMPDIR",
+
+	// The way to the network, in both spellings: programs differ in which
+	// they read.
+	"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
+	"ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
+
+	// Certificates of a network that inspects TLS, for the agent and for what
+	// it runs.
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
+	"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO",
+}
+
+// unattended is what a start without a person needs. The last keeps 2.1.104
+// from dropping keystrokes for seconds while it retries a download.
+var unattended = []string{
+	"DISABLE_AUTOUPDATER=1",
+	"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
+	"CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL=1",
+}
+
+// Environ builds the agent's whole environment: the locale, PATH, user, time
+// zone, temporary directory, proxy and certificate variables of base (of a name
+// that is there twice the last counts, as in os/exec), HOME, the token if it is
+// not empty, and what an unattended start needs. PATH and LANG have defaults. No
+// name is there twice, and the order depends on nothing but the names.
+//
+// The token stands in CLAUDE_CODE_OAUTH_TOKEN and nowhere else: a variable of
+// base whose value contains it is dropped, whatever its name. Give a token that
+// CheckToken accepts. Proxy variables pass as they are, and with them a password
+// that stands in a proxy's URL: the agent can't reach its service without it.
+//
+// TERM is the terminal's to set. To give the agent further variables, append
+// them to the result.
+func Environ(base []string, h Home, token string) []string {
+	values := make(map[string]string)
+	for _, kv := range base {
+		name, value, ok := strings.Cut(kv, "=")
+		if ok {
+			values[name] = value
+		}
+	}
+	for name, value := range values {
+		// A NUL would make the start fail.
+		if strings.ContainsRune(value, 0) || token != "" && strings.Contains(value, token) {
+			delete(values, name)
+		}
+	}
+	if values["PATH"] == "" {
+		values["PATH"] = "/usr/local/bin:/usr/bin:/bin"
+	}
+	if values["LANG"] == "" {
+		values["LANG"] = "C.UTF-8"
+	}
+	env := make([]string, 0, len(values)+len(unattended)+2)
+	for _, name := range inherited {
+		if value, ok := values[name]; ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	env = append(env, "HOME="+h.Dir)
+	if token != "" {
+		env = append(env, tokenVariable+"="+token)
+	}
+	return append(env, unattended...)
+}
+
+// CheckToken reports why a token can't be one: it is empty, or holds anything
+// but visible ASCII, such as the newline of the file that it was read from. The
+// error does not hold the token.
+func CheckToken(token string) error {
+	if token == "" {
+		return errors.New("check token: it is empty; set " + tokenVariable + " or run without a token")
+	}
+	for i := range len(token) {
+		if c := token[i]; c <= ' ' || c > '~' {
+			return errors.New("check token: it holds a blank, a line break or another byte that no token has; copy it again without them")
+		}
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package tuiauth
+
+import (
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+func TestResolveHome(t *testing.T) {
+	for name, c := range map[string]struct {
+		config HomeConfig
+		want   Home
+	}{
+		"real":                     {HomeConfig{RealHome: "/r"}, Home{"/r", "/r", Real}},
+		"token":                    {HomeConfig{RealHome: "/r", EnvToken: true}, Home{"/r/.tuiturn/home", "/r", Isolated}},
+		"configured, token":        {HomeConfig{RealHome: "/r", Configured: "/c", EnvToken: true}, Home{"/c", "/r", Isolated}},
+		"configured":               {HomeConfig{RealHome: "/r", Configured: "/c"}, Home{"/c", "/r", Linked}},
+		"configured is real":       {HomeConfig{RealHome: "/r", Configured: "/r"}, Home{"/r", "/r", Real}},
+		"configured is real,token": {HomeConfig{RealHome: "/r/", Configured: "/x/../r", EnvToken: true}, Home{"/r", "/r", Real}},
+		"no real home":             {HomeConfig{Configured: "/c", EnvToken: true}, Home{"/c", "", Isolated}},
+		"odd names":                {HomeConfig{RealHome: `/r '"é`, EnvToken: true}, Home{`/r '"é/.tuiturn/home`, `/r '"é`, Isolated}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			got, err := ResolveHome(c.config)
+			is.NoErr(err)
+			is.Equal(got, c.want)
+		})
+	}
+}
+
+func TestResolveHomeRefuses(t *testing.T) {
+	for name, c := range map[string]HomeConfig{
+		"zero":                      {},
+		"token without a home":      {EnvToken: true},
+		"configured without either": {Configured: "/c"},
+		"relative real home":        {RealHome: "r"},
+		"tilde":                     {RealHome: "/r", Configured: "~/c"},
+		"relative":                  {RealHome: "/r", Configured: "c"},
+		"NUL":                       {RealHome: "/r", Configured: "/c\x00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			got, err := ResolveHome(c)
+			is.True(err != nil)
+			is.Equal(got, Home{})
+		})
+	}
+}
+
+func TestModeString(t *testing.T) {
+	is := is.New(t)
+	is.Equal(Real.String(), "real")
+	is.Equal(Isolated.String(), "isolated")
+	is.Equal(Linked.String(), "linked")
+	is.Equal(Mode(9).String(), "Mode(9)")
+}
