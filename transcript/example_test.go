@@ -1,0 +1,91 @@
+package transcript_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+	"github.com/tuiturn/tuiturn/transcript/transcripttest"
+)
+
+// The answer to one prompt, as soon as the agent has written it.
+func Example() {
+	dir, err := os.MkdirTemp("", "transcript")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	const id = "6f1c7a52-0f5e-4a0e-8d55-3d0f3a4f4f10"
+	path := transcript.Path(dir, "/home/me/project", id)
+
+	// Here stands in for the agent.
+	go func() {
+		w := transcripttest.Writer{Path: path}
+		err := errors.Join(w.Prompt("How many?"), w.Answer("Three."), w.TurnDuration(time.Second))
+		if err != nil {
+			log.Print(err)
+		}
+	}()
+
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	turn := transcript.Turn{SessionID: id, Prompt: "How many?"}
+	follower := transcript.Follower{Path: path, Idle: transcript.DefaultSettle}
+	for ev, err := range follower.Events(ctx) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		turn.Add(ev)
+		if turn.Done() {
+			break
+		}
+		if retry := turn.Retrying(); retry != nil && !retry.Retryable() {
+			log.Fatalf("the service said %d: %s", retry.Status, retry.Message)
+		}
+	}
+	outcome := turn.Outcome()
+	fmt.Println(outcome.Kind, outcome.Text)
+	// Output: answer Three.
+}
+
+// Every line of a transcript.
+func ExampleFollow() {
+	dir, err := os.MkdirTemp("", "transcript")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	w := transcripttest.Writer{Path: filepath.Join(dir, "session.jsonl")}
+	if err := errors.Join(w.Prompt("How many?"), w.Noise("mode", 10), w.Answer("Three."), w.TurnDuration(time.Second)); err != nil {
+		log.Fatal(err)
+	}
+
+	for ev, err := range transcript.Follow(context.Background(), w.Path) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch b := ev.Body.(type) {
+		case *transcript.User:
+			fmt.Println("user:", b.Text)
+		case *transcript.Assistant:
+			for _, block := range b.Blocks {
+				fmt.Println("assistant:", block.Type, block.Text)
+			}
+		case *transcript.TurnDuration:
+			fmt.Println("turn:", b.Duration)
+			return
+		default:
+			fmt.Printf("%T\n", b)
+		}
+	}
+	// Output:
+	// user: How many?
+	// *transcript.Unknown
+	// assistant: text Three.
+	// turn: 1s
+}

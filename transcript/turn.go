@@ -1,0 +1,439 @@
+package transcript
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// DefaultSettle is how long the transcript must be quiet after the final
+// message before the turn counts as over without a turn_duration line.
+//
+// The agent holds the lines of a message back until the message is whole and
+// then writes them in one write, also when its blocks came seconds apart
+// (2.1.104, 2.1.158, 2.1.330). It flushes every 100 ms, so what belongs to the
+// end of the turn but missed that write, the turn_duration line included, is
+// there after one more flush. 250 ms is two of them and some scheduling.
+const DefaultSettle = 250 * time.Millisecond
+
+// A Turn reads the outcome of one prompt from a session's events. It does no
+// I/O and has no clock: the same events give the same outcome. Its zero value
+// takes the first prompt of any session.
+//
+// A Turn considers only what belongs to its prompt: the lines that follow the
+// prompt's own user line in the file, and those before it that were made later.
+// (2.1.158 sometimes writes the answer to the first prompt of a session before
+// the prompt.) Messages count in the order of their time stamps. Lines of
+// subagents and other sessions do not count.
+//
+// A Turn is not safe for concurrent use. The exported fields must be set before
+// the first Add.
+type Turn struct {
+	// SessionID is the session; lines that name another are ignored.
+	SessionID string
+
+	// Prompt is the prompt's text. The user line matches when it is the same
+	// but for white space (as [strings.TrimSpace] has it) at either end.
+	Prompt string
+
+	// Match, if not nil, decides in Prompt's place whether text is the prompt.
+	Match func(text string) bool
+
+	// Settle takes DefaultSettle's place if positive. A host whose agent runs
+	// slow Stop hooks that may object sets it to more than the slowest: until
+	// the objection is written, the answer looks final.
+	Settle time.Duration
+
+	received   bool
+	text       string // of the prompt, as received
+	promptID   string
+	unmatched  string
+	early      []Event // seen before the prompt
+	lines      map[string]struct{}
+	seq        int
+	messages   []*message // in order
+	tools      map[string]*tool
+	toolOrder  []string
+	resumed    position // the last thing that makes the model speak again
+	fed        position // the same, without remarks of the agent's own
+	retry      *APIRetry
+	attempts   int
+	failure    *APIError
+	duration   time.Duration
+	closed     bool
+	interrupt  bool
+	compaction bool
+	quiet      time.Duration
+	version    string
+}
+
+// message is one API message, gathered from its lines.
+type message struct {
+	id, model, stop string
+	blocks          []block
+	usage           Usage
+	first, last     position
+}
+
+type block struct {
+	Block
+	parent string // the line before the block's own
+}
+
+type tool struct {
+	use    *Block
+	result bool
+}
+
+// position orders lines by time stamp, and by their place in the file where
+// that does not decide.
+type position struct {
+	at  time.Time
+	seq int
+}
+
+func (p position) before(q position) bool {
+	if p.at.Equal(q.at) || p.at.IsZero() || q.at.IsZero() {
+		return p.seq < q.seq
+	}
+	return p.at.Before(q.at)
+}
+
+// Add takes the next event. Once the turn has ended for good, by anything but
+// silence, further events change nothing.
+func (t *Turn) Add(ev Event) {
+	if t.ended() {
+		return
+	}
+	if idle, ok := ev.Body.(*Idle); ok {
+		// Half a line is not silence.
+		t.quiet = 0
+		if !idle.Torn {
+			t.quiet = idle.Quiet
+		}
+		return
+	}
+	t.quiet = 0
+	if ev.Sidechain || t.SessionID != "" && ev.SessionID != "" && ev.SessionID != t.SessionID {
+		return
+	}
+	switch b := ev.Body.(type) {
+	case *Unknown, *Malformed, *System, *HookOutput:
+		return
+	case *User:
+		if !t.received && !ev.Meta {
+			t.prompt(ev, b)
+			return
+		}
+	}
+	if !t.received {
+		ev.Raw = nil // valid only now
+		t.early = append(t.early, ev)
+		return
+	}
+	t.apply(ev)
+}
+
+// prompt takes a user line before the turn's own has been seen.
+func (t *Turn) prompt(ev Event, u *User) {
+	if !t.matches(u.Text) {
+		t.unmatched = u.Text
+		// What was made before this prompt was not made for a later one.
+		t.early = slices.DeleteFunc(t.early, func(e Event) bool { return !e.Timestamp.After(ev.Timestamp) })
+		return
+	}
+	t.received, t.text, t.promptID = true, u.Text, u.PromptID
+	t.repeated(ev)
+	early := t.early
+	t.early = nil
+	slices.SortStableFunc(early, func(a, b Event) int { return a.Timestamp.Compare(b.Timestamp) })
+	for _, e := range early {
+		if !e.Timestamp.IsZero() && !e.Timestamp.Before(ev.Timestamp) && !t.ended() {
+			t.apply(e)
+		}
+	}
+}
+
+func (t *Turn) matches(text string) bool {
+	if t.Match != nil {
+		return t.Match(text)
+	}
+	want := strings.TrimSpace(t.Prompt)
+	return want == "" || strings.TrimSpace(text) == want
+}
+
+// apply takes an event of this turn.
+func (t *Turn) apply(ev Event) {
+	if t.repeated(ev) {
+		return
+	}
+	t.seq++
+	at := position{ev.Timestamp, t.seq}
+	if ev.Version != "" {
+		t.version = ev.Version
+	}
+	switch b := ev.Body.(type) {
+	case *User:
+		t.user(at, ev.Meta, b)
+	case *ToolResults:
+		for _, r := range b.Results {
+			t.tool(r.ToolUseID).result = true
+		}
+		t.feed(at)
+	case *Assistant:
+		t.assistant(at, ev.ParentUUID, b)
+	case *APIError:
+		failure := *b
+		t.failure = &failure
+	case *APIRetry:
+		t.retry = b
+		t.attempts = max(t.attempts, b.Attempt)
+	case *CompactSummary:
+		t.compaction = true
+	case *TurnDuration:
+		t.closed, t.duration = true, b.Duration
+	}
+}
+
+// repeated reports whether the line has been seen: a resumed session is written
+// again with the same ids.
+func (t *Turn) repeated(ev Event) bool {
+	if ev.UUID == "" {
+		return false
+	}
+	if _, ok := t.lines[ev.UUID]; ok {
+		return true
+	}
+	if t.lines == nil {
+		t.lines = make(map[string]struct{})
+	}
+	t.lines[ev.UUID] = struct{}{}
+	return false
+}
+
+func (t *Turn) user(at position, meta bool, u *User) {
+	switch {
+	case meta:
+		// A Stop hook objected, a limit was hit, an answer was empty: the model
+		// is asked to go on.
+		if t.resumed.before(at) {
+			t.resumed = at
+		}
+	case u.InterruptedMessageID != "" || t.isInterruption(u):
+		t.interrupt = true
+	case u.PromptID != "" && u.PromptID == t.promptID:
+		// A command's echo.
+	case t.final():
+		// The next prompt. Up to 2.1.104 nothing else ends the turn before it.
+		t.closed = true
+	}
+}
+
+// isInterruption decides by wording, the only place that does: 2.1.104 marks an
+// interruption in no other way, nor do later versions before the first answer.
+// What a person typed is a string, or has a prompt id of its own; this is a
+// list of one block under the interrupted prompt's id.
+func (t *Turn) isInterruption(u *User) bool {
+	return !u.Typed && u.PromptID == t.promptID &&
+		(u.Text == "[Request interrupted by user]" || u.Text == "[Request interrupted by user for tool use]")
+}
+
+func (t *Turn) feed(at position) {
+	if t.fed.before(at) {
+		t.fed = at
+	}
+	if t.resumed.before(at) {
+		t.resumed = at
+	}
+}
+
+func (t *Turn) assistant(at position, parent string, a *Assistant) {
+	t.retry = nil
+	m := t.message(at, a.MessageID)
+	if m.last.before(at) {
+		m.last = at
+	}
+	if a.Model != "" {
+		m.model = a.Model
+	}
+	if a.StopReason != "" {
+		m.stop = a.StopReason
+	}
+	// Each line has the whole message's usage; a line written early has less.
+	m.usage.InputTokens = max(m.usage.InputTokens, a.Usage.InputTokens)
+	m.usage.OutputTokens = max(m.usage.OutputTokens, a.Usage.OutputTokens)
+	m.usage.CacheCreationInputTokens = max(m.usage.CacheCreationInputTokens, a.Usage.CacheCreationInputTokens)
+	m.usage.CacheReadInputTokens = max(m.usage.CacheReadInputTokens, a.Usage.CacheReadInputTokens)
+
+	known := len(m.blocks) // blocks of one line may be equal
+	for i := range a.Blocks {
+		b := &a.Blocks[i]
+		if slices.ContainsFunc(m.blocks[:known], func(k block) bool { return k.parent == parent && equal(&k.Block, b) }) {
+			continue
+		}
+		m.blocks = append(m.blocks, block{*b, parent})
+		if b.Type == "tool_use" {
+			t.tool(b.ID).use = b
+		}
+	}
+}
+
+func equal(a, b *Block) bool {
+	return a.Type == b.Type && a.Text == b.Text && a.ID == b.ID && a.Name == b.Name && string(a.Input) == string(b.Input)
+}
+
+// message returns the message with that id, at its place in the order.
+func (t *Turn) message(at position, id string) *message {
+	for _, m := range slices.Backward(t.messages) {
+		if m.id == id && id != "" {
+			return m
+		}
+	}
+	m := &message{id: id, first: at, last: at}
+	i := len(t.messages)
+	for i > 0 && at.before(t.messages[i-1].first) {
+		i--
+	}
+	t.messages = slices.Insert(t.messages, i, m)
+	return m
+}
+
+func (t *Turn) tool(id string) *tool {
+	if t.tools[id] == nil {
+		if t.tools == nil {
+			t.tools = make(map[string]*tool)
+		}
+		t.tools[id] = new(tool)
+		t.toolOrder = append(t.toolOrder, id)
+	}
+	return t.tools[id]
+}
+
+// Received reports whether the prompt's own user line has been seen, and its
+// text as the agent took it.
+func (t *Turn) Received() (text string, ok bool) { return t.text, t.received }
+
+// Unmatched is the last user text of the session that was not the prompt, seen
+// before it. If the prompt never comes, this is what the agent made of it.
+func (t *Turn) Unmatched() string { return t.unmatched }
+
+// Retrying is the failed attempt that the agent is about to repeat, or nil.
+// Unless it is Retryable, waiting is useless. 2.1.330 does not write it.
+func (t *Turn) Retrying() *APIRetry {
+	if t.ended() {
+		return nil
+	}
+	return t.retry
+}
+
+// PendingTools are the tool uses without a result: tools that run, or wait for
+// a permission.
+func (t *Turn) PendingTools() []Block {
+	var pending []Block
+	for _, id := range t.toolOrder {
+		if u := t.tools[id]; u.use != nil && !u.result {
+			pending = append(pending, *u.use)
+		}
+	}
+	return pending
+}
+
+// Done reports whether the turn has ended and Outcome is its outcome: by a
+// turn_duration line, an API error, an interruption, the next prompt, or a
+// final message and Settle of silence. Silence is known from [Idle] events.
+func (t *Turn) Done() bool { return t.State() == Done }
+
+// ended is Done for good.
+func (t *Turn) ended() bool {
+	return t.received && (t.closed || t.interrupt || t.failure != nil)
+}
+
+// State is how far a [Turn] is.
+type State int
+
+const (
+	// Waiting: the prompt has not been seen.
+	Waiting State = iota
+	// Working: the agent is thinking, a tool runs or asks for permission, or a
+	// failed request is about to be repeated.
+	Working
+	// Resting: the last message has text, and no tool or retry is pending, but
+	// nothing says that it is the last. Some builds write no more than that:
+	// together with a quiet transcript and a screen that takes input again it
+	// is the end of the turn. It is also the state after a message that was cut
+	// or refused, which the agent may continue by itself.
+	Resting
+	// Final: the last message is final, and only silence is missing.
+	Final
+	// Done: the turn has ended.
+	Done
+)
+
+var stateNames = [...]string{"waiting", "working", "resting", "final", "done"}
+
+func (s State) String() string { return stateNames[s] }
+
+// State tells how far the turn is.
+func (t *Turn) State() State {
+	settle := t.Settle
+	if settle <= 0 {
+		settle = DefaultSettle
+	}
+	switch {
+	case !t.received:
+		return Waiting
+	case t.ended() || t.final() && t.quiet >= settle:
+		return Done
+	case t.final():
+		return Final
+	case t.resting():
+		return Resting
+	}
+	return Working
+}
+
+// final reports whether the last message says that it is the last.
+func (t *Turn) final() bool {
+	m := t.lastMessage()
+	if m == nil || m.last.before(t.resumed) || t.busy() {
+		return false
+	}
+	switch m.stop {
+	case "", "tool_use", "max_tokens", "refusal":
+		// After max_tokens the agent asks for the rest, up to three times; after
+		// refusal 2.1.330 asks once more. Both end in an APIError or a
+		// TurnDuration. pause_turn is final: no version goes on after it.
+		return false
+	}
+	return true
+}
+
+func (t *Turn) resting() bool {
+	m := t.lastMessage()
+	return m != nil && !m.last.before(t.fed) && !t.busy() && !m.narrates() && m.text() != ""
+}
+
+func (t *Turn) busy() bool { return t.retry != nil || len(t.PendingTools()) > 0 }
+
+func (t *Turn) lastMessage() *message {
+	if len(t.messages) == 0 {
+		return nil
+	}
+	return t.messages[len(t.messages)-1]
+}
+
+// narrates reports whether the message's text leads to a tool use.
+func (m *message) narrates() bool {
+	return m.stop == "tool_use" || m.stop == "" &&
+		slices.ContainsFunc(m.blocks, func(b block) bool { return b.Type == "tool_use" })
+}
+
+func (m *message) text() string {
+	var b strings.Builder
+	for _, block := range m.blocks {
+		if block.Type == "text" {
+			b.WriteString(block.Text)
+		}
+	}
+	return b.String()
+}
