@@ -1,0 +1,77 @@
+package fakeagent
+
+import "fmt"
+
+// maxRetries is how often the real agent tries again (2.1.104, 2.1.330).
+const maxRetries = 10
+
+func (e *APIError) status() int {
+	if e.Status == 0 {
+		return 500
+	}
+	return e.Status
+}
+
+// kind is the service's error type.
+func (e *APIError) kind() string {
+	if e.Kind != "" {
+		return e.Kind
+	}
+	switch e.status() {
+	case 400:
+		return "invalid_request_error"
+	case 401:
+		return "authentication_error"
+	case 403:
+		return "permission_error"
+	case 404:
+		return "not_found_error"
+	case 413:
+		return "request_too_large"
+	case 429:
+		return "rate_limit_error"
+	case 529:
+		return "overloaded_error"
+	}
+	return "api_error"
+}
+
+// body is the service's answer.
+func (e *APIError) body() string {
+	return fmt.Sprintf(`{"type":"error","error":{"type":%q,"message":"the fake service failed"}}`, e.kind())
+}
+
+// text is the error as the agent words it.
+func (e *APIError) text() string {
+	s := fmt.Sprintf("API Error: %d %s", e.status(), e.body())
+	if e.status() == 401 {
+		s = "Please run /login · " + s
+	}
+	return s
+}
+
+// retry is the line of 2.1.104 for one failed attempt.
+func (e *APIError) retry(attempt int) entry {
+	return entry{
+		Type: "system", Subtype: "api_error", Level: "error",
+		Error:     map[string]any{"status": e.status(), "error": map[string]any{"type": "error", "error": map[string]any{"type": e.kind(), "message": "the fake service failed"}}},
+		RetryInMs: 500, RetryAttempt: attempt, MaxRetries: maxRetries,
+	}
+}
+
+// final is the line of 2.1.330 that ends the turn.
+func (e *APIError) final() entry {
+	reason := "unknown"
+	if e.status() == 401 {
+		reason = "authentication_failed"
+	}
+	stop, sequence := "stop_sequence", ""
+	return entry{
+		Type: "assistant", Error: reason, IsAPIError: true, APIErrorStatus: e.status(), APIErrorType: e.kind(),
+		Message: assistantMessage{
+			ID: newUUID(), Type: "message", Role: "assistant", Model: "<synthetic>",
+			Content:    []block{{Type: "text", Text: e.text()}},
+			StopReason: &stop, StopSequence: &sequence,
+		},
+	}
+}

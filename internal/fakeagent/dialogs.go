@@ -1,0 +1,109 @@
+package fakeagent
+
+import "strconv"
+
+// A dialog is a menu that stands in place of the input box.
+type dialog struct {
+	title    []string
+	options  []string
+	sel      int // the highlighted option
+	numbered bool
+	footer   string
+}
+
+// cancelled is the choice that Escape makes.
+const cancelled = -1
+
+// press applies a key. It returns the choice, an index in options or
+// cancelled, once one is made.
+func (d *dialog) press(k key) (choice int, done bool) {
+	switch k.name {
+	case "Up":
+		d.sel = (d.sel + len(d.options) - 1) % len(d.options)
+	case "Down":
+		d.sel = (d.sel + 1) % len(d.options)
+	case "Enter":
+		return d.sel, true
+	case "Escape", "C-c":
+		return cancelled, true
+	case "Text":
+		if n, err := strconv.Atoi(k.text); d.numbered && err == nil && n >= 1 && n <= len(d.options) {
+			return n - 1, true
+		}
+	}
+	return 0, false
+}
+
+// rows is the dialog as text.
+func (d *dialog) rows() []string {
+	rows := append([]string(nil), d.title...)
+	for i, o := range d.options {
+		if d.numbered {
+			o = strconv.Itoa(i+1) + ". " + o
+		}
+		if i == d.sel {
+			rows = append(rows, " ❯ "+o)
+		} else {
+			rows = append(rows, "   "+o)
+		}
+	}
+	return append(rows, "", " "+d.footer)
+}
+
+func themeDialog() *dialog {
+	return &dialog{
+		title: []string{
+			"Welcome to Claude Code v" + Version, "",
+			" Let's get started.", "",
+			" Choose the text style that looks best with your terminal",
+			" To change this later, run /theme", "",
+		},
+		options:  []string{"Auto (match terminal)", "Dark mode", "Light mode"},
+		sel:      1,
+		numbered: true,
+		footer:   "Enter to confirm",
+	}
+}
+
+// trustDialog asks about a folder. It also returns the index of the option
+// that trusts it.
+func trustDialog(dir string, no bool) (d *dialog, yes int) {
+	d = &dialog{
+		title: []string{
+			" Accessing workspace:", "",
+			" " + dir, "",
+			" Quick safety check: Is this a project you created or one you trust?", "",
+			" Claude Code'll be able to read, edit, and execute files here.", "",
+			" Security guide", "",
+		},
+		options:  []string{"Yes, I trust this folder", "No, exit"},
+		numbered: true,
+		footer:   "Enter to confirm · Esc to cancel",
+	}
+	if no {
+		d.options[0], d.options[1] = d.options[1], d.options[0]
+		d.numbered, yes = false, 1
+	}
+	return d, yes
+}
+
+func permissionDialog(command string) *dialog {
+	return &dialog{
+		title: []string{
+			" Bash command", "",
+			"   " + command, "",
+			" Do you want to proceed?",
+		},
+		options:  []string{"Yes", "Yes, and don't ask again for this command", "No"},
+		numbered: true,
+		footer:   "Esc to cancel · Tab to amend",
+	}
+}
+
+func unknownDialog() *dialog {
+	return &dialog{
+		title:   []string{" A survey about your weather", "", " How is it outside?"},
+		options: []string{"Fine", "Wet"},
+		footer:  "Enter to answer",
+	}
+}

@@ -1,0 +1,26 @@
+// Package fakeagent is a small terminal program with the manners of the
+// interactive claude CLI, for tests and demonstrations that have neither
+// claude nor a network.
+//
+// It is not a command of its own. A test binary or an example program
+// re-executes itself with [EnvVar] set:
+//
+//	func TestMain(m *testing.M) {
+//		if fakeagent.Enabled() {
+//			os.Exit(fakeagent.Main())
+//		}
+//		os.Exit(m.Run())
+//	}
+//
+// and starts os.Executable() in a terminal with the environment of
+// [Script.Environ]. The agent's input line is as dangerous as the real one: it
+// runs "!command", obeys "/exit" and reads "@file", so that a test can show
+// that a prompt did none of these.
+//
+// The manners were seen on claude 2.1.104 and 2.1.330. Where they differ the
+// zero [Script] draws like the first and writes its transcript like the second.
+//
+// The agent ends when its terminal does, unless its script says otherwise.
+// What a script makes stubborn ends by itself after two minutes, so that a
+// failed test leaves nothing for long.
+package fakeagent

@@ -1,0 +1,74 @@
+package fakeagent
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+)
+
+// edit opens the user's editor on the input line and takes what it leaves. The
+// terminal is the editor's meanwhile: nothing else reads it, because the main
+// loop asks for the next bytes only after a key is dealt with.
+func (a *agent) edit() {
+	editor := os.Getenv("VISUAL")
+	if editor == "" {
+		editor = os.Getenv("EDITOR")
+	}
+	if editor == "" {
+		return
+	}
+	name := filepath.Join(os.TempDir(), "claude-prompt-"+newUUID()+".md")
+	if os.WriteFile(name, []byte(a.line.value()), 0o644) != nil {
+		return
+	}
+	defer os.Remove(name)
+	raw, err := a.tty.restore()
+	if err != nil {
+		return
+	}
+	io.WriteString(os.Stdout, "\x1b[?1049h\x1b[0m\x1b[?25h\x1b[2J\x1b[H")
+	// $EDITOR may hold arguments ("code --wait").
+	c := exec.Command("/bin/sh", "-c", editor+` "$1"`, "sh", name)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	c.Env = childEnv()
+	if err = c.Start(); err == nil {
+		err = a.waitEditor(c)
+	}
+	if a.done {
+		return
+	}
+	a.tty.resume(raw)
+	if a.script.AltScreen {
+		io.WriteString(os.Stdout, "\x1b[2J\x1b[H")
+	} else {
+		io.WriteString(os.Stdout, "\x1b[?1049l")
+	}
+	if err != nil {
+		return
+	}
+	if b, err := os.ReadFile(name); err == nil {
+		a.line.set(string(b))
+	}
+}
+
+// waitEditor waits for the editor, or for a signal that ends the agent. Linux
+// sends the SIGHUP of a hang-up to the session's leader alone, the editor's
+// own comes when the leader has ended: waiting for the editor here would be
+// waiting for each other.
+func (a *agent) waitEditor(c *exec.Cmd) error {
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case s := <-a.signals:
+			if a.signal(s); a.done {
+				c.Process.Signal(syscall.SIGHUP)
+				return nil
+			}
+		}
+	}
+}

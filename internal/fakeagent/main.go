@@ -1,0 +1,88 @@
+package fakeagent
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Main runs the agent with the arguments in os.Args and the script in EnvVar,
+// and returns its exit status. It is called at most once in a process.
+func Main() int {
+	if len(os.Args) == 4 && os.Args[1] == childArg {
+		return child(Child(os.Args[2]), os.Args[3])
+	}
+	a, err := newAgent(os.Args[1:])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	if a == nil {
+		fmt.Println(Version + " (Claude Code)")
+		return 0
+	}
+	return a.run()
+}
+
+// newAgent is an agent from arguments and environment; nil without an error if
+// only the version was asked for.
+func newAgent(args []string) (*agent, error) {
+	o, err := parseArgs(args)
+	if err != nil || o.version {
+		return nil, err
+	}
+	a := &agent{
+		calls:  make(chan func()),
+		home:   home{os.Getenv("HOME")},
+		prompt: o.prompt,
+	}
+	if err := json.Unmarshal([]byte(os.Getenv(EnvVar)), &a.script); err != nil {
+		return nil, fmt.Errorf("Error: %s is not a script: %w", EnvVar, err)
+	}
+	a.line.modern = a.script.NewInput
+	if a.tty, err = openTTY(int(os.Stdin.Fd())); err != nil {
+		return nil, fmt.Errorf("Error: %w", err)
+	}
+	// Not os.Getwd: that trusts $PWD, while the real agent goes by the path
+	// without symbolic links.
+	if a.dir, err = unix.Getwd(); err != nil {
+		return nil, fmt.Errorf("Error: working directory: %w", err)
+	}
+	if o.settings != "" {
+		if a.hooks, err = readHooks(o.settings); err != nil {
+			return nil, fmt.Errorf("Error: %w", err)
+		}
+	}
+	session, model := o.session, o.model
+	if o.resume != "" {
+		session = o.resume
+	}
+	if session == "" {
+		session = newUUID()
+	}
+	if model == "" {
+		model = "claude-fake-1"
+	}
+	if a.rec, err = newRecorder(a.home.dir, a.dir, strings.ToLower(session), model, o.resume != ""); err != nil {
+		if o.resume == "" {
+			err = fmt.Errorf("Error: %w", err)
+		}
+		return nil, err
+	}
+	a.screen = screen{
+		banner: []string{
+			" ▐▛███▜▌   Claude Code v" + Version,
+			"▝▜█████▛▘  " + model,
+			"  ▘▘ ▝▝    " + a.dir,
+		},
+		footer: a.script.Footer,
+		bottom: a.script.AltScreen,
+	}
+	if a.screen.footer == "" {
+		a.screen.footer = "? for shortcuts"
+	}
+	return a, nil
+}

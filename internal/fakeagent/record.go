@@ -1,0 +1,355 @@
+package fakeagent
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf16"
+)
+
+// A recorder writes the session's transcript. Its methods are safe for
+// concurrent use.
+type recorder struct {
+	path                string
+	session, dir, model string
+
+	mu      sync.Mutex
+	off     bool   // nothing is written
+	parent  string // uuid of the last line that has one
+	pending [][]byte
+	delay   time.Duration // how long a line is held back
+	timer   *time.Timer   // running while lines are held back
+	hold    bool          // lines are held until release
+	prompts int
+}
+
+// newRecorder finds the transcript of a session. A resumed session goes on
+// after the last line of its file.
+func newRecorder(home, dir, session, model string, resume bool) (*recorder, error) {
+	r := &recorder{
+		path:    filepath.Join(home, ".claude", "projects", munge(dir), session+".jsonl"),
+		session: session, dir: dir, model: model,
+	}
+	f, err := os.Open(r.path)
+	if !resume {
+		if err == nil {
+			f.Close()
+			return nil, fmt.Errorf("Session ID %s is already in use.", session)
+		}
+		return r, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("No conversation found with session ID: %s", session)
+	}
+	defer f.Close()
+	for b := bufio.NewReader(f); ; {
+		l, err := b.ReadBytes('\n')
+		var last struct{ UUID string }
+		if json.Unmarshal(l, &last) == nil && last.UUID != "" {
+			r.parent = last.UUID
+		}
+		if err == io.EOF {
+			return r, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// munge is a directory's name under projects: every UTF-16 unit that is not an
+// ASCII letter or digit is a "-".
+func munge(dir string) string {
+	var b strings.Builder
+	for _, r := range dir {
+		if r < 0x80 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Repeat("-", max(1, utf16.RuneLen(r))))
+		}
+	}
+	return b.String()
+}
+
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// An entry is one line of the conversation, its fields in the real order.
+type entry struct {
+	ParentUUID     *string `json:"parentUuid"`
+	IsSidechain    bool    `json:"isSidechain"`
+	PromptID       string  `json:"promptId,omitempty"`
+	Attachment     any     `json:"attachment,omitempty"`
+	Message        any     `json:"message,omitempty"`
+	Type           string  `json:"type"`
+	Subtype        string  `json:"subtype,omitempty"`
+	Level          string  `json:"level,omitempty"`
+	Error          any     `json:"error,omitempty"`
+	RetryInMs      float64 `json:"retryInMs,omitempty"`
+	RetryAttempt   int     `json:"retryAttempt,omitempty"`
+	MaxRetries     int     `json:"maxRetries,omitempty"`
+	DurationMs     *int64  `json:"durationMs,omitempty"`
+	MessageCount   int     `json:"messageCount,omitempty"`
+	IsMeta         *bool   `json:"isMeta,omitempty"`
+	IsAPIError     bool    `json:"isApiErrorMessage,omitempty"`
+	APIErrorStatus int     `json:"apiErrorStatus,omitempty"`
+	APIErrorType   string  `json:"apiErrorType,omitempty"`
+	ToolUseResult  any     `json:"toolUseResult,omitempty"`
+	PermissionMode string  `json:"permissionMode,omitempty"`
+	UUID           string  `json:"uuid"`
+	Timestamp      string  `json:"timestamp"`
+	UserType       string  `json:"userType"`
+	Entrypoint     string  `json:"entrypoint"`
+	Cwd            string  `json:"cwd"`
+	SessionID      string  `json:"sessionId"`
+	Version        string  `json:"version"`
+	GitBranch      string  `json:"gitBranch"`
+}
+
+type userMessage struct {
+	Role    string `json:"role"`
+	Content any    `json:"content"` // a string or blocks
+}
+
+type assistantMessage struct {
+	ID           string  `json:"id"`
+	Type         string  `json:"type"`
+	Role         string  `json:"role"`
+	Model        string  `json:"model"`
+	Content      []block `json:"content"`
+	StopReason   *string `json:"stop_reason"`
+	StopSequence *string `json:"stop_sequence"`
+	Usage        usage   `json:"usage"`
+}
+
+type usage struct {
+	InputTokens              int    `json:"input_tokens"`
+	CacheCreationInputTokens int    `json:"cache_creation_input_tokens"`
+	CacheReadInputTokens     int    `json:"cache_read_input_tokens"`
+	OutputTokens             int    `json:"output_tokens"`
+	ServiceTier              string `json:"service_tier"`
+}
+
+type block struct {
+	Type      string `json:"type"`
+	Text      string `json:"text,omitempty"`
+	Thinking  string `json:"thinking,omitempty"`
+	Signature string `json:"signature,omitempty"`
+	ID        string `json:"id,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Input     any    `json:"input,omitempty"`
+	ToolUseID string `json:"tool_use_id,omitempty"`
+	Content   string `json:"content,omitempty"`
+	IsError   *bool  `json:"is_error,omitempty"`
+}
+
+// add records an entry: the fields every line has are filled in.
+func (r *recorder) add(e entry) { r.write(r.encode(e)) }
+
+// encode makes an entry the next line of the conversation. A sidechain line
+// does not become the parent of what follows.
+func (r *recorder) encode(e entry) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.parent != "" {
+		parent := r.parent
+		e.ParentUUID = &parent
+	}
+	if e.UUID == "" {
+		e.UUID = newUUID()
+	}
+	if !e.IsSidechain {
+		r.parent = e.UUID
+	}
+	e.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	e.UserType, e.Entrypoint = "external", "cli"
+	e.Cwd, e.SessionID, e.Version, e.GitBranch = r.dir, r.session, Version, "HEAD"
+	return encodeLine(e)
+}
+
+// encodeLine is v as one line of JSON, "<" and "&" as they are, as the real
+// agent writes them.
+func encodeLine(v any) []byte {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		panic("fakeagent: " + err.Error())
+	}
+	return b.Bytes()
+}
+
+// prompt records a prompt with the lines that come before it. With hold, its
+// line and those that follow are kept until release.
+func (r *recorder) prompt(text string, hold bool) {
+	if r.first() {
+		r.write(encodeLine(struct {
+			Type    string `json:"type"`
+			Mode    string `json:"mode"`
+			Session string `json:"sessionId"`
+		}{"mode", "normal", r.session}))
+	}
+	r.write(encodeLine(struct {
+		Type    string `json:"type"`
+		Mode    string `json:"permissionMode"`
+		Session string `json:"sessionId"`
+	}{"permission-mode", "default", r.session}))
+	id := newUUID()
+	r.write(encodeLine(struct {
+		Type     string `json:"type"`
+		ID       string `json:"messageId"`
+		Snapshot struct {
+			ID      string   `json:"messageId"`
+			Backups struct{} `json:"trackedFileBackups"`
+		} `json:"snapshot"`
+		Update bool `json:"isSnapshotUpdate"`
+	}{Type: "file-history-snapshot", ID: id}))
+	if hold {
+		r.mu.Lock()
+		r.flush()
+		r.hold = true
+		r.mu.Unlock()
+	}
+	r.add(entry{
+		Type: "user", UUID: id, PromptID: newUUID(), PermissionMode: "default",
+		Message: userMessage{"user", text},
+	})
+}
+
+func (r *recorder) first() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.prompts++
+	return r.prompts == 1
+}
+
+// lastPrompt records what the agent writes when a turn is over.
+func (r *recorder) lastPrompt(text string) {
+	r.write(encodeLine(struct {
+		Type    string `json:"type"`
+		Prompt  string `json:"lastPrompt"`
+		Session string `json:"sessionId"`
+	}{"last-prompt", text, r.session}))
+}
+
+// noise records a line of about 90 KB of a type that readers skip.
+func (r *recorder) noise() {
+	r.write(encodeLine(struct {
+		Type    string `json:"type"`
+		Session string `json:"sessionId"`
+		Blob    string `json:"blob"`
+	}{"api-request-blob", r.session, strings.Repeat(`{"type":"assistant","text":"no"}`+"\n", 2000)}))
+}
+
+// script sets how a turn's lines are written.
+func (r *recorder) script(t Turn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.off, r.delay = t.NoTranscript, t.WriteDelay
+}
+
+// release writes what was held back: first the lines with the given indices,
+// then the others.
+func (r *recorder) release(order []int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lines := r.pending
+	r.pending, r.hold = nil, false
+	done := make([]bool, len(lines))
+	for _, i := range order {
+		if i >= 0 && i < len(lines) && !done[i] {
+			done[i] = true
+			r.pending = append(r.pending, lines[i])
+		}
+	}
+	for i, l := range lines {
+		if !done[i] {
+			r.pending = append(r.pending, l)
+		}
+	}
+	r.flush()
+}
+
+// write takes one line, to be written now or when the delay is over.
+func (r *recorder) write(l []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.off {
+		return
+	}
+	r.pending = append(r.pending, l)
+	switch {
+	case r.hold:
+	case r.delay <= 0:
+		r.flush()
+	case r.timer == nil:
+		r.timer = time.AfterFunc(r.delay, r.close)
+	}
+}
+
+// torn writes one line in pieces, after what is pending. A line that is held
+// back for its order stays whole.
+func (r *recorder) torn(l []byte, pieces int, pause func()) {
+	r.mu.Lock()
+	whole := r.hold || pieces < 2
+	r.mu.Unlock()
+	if whole {
+		r.write(l)
+		return
+	}
+	for i := range pieces {
+		r.mu.Lock()
+		if !r.off {
+			r.pending = append(r.pending, l[i*len(l)/pieces:(i+1)*len(l)/pieces])
+			r.flush()
+		}
+		r.mu.Unlock()
+		if i < pieces-1 {
+			pause()
+		}
+	}
+}
+
+// close writes what is pending.
+func (r *recorder) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.hold {
+		r.flush()
+	}
+}
+
+// flush appends the pending lines in one write. The caller holds mu. A
+// transcript that cannot be written does not stop the real agent either.
+func (r *recorder) flush() {
+	if r.timer != nil {
+		r.timer.Stop()
+		r.timer = nil
+	}
+	if len(r.pending) == 0 {
+		return
+	}
+	b := bytes.Join(r.pending, nil)
+	r.pending = nil
+	if err := os.MkdirAll(filepath.Dir(r.path), 0o700); err != nil {
+		return
+	}
+	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	f.Write(b)
+}

@@ -1,0 +1,228 @@
+package fakeagent
+
+import (
+	"encoding/json"
+	"os"
+	"time"
+)
+
+// EnvVar is the variable that turns a program into the fake agent. Its value
+// is a [Script] as JSON.
+const EnvVar = "TUITURN_FAKEAGENT"
+
+// Version is the version the fake agent reports.
+const Version = "0.0.0-fake"
+
+// A Script says how the agent behaves. The zero value is a well-behaved agent
+// that is ready at once and echoes every prompt.
+type Script struct {
+	// BootDelay passes before the first screen is drawn and the terminal is
+	// put in raw mode. Keys sent meanwhile are lost.
+	BootDelay time.Duration
+
+	// DeafDelay passes between drawing the input box and taking keys. Keys
+	// sent meanwhile are lost.
+	DeafDelay time.Duration
+
+	// AltScreen draws in the alternate screen with the box at the bottom, as
+	// 2.1.330 does. Without it the box follows the text, as in 2.1.104.
+	AltScreen bool
+
+	// Footer is the line below the input box; empty means "? for shortcuts".
+	Footer string
+
+	// TrustNo makes the trust dialog list and highlight "No, exit" first and
+	// without numbers, as 2.1.330 does. Without it "1. Yes, I trust this
+	// folder" is highlighted.
+	TrustNo bool
+
+	// NewInput makes the input line treat text as 2.1.330 does: what stood
+	// behind the placeholder of a long paste arrives between pasted_content
+	// tags, and invisible characters are taken out, so that one in front of a
+	// "/" or "@" changes nothing.
+	NewInput bool
+
+	// NoEditor makes Ctrl+G do nothing.
+	NoEditor bool
+
+	// StrictHooks makes a settings file that names a hook event other than
+	// SessionStart, UserPromptSubmit, PreToolUse and Stop stop the agent from
+	// taking any input, as 2.1.104 does.
+	StrictHooks bool
+
+	// End is how the agent ends by itself while it starts: AtBoot or AtReady.
+	End *End
+
+	// Children are started before the first screen.
+	Children []Child
+
+	// ChildLog is a file that gets a line "KIND PID" for each child, written
+	// once the child is as stubborn as its kind says.
+	ChildLog string
+
+	// IgnoreHangup keeps the agent running after SIGHUP and after its
+	// terminal is gone, IgnoreTerm after SIGTERM.
+	IgnoreHangup, IgnoreTerm bool
+
+	// ShutdownDelay passes between the decision to end and the end.
+	ShutdownDelay time.Duration
+
+	// Litter leaves a file claude-litter-UUID in the temporary directory.
+	Litter bool
+
+	// Turns are the agent's behaviour for each prompt in order; the last one
+	// repeats. None means the zero Turn.
+	Turns []Turn
+}
+
+// A Turn is the agent's behaviour for one prompt. The zero value answers at
+// once with "You said: " and the prompt.
+type Turn struct {
+	// SwallowEnters is how many Enters are lost before one submits the prompt.
+	SwallowEnters int
+
+	// Delay passes between the prompt and the answer.
+	Delay time.Duration
+
+	// Text is the answer; empty means "You said: PROMPT". Blocks, if any, are
+	// the answer as several text blocks of one message instead.
+	Text   string
+	Blocks []string
+
+	// Size, if longer than the text, pads the last block to this many bytes
+	// with lines of text. It keeps a large answer out of the environment,
+	// whose variables are limited to 128 KB each on Linux.
+	Size int
+
+	// Thinking is a thinking block before the answer.
+	Thinking string
+
+	// Tool is a tool call before the answer.
+	Tool *Tool
+
+	// StopReason is the answer's stop reason; empty means "end_turn", "null"
+	// means none (a JSON null).
+	StopReason string
+
+	// NoDuration leaves out the turn_duration line, as 2.1.104 does.
+	NoDuration bool
+
+	// Sidechain is the number of subagent lines written before the answer.
+	Sidechain int
+
+	// Noise is the number of lines of about 90 KB, of a type that readers do
+	// not know, written before the answer.
+	Noise int
+
+	// WriteDelay holds each transcript line back for this long; lines that
+	// come up meanwhile go into the same write. The real agent's is about
+	// 100 ms.
+	WriteDelay time.Duration
+
+	// TornPieces is the number of writes the answer's last line takes, with
+	// TornPause between them; fewer than two mean one.
+	TornPieces int
+	TornPause  time.Duration
+
+	// Order, if not empty, holds the turn's lines back until its end and then
+	// writes first those with these indices (0 is the prompt's line), in this
+	// order, then the others.
+	Order []int
+
+	// NoTranscript writes nothing to the transcript.
+	NoTranscript bool
+
+	// APIError fails the turn.
+	APIError *APIError
+
+	// UnknownDialog shows a dialog of no known wording before the answer and
+	// waits for Enter.
+	UnknownDialog bool
+
+	// Hang never answers. Escape interrupts it.
+	Hang bool
+
+	// Children are started after the prompt was recorded.
+	Children []Child
+
+	// End is how the agent ends by itself in this turn: AtSubmit, AtReceipt,
+	// AtHalf or AtAnswer.
+	End *End
+}
+
+// A Tool is a tool call in the middle of a turn. Nothing is run.
+type Tool struct {
+	Narration string // text before the call; may be empty
+	Command   string // the shell command shown; empty means "true"
+	Result    string // what the tool is said to have printed
+
+	// Ask shows the permission menu first and waits for a choice: Yes goes
+	// on, No and Escape interrupt the turn.
+	Ask bool
+}
+
+// An APIError is a failure of the service.
+type APIError struct {
+	Status int    // HTTP status; zero means 500
+	Kind   string // the service's error type; empty means the usual one for Status
+
+	// Retries is the number of system lines of subtype api_error written
+	// first, RetryDelay apart, as 2.1.104 does.
+	Retries    int
+	RetryDelay time.Duration
+
+	// Recovers makes the turn go on to its answer after the retries. Without
+	// it the turn ends with the final error line of 2.1.330.
+	Recovers bool
+}
+
+// A Stage is a moment at which a script can end the agent.
+type Stage string
+
+const (
+	AtBoot    Stage = "boot"    // before anything is drawn
+	AtReady   Stage = "ready"   // when the input box takes keys
+	AtSubmit  Stage = "submit"  // when a prompt is submitted, before its line is written
+	AtReceipt Stage = "receipt" // when the prompt's line is written
+	AtHalf    Stage = "half"    // in the middle of the answer's last line
+	AtAnswer  Stage = "answer"  // after the answer, before turn_duration
+)
+
+// An End ends the agent at a stage, without restoring the terminal.
+type End struct {
+	At     Stage
+	Status int // exit status
+	Signal int // if not zero, the signal that kills (or stops) the agent instead
+}
+
+// A Child is a kind of process that the agent starts and never waits for.
+type Child string
+
+const (
+	ChildPlain      Child = "plain"      // dies of a hang-up
+	ChildStubborn   Child = "stubborn"   // ignores SIGHUP and SIGTERM
+	ChildSession    Child = "session"    // stubborn, in a session of its own, its parent gone
+	ChildBackground Child = "background" // stubborn, in a background process group
+	ChildBare       Child = "bare"       // as ChildSession, with an emptied environment but for EnvVar
+)
+
+// Environ returns the environment that makes a program the fake agent with
+// this script: one "KEY=VALUE" string, to be added to the agent's environment.
+func (s Script) Environ() []string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic("fakeagent: " + err.Error()) // a Script holds nothing that JSON can't
+	}
+	return []string{EnvVar + "=" + string(b)}
+}
+
+// turn returns the behaviour for the n-th prompt, counted from zero.
+func (s Script) turn(n int) Turn {
+	if len(s.Turns) == 0 {
+		return Turn{}
+	}
+	return s.Turns[min(n, len(s.Turns)-1)]
+}
+
+// Enabled reports whether the environment says to be the fake agent.
+func Enabled() bool { return os.Getenv(EnvVar) != "" }

@@ -1,0 +1,11 @@
+//go:build darwin || freebsd
+
+package fakeagent
+
+import "golang.org/x/sys/unix"
+
+const (
+	ioctlGetTermios      = unix.TIOCGETA
+	ioctlSetTermios      = unix.TIOCSETA
+	ioctlSetTermiosFlush = unix.TIOCSETAF
+)

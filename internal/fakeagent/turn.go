@@ -1,0 +1,218 @@
+package fakeagent
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// pause waits; it reports false when ctx ended first.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// play is one turn. It ends early when ctx does: the user interrupted it.
+func (a *agent) play(ctx context.Context, t Turn, prompt string) {
+	start := time.Now()
+	if t.APIError == nil && !a.home.credential() {
+		t.APIError = &APIError{Status: 401}
+	}
+	a.hook("UserPromptSubmit", map[string]any{"prompt": prompt})
+	a.end(t.End, AtSubmit)
+	a.rec.script(t)
+	a.rec.prompt(prompt, len(t.Order) > 0)
+	if len(t.Order) > 0 {
+		defer a.rec.release(t.Order)
+	}
+	a.attach(prompt)
+	a.end(t.End, AtReceipt)
+
+	answer, ok := a.respond(ctx, t, prompt)
+	if !ok {
+		a.rec.add(entry{Type: "user", Message: userMessage{"user", []block{{Type: "text", Text: "[Request interrupted by user]"}}}})
+		a.say("  ⎿  Interrupted · What should Claude do instead?")
+		return
+	}
+	a.end(t.End, AtAnswer)
+	if t.APIError == nil || t.APIError.Recovers {
+		a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": answer})
+		if !t.NoDuration {
+			ms, meta := time.Since(start).Milliseconds(), false
+			a.rec.add(entry{Type: "system", Subtype: "turn_duration", DurationMs: &ms, MessageCount: 2, IsMeta: &meta})
+		}
+	}
+	a.rec.lastPrompt(prompt)
+}
+
+// respond is what comes between the prompt and the end of the turn. It reports
+// false if the turn was interrupted.
+func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer string, ok bool) {
+	if err := a.startChildren(t.Children); err != nil {
+		a.say(err.Error())
+	}
+	for range t.Noise {
+		a.rec.noise()
+	}
+	if t.Hang {
+		<-ctx.Done()
+		return "", false
+	}
+	if t.UnknownDialog && a.ask(ctx, unknownDialog()) == cancelled {
+		return "", false
+	}
+	if t.Tool != nil && !a.tool(ctx, t.Tool) {
+		return "", false
+	}
+	if !pause(ctx, t.Delay) {
+		return "", false
+	}
+	if e := t.APIError; e != nil {
+		for n := range e.Retries {
+			a.rec.add(e.retry(n + 1))
+			a.say(fmt.Sprintf("  ⎿  %d · retrying in 1s · attempt %d/%d", e.status(), n+1, maxRetries))
+			if !pause(ctx, e.RetryDelay) {
+				return "", false
+			}
+		}
+		if !e.Recovers {
+			a.rec.add(e.final())
+			a.say("  ⎿  " + e.text())
+			return "", true
+		}
+	}
+	for i := range t.Sidechain {
+		a.rec.add(entry{Type: "assistant", IsSidechain: true, Message: a.message("msg_side", "end_turn", usage{}, block{Type: "text", Text: fmt.Sprint("a subagent's answer ", i+1)})})
+	}
+
+	texts := t.answer(prompt)
+	answer = strings.Join(texts, "")
+	id, u := "msg_"+newUUID(), usage{InputTokens: 1 + len(prompt)/4, OutputTokens: 1 + len(answer)/4, ServiceTier: "standard"}
+	if t.Thinking != "" {
+		a.rec.add(entry{Type: "assistant", Message: a.message(id, t.StopReason, u, block{Type: "thinking", Thinking: t.Thinking, Signature: "c2lnbmF0dXJl"})})
+	}
+	for i, text := range texts {
+		e := entry{Type: "assistant", Message: a.message(id, t.StopReason, u, block{Type: "text", Text: text})}
+		switch last := i == len(texts)-1; {
+		case last && t.End != nil && t.End.At == AtHalf:
+			a.rec.torn(a.rec.encode(e), 2, func() { a.end(t.End, AtHalf) })
+		case last:
+			a.rec.torn(a.rec.encode(e), t.TornPieces, func() { pause(ctx, t.TornPause) })
+		default:
+			a.rec.add(e)
+		}
+		a.say("● " + text)
+	}
+	return answer, true
+}
+
+// answer is the text blocks of the turn's answer.
+func (t Turn) answer(prompt string) []string {
+	texts := append([]string(nil), t.Blocks...)
+	if len(texts) == 0 {
+		texts = []string{t.Text}
+		if t.Text == "" {
+			texts[0] = "You said: " + prompt
+		}
+	}
+	have := 0
+	for _, s := range texts {
+		have += len(s)
+	}
+	if need := t.Size - have; need > 0 {
+		const filler = "\nAll work and no play makes a long answer."
+		last := &texts[len(texts)-1]
+		*last += strings.Repeat(filler, need/len(filler)+1)[:need]
+	}
+	return texts
+}
+
+// message is an assistant message with one block.
+func (a *agent) message(id, stop string, u usage, b block) assistantMessage {
+	m := assistantMessage{ID: id, Type: "message", Role: "assistant", Model: a.rec.model, Content: []block{b}, Usage: u}
+	switch stop {
+	case "":
+		stop = "end_turn"
+		fallthrough
+	default:
+		m.StopReason = &stop
+	case "null":
+	}
+	return m
+}
+
+// tool is a tool call. It reports false if the user declined it.
+func (a *agent) tool(ctx context.Context, t *Tool) bool {
+	command := t.Command
+	if command == "" {
+		command = "true"
+	}
+	id, call := "msg_"+newUUID(), "toolu_"+newUUID()
+	input := map[string]any{"command": command}
+	u := usage{InputTokens: 3, OutputTokens: 7, ServiceTier: "standard"}
+	if t.Narration != "" {
+		a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{Type: "text", Text: t.Narration})})
+		a.say("● " + t.Narration)
+	}
+	a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{Type: "tool_use", ID: call, Name: "Bash", Input: input})})
+	a.hook("PreToolUse", map[string]any{"tool_name": "Bash", "tool_input": input})
+	result, isError := t.Result, false
+	if result == "" {
+		result = "(Bash completed with no output)"
+	}
+	if t.Ask {
+		if n := a.ask(ctx, permissionDialog(command)); n != 0 && n != 1 {
+			result, isError = "The user doesn't want to proceed with this tool use. The tool use was rejected.", true
+		}
+	}
+	a.rec.add(entry{
+		Type:          "user",
+		Message:       userMessage{"user", []block{{Type: "tool_result", ToolUseID: call, Content: result, IsError: &isError}}},
+		ToolUseResult: map[string]any{"stdout": t.Result, "stderr": "", "interrupted": isError},
+	})
+	return !isError
+}
+
+// mention matches a file named in a prompt.
+var mention = regexp.MustCompile(`(?:^|\s)@(?:"([^"]+)"|(\S+))`)
+
+// attach reads every file that the prompt mentions and records its content,
+// unless the environment forbids it.
+func (a *agent) attach(prompt string) {
+	if os.Getenv("CLAUDE_CODE_DISABLE_ATTACHMENTS") != "" {
+		return
+	}
+	for _, m := range mention.FindAllStringSubmatch(prompt, -1) {
+		name := m[1] + m[2]
+		path := name
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(a.dir, path)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		a.rec.add(entry{Type: "attachment", Attachment: map[string]any{
+			"type": "file", "filename": path, "displayPath": name,
+			"content": map[string]any{"type": "text", "file": map[string]any{
+				"filePath": path, "content": string(b), "numLines": 1 + strings.Count(string(b), "\n"),
+			}},
+		}})
+	}
+}
+
+// say shows a paragraph.
+func (a *agent) say(text string) {
+	a.do(func() {
+		a.screen.say(text)
+		a.draw()
+	})
+}
