@@ -1,0 +1,304 @@
+package ptyterm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/creack/pty"
+
+	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/terminal"
+)
+
+// Marker is the variable that marks everything a terminal has started; its
+// value is the terminal's name.
+const Marker = "TUITURN_SESSION"
+
+// maxSide bounds the size: the emulator needs some 250 bytes per cell.
+const maxSide = 1000
+
+// Where a child of the program keeps the terminal open, the end of output never
+// shows. Done then waits until none has come for drainDelay, and at most for
+// drainLimit: the child may be writing without end.
+const (
+	drainDelay = 100 * time.Millisecond
+	drainLimit = 2 * time.Second
+)
+
+// readSize bounds how long one read keeps others from the screen: a line feed
+// that scrolls 120 by 40 cells takes the emulator some 0.16 ms.
+const readSize = 512
+
+var validName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// A Term is a program running in a pseudo terminal.
+type Term struct {
+	name   string
+	cmd    *exec.Cmd
+	target proc.Target
+	pty    *os.File
+	screen *screen
+	reads  atomic.Int64 // so far
+
+	input chan struct{} // one token: whoever holds it may write to pty
+	torn  error         // set by a write that stopped in the middle
+
+	done    chan struct{} // closed by wait
+	status  syscall.WaitStatus
+	tasks   sync.WaitGroup // our goroutines
+	closing chan struct{}  // one token: whoever holds it is closing
+	closed  bool
+}
+
+var _ terminal.Terminal = (*Term)(nil)
+
+// Start starts cfg's program as the leader of a session whose controlling
+// terminal is a new pseudo terminal. Its environment is cfg.Env, TERM
+// (xterm-256color) where that has none, and [Marker].
+//
+// A program or directory that does not exist or may not be used is an error
+// that wraps the [io/fs] error and names the path. The Term must be closed,
+// also when its program has ended. Ctx is for the start alone.
+func Start(ctx context.Context, cfg terminal.Config) (*Term, error) {
+	t, err := start(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("starting %s in a terminal: %w", cfg.Path, err)
+	}
+	return t, nil
+}
+
+func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	size, err := check(&cfg)
+	if err != nil {
+		return nil, err
+	}
+	cmd := &exec.Cmd{
+		Path: cfg.Path,
+		Args: append([]string{cfg.Path}, cfg.Args...),
+		Env:  environ(cfg),
+		Dir:  cfg.Dir,
+		SysProcAttr: &syscall.SysProcAttr{
+			Setsid:  true,
+			Setctty: true,
+		},
+	}
+	master, slave, err := open(size)
+	if err != nil {
+		return nil, fmt.Errorf("opening a pseudo terminal: %w", err)
+	}
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
+	if err := cmd.Start(); err != nil {
+		master.Close()
+		slave.Close()
+		return nil, err
+	}
+	// Not reaped yet, so the pid is still the program's.
+	began, _ := proc.StartTime(cmd.Process.Pid)
+	t := &Term{
+		name: cfg.Name,
+		cmd:  cmd,
+		target: proc.Target{
+			Pid:    cmd.Process.Pid,
+			Start:  began,
+			Marker: Marker + "=" + cfg.Name,
+		},
+		pty:     master,
+		screen:  newScreen(cfg.Cols, cfg.Rows),
+		input:   make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		closing: make(chan struct{}, 1),
+	}
+	drained := make(chan struct{})
+	t.tasks.Go(func() { t.read(drained) })
+	t.tasks.Go(func() { t.wait(slave, drained) })
+	t.tasks.Go(t.reply)
+	return t, nil
+}
+
+// check refuses what exec would report late, or under another name, and fills
+// in the size.
+func check(cfg *terminal.Config) (*pty.Winsize, error) {
+	if !validName.MatchString(cfg.Name) {
+		return nil, fmt.Errorf("terminal name %q: use letters, digits, _ and - only", cfg.Name)
+	}
+	if !filepath.IsAbs(cfg.Path) {
+		return nil, fmt.Errorf("program %q: give its absolute path", cfg.Path)
+	}
+	for _, s := range append(append([]string{cfg.Path, cfg.Dir}, cfg.Args...), cfg.Env...) {
+		if strings.IndexByte(s, 0) >= 0 {
+			return nil, errors.New("a path, argument or variable holds a NUL byte: remove it")
+		}
+	}
+	// With SysProcAttr set, exec blames a missing directory on the program.
+	if info, err := os.Stat(cfg.Dir); err != nil {
+		return nil, fmt.Errorf("working directory: %w", err)
+	} else if !info.IsDir() {
+		return nil, fmt.Errorf("working directory: %w", &os.PathError{Op: "chdir", Path: cfg.Dir, Err: syscall.ENOTDIR})
+	}
+	if cfg.Cols == 0 {
+		cfg.Cols = 120
+	}
+	if cfg.Rows == 0 {
+		cfg.Rows = 40
+	}
+	if cfg.Cols < 1 || cfg.Rows < 1 || cfg.Cols > maxSide || cfg.Rows > maxSide {
+		return nil, fmt.Errorf("terminal size %d by %d: each must be 1 to %d", cfg.Cols, cfg.Rows, maxSide)
+	}
+	return &pty.Winsize{Cols: uint16(cfg.Cols), Rows: uint16(cfg.Rows)}, nil
+}
+
+func environ(cfg terminal.Config) []string {
+	env := make([]string, 0, len(cfg.Env)+2)
+	hasTerm := false
+	for _, kv := range cfg.Env {
+		if strings.HasPrefix(kv, Marker+"=") {
+			continue
+		}
+		hasTerm = hasTerm || strings.HasPrefix(kv, "TERM=")
+		env = append(env, kv)
+	}
+	if !hasTerm {
+		env = append(env, "TERM=xterm-256color")
+	}
+	return append(env, Marker+"="+cfg.Name)
+}
+
+// open returns a pty whose master takes part in Go's poller: a read or write
+// under way then ends with Close or a deadline instead of holding a thread.
+// Package pty leaves its files blocking.
+func open(size *pty.Winsize) (master, slave *os.File, err error) {
+	m, slave, err := pty.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer m.Close()
+	if err := pty.Setsize(m, size); err != nil {
+		slave.Close()
+		return nil, nil, err
+	}
+	syscall.ForkLock.RLock()
+	fd, err := syscall.Dup(int(m.Fd()))
+	if err == nil {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.ForkLock.RUnlock()
+	if err != nil {
+		slave.Close()
+		return nil, nil, os.NewSyscallError("dup", err)
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		syscall.Close(fd)
+		slave.Close()
+		return nil, nil, os.NewSyscallError("setnonblock", err)
+	}
+	return os.NewFile(uintptr(fd), m.Name()), slave, nil
+}
+
+// read emulates the output until nobody has the terminal open or it is closed.
+func (t *Term) read(drained chan<- struct{}) {
+	defer close(drained)
+	defer t.screen.close()
+	buf := make([]byte, readSize)
+	for {
+		n, err := t.pty.Read(buf)
+		if n > 0 {
+			t.screen.feed(buf[:n])
+			t.reads.Add(1)
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// wait holds the slave until the program has ended, and takes the rest of the
+// output before Done. A master without a slave reports the end of output; that
+// must not happen while the program merely reopens its terminal, and a blocking
+// read of a master whose last slave had just gone lost the program's last words
+// in 6 of 1,000 runs (Linux 6.18).
+func (t *Term) wait(slave *os.File, drained <-chan struct{}) {
+	t.cmd.Wait()
+	slave.Close()
+	t.drain(drained)
+	t.status = t.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	close(t.done)
+}
+
+// drain returns when the output has ended or ceased.
+func (t *Term) drain(drained <-chan struct{}) {
+	limit := time.After(drainLimit)
+	for before := t.reads.Load(); ; {
+		select {
+		case <-drained:
+			return
+		case <-limit:
+			return
+		case <-time.After(drainDelay):
+		}
+		now := t.reads.Load()
+		if now == before {
+			return
+		}
+		before = now
+	}
+}
+
+// Pid implements [terminal.Terminal].
+func (t *Term) Pid() int { return t.target.Pid }
+
+// Done implements [terminal.Terminal]. The screen then holds all that the
+// program has written, unless 2 s did not suffice to emulate it.
+func (t *Term) Done() <-chan struct{} { return t.done }
+
+// Status implements [terminal.Terminal].
+func (t *Term) Status() syscall.WaitStatus {
+	select {
+	case <-t.done:
+		return t.status
+	default:
+		return 0
+	}
+}
+
+// Screen implements [terminal.Terminal]. It does not need the program: after
+// its end, and after Close, it returns the last screen.
+func (t *Term) Screen(ctx context.Context) (string, error) {
+	text, err := t.screen.text(ctx)
+	if err != nil {
+		return "", fmt.Errorf("reading the screen of %s: %w", t.name, err)
+	}
+	return text, nil
+}
+
+// Close implements [terminal.Terminal]. When it returns nil no process,
+// goroutine or descriptor of the terminal is left. Without a deadline a program
+// that ignores the hang-up is waited for, as long as it takes.
+func (t *Term) Close(ctx context.Context) error {
+	t.closing <- struct{}{}
+	defer func() { <-t.closing }()
+	if t.closed {
+		return nil
+	}
+	if err := proc.End(ctx, t.target); err != nil {
+		return fmt.Errorf("closing %s: %w", t.name, err)
+	}
+	// End takes a zombie for gone; wait reaps it and closes Done.
+	<-t.done
+	t.pty.Close()
+	t.tasks.Wait()
+	t.closed = true
+	return nil
+}
