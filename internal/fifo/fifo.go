@@ -1,0 +1,90 @@
+// Package fifo hands bytes to one reader without leaving a copy of them in a
+// file, an argument or another process's memory.
+package fifo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrGone is returned when the reader ended before it asked for anything.
+var ErrGone = errors.New("the reader ended before it opened the FIFO")
+
+// poll is how often the FIFO is tried for a reader: there is no event for that.
+const poll = time.Millisecond
+
+// A FIFO is a named pipe that only this user can open.
+type FIFO struct{ Path string }
+
+// New makes a FIFO at path, which must not exist.
+func New(path string) (FIFO, error) {
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		return FIFO{}, fmt.Errorf("making a FIFO: %w", &fs.PathError{Op: "mkfifo", Path: path, Err: err})
+	}
+	return FIFO{path}, nil
+}
+
+// Remove removes the FIFO. It is no error if it is gone. A reader that waits in
+// its open for a writer finds the end of file instead of waiting for ever.
+func (f FIFO) Remove() {
+	if fd, err := unix.Open(f.Path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
+		defer unix.Close(fd)
+	}
+	os.Remove(f.Path)
+}
+
+// Open returns the writing end once a reader has opened the FIFO, and removes
+// the FIFO's name: no second reader can come, and one that tries is told so at
+// once instead of waiting for ever. It gives up when ctx ends or gone is closed.
+//
+// Opened without O_NONBLOCK it would wait in the kernel, beyond ctx's reach.
+func (f FIFO) Open(ctx context.Context, gone <-chan struct{}) (*Writer, error) {
+	tick := time.NewTicker(poll)
+	defer tick.Stop()
+	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		// Not os.OpenFile, which does not poll a FIFO on macOS.
+		fd, err := unix.Open(f.Path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err == nil {
+			f.Remove()
+			return &Writer{os.NewFile(uintptr(fd), f.Path)}, nil
+		}
+		if err != unix.ENXIO && err != unix.EINTR {
+			return nil, &fs.PathError{Op: "open", Path: f.Path, Err: err}
+		}
+		select {
+		case <-tick.C:
+		case <-gone:
+			return nil, ErrGone
+		case <-ctx.Done():
+		}
+	}
+}
+
+// A Writer is the writing end of a FIFO that has a reader.
+type Writer struct{ file *os.File }
+
+// Deliver writes data and closes the FIFO, which is the reader's end of file.
+// When ctx ends first the reader gets less than data. A reader that has gone is
+// an error that wraps [unix.EPIPE]; one that ends later may not have read all.
+func (w *Writer) Deliver(ctx context.Context, data []byte) error {
+	defer w.file.Close()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { w.file.SetWriteDeadline(time.Now()) })
+	defer stop()
+	_, err := w.file.Write(data)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ctx.Err()
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package proc
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+	"golang.org/x/sys/unix"
+)
+
+// grace is the time that programs of these tests get before they are killed.
+const grace = 200 * time.Millisecond
+
+func end(t *testing.T, target Target) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), grace)
+	defer cancel()
+	began := time.Now()
+	if err := End(ctx, target); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > grace+killWait {
+		t.Errorf("End took %v", took)
+	}
+}
+
+func TestEndIsAsPoliteAsItCanBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		script string
+		before syscall.Signal
+		want   syscall.Signal
+	}{
+		"plain":             {"echo ready; exec sleep 60", 0, syscall.SIGHUP},
+		"ignores HUP":       {"trap '' HUP; echo ready; exec sleep 60", 0, syscall.SIGTERM},
+		"ignores both":      {"trap '' HUP TERM; echo ready; exec sleep 60", 0, syscall.SIGKILL},
+		"stopped":           {"echo ready; exec sleep 60", syscall.SIGSTOP, syscall.SIGHUP},
+		"stopped, stubborn": {"trap '' HUP TERM; echo ready; exec sleep 60", syscall.SIGSTOP, syscall.SIGKILL},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			t.Parallel()
+			tr := sh(t, c.script)
+			if c.before != 0 {
+				is.NoErr(tr.cmd.Process.Signal(c.before))
+			}
+			reaped := make(chan struct{})
+			go func() {
+				tr.cmd.Wait()
+				close(reaped)
+			}()
+			end(t, tr.target)
+			<-reaped
+			is.Equal(tr.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(), c.want)
+		})
+	}
+}
+
+func TestEndKillsAtOnceWhenItsContextHasEnded(t *testing.T) {
+	is := is.New(t)
+	tr := sh(t, "echo ready; exec sleep 60")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	is.NoErr(End(ctx, tr.target))
+	tr.cmd.Wait()
+	is.Equal(tr.cmd.ProcessState.Sys().(syscall.WaitStatus).Signal(), syscall.SIGKILL) // not HUP first
+}
+
+func TestEndWaitsForAsLongAsItsContext(t *testing.T) {
+	is := is.New(t)
+	tr := sh(t, "trap '' HUP TERM; echo ready; exec sleep 60")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- End(ctx, tr.target) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("End returned before anything had ended: %v", err)
+	case <-time.After(grace):
+	}
+	tr.alive(t)
+	go tr.cmd.Process.Wait()
+	cancel()
+	is.NoErr(<-ended)
+	tr.gone(t)
+}
+
+func TestEndOfNothing(t *testing.T) {
+	is := is.New(t)
+	tr := sh(t, "exit 0")
+	is.NoErr(tr.cmd.Wait())
+	is.NoErr(End(t.Context(), tr.target))
+	is.NoErr(End(t.Context(), Target{Pid: tr.target.Pid}))
+}
+
+func TestEndRefusesWhatIsNobodys(t *testing.T) {
+	for _, pid := range []int{-1, 0, 1, os.Getpid()} {
+		is := is.New(t)
+		err := End(t.Context(), Target{Pid: pid})
+		is.True(err != nil && strings.Contains(err.Error(), "nobody's to end"))
+	}
+}
+
+func TestSurvivorsAreNamed(t *testing.T) {
+	is := is.New(t)
+	refused, stuck := Identity{4711, 1}, Identity{4712, 2}
+	h := hunt{known: map[Identity]*quarry{
+		refused: {sent: unix.SIGKILL, err: unix.EPERM},
+		stuck:   {sent: unix.SIGKILL},
+	}}
+	err := h.survivors([]process{{Identity: refused}, {Identity: stuck}})
+	is.True(errors.Is(err, unix.EPERM))
+	is.True(strings.Contains(err.Error(), "process 4711 survived: operation not permitted"))
+	is.True(strings.Contains(err.Error(), "process 4712 survived: SIGKILL sent"))
+}

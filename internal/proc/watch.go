@@ -1,0 +1,53 @@
+package proc
+
+import (
+	"sync"
+	"time"
+)
+
+// pollInterval is how often a process is looked at where the system has no
+// event for its end. It bounds how late Done is there.
+const pollInterval = 20 * time.Millisecond
+
+// A Watcher reports the end of one process.
+type Watcher struct {
+	done chan struct{}
+	stop func() // may be called more than once
+}
+
+// Done is closed when the process has ended, reaped or not.
+func (w *Watcher) Done() <-chan struct{} { return w.done }
+
+// Stop releases what the Watcher holds. Done then stays open unless the process
+// had ended. Stop may be called more than once.
+func (w *Watcher) Stop() { w.stop() }
+
+// Watch reports the end of process pid, child of ours or not. A process that
+// has ended already is reported at once. The Watcher must be stopped unless the
+// process ends.
+func Watch(pid int) (*Watcher, error) { return watch(pid) }
+
+// poll is the watch for systems, and kernels, that have no better.
+func poll(pid int) *Watcher {
+	stop := make(chan struct{})
+	w := &Watcher{
+		done: make(chan struct{}),
+		stop: sync.OnceFunc(func() { close(stop) }),
+	}
+	start, alive := StartTime(pid)
+	go func() {
+		tick := time.NewTicker(pollInterval)
+		defer tick.Stop()
+		for alive {
+			select {
+			case <-tick.C:
+				now, still := StartTime(pid)
+				alive = still && now == start
+			case <-stop:
+				return
+			}
+		}
+		close(w.done)
+	}()
+	return w
+}

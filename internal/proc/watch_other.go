@@ -1,0 +1,5 @@
+//go:build !linux
+
+package proc
+
+func watch(pid int) (*Watcher, error) { return poll(pid), nil }
