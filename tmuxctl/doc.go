@@ -1,0 +1,11 @@
+// Package tmuxctl runs programs in a tmux server of its own and drives them:
+// keys, pastes, the screen, the end.
+//
+// A [Server] is private: its socket lies in a directory that only its owner can
+// enter, it reads no configuration, and it never meets the user's own server. A
+// program's environment is exactly what was asked for, and reaches it through a
+// FIFO, so that no value ever stands in a process's arguments, in tmux's memory
+// or in a file.
+//
+// Seen on tmux 3.3a. Servers and sessions are safe for concurrent use.
+package tmuxctl

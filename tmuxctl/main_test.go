@@ -1,0 +1,35 @@
+package tmuxctl_test
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tuiturn/tuiturn/internal/terminal/terminaltest"
+)
+
+// tellArg makes the test binary the helper that writes what it was given, its
+// arguments, environment and directory, to the file named next.
+const tellArg = "tmuxctl-test-tell"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == tellArg {
+		tell(os.Args[2], os.Args[3:])
+	}
+	terminaltest.Main(m)
+}
+
+func tell(path string, args []string) {
+	dir, _ := os.Getwd()
+	parts := []string{strings.Join(args, "\x00\x00"), strings.Join(os.Environ(), "\x00\x00"), dir}
+	if err := os.WriteFile(path, []byte(strings.Join(parts, "\x00\x01\x00")), 0o600); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func parseTold(told []byte) (args, env []string, dir string) {
+	part := bytes.Split(told, []byte("\x00\x01\x00"))
+	return strings.Split(string(part[0]), "\x00\x00"), strings.Split(string(part[1]), "\x00\x00"), string(part[2])
+}

@@ -1,0 +1,46 @@
+package tmuxctl_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+)
+
+// zombies are the children of a process that wait to be reaped.
+func zombies(parent int) (pids []string) {
+	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, file := range stats {
+		data, _ := os.ReadFile(file)
+		var state byte
+		var ppid int
+		rest := string(data[strings.LastIndexByte(string(data), ')')+1:])
+		if fmt.Sscanf(rest, " %c %d", &state, &ppid); state == 'Z' && ppid == parent {
+			pids = append(pids, file)
+		}
+	}
+	return pids
+}
+
+// commandLines are those of every process that hold text.
+func commandLines(text string) (found []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range files {
+		if data, _ := os.ReadFile(file); strings.Contains(string(data), text) {
+			found = append(found, strings.ReplaceAll(string(data), "\x00", " "))
+		}
+	}
+	return found
+}
+
+func TestTheProgramGetsNoDescriptorOfOurs(t *testing.T) {
+	is := is.New(t)
+	x := open(t, newServer(t), script("turn", "echo up; exec sleep 60"))
+	see(t, x, "up")
+	for _, fd := range list(t, fmt.Sprintf("/proc/%d/fd", x.Pid())) {
+		is.True(fd == "0" || fd == "1" || fd == "2")
+	}
+}

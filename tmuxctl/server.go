@@ -1,0 +1,166 @@
+package tmuxctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// ErrServerClosed is returned for a Server that was closed, and for a session
+// whose server has ended.
+var ErrServerClosed = errors.New("the tmux server has ended")
+
+// A Server is one tmux server of our own. The zero value is ready for use: the
+// server starts with the first session, and again with the next one should it
+// have ended by itself.
+type Server struct {
+	// Tmux is the tmux program, version 3.2 or later; empty means "tmux",
+	// looked up in PATH.
+	Tmux string
+
+	// TempDir is where the server's private directory (mode 0700) is made;
+	// empty means os.TempDir(). Keep it short: a socket's path may have about
+	// 100 bytes.
+	TempDir string
+
+	// Env is the server's own environment, which no program in it sees; nil
+	// means PATH=/usr/local/bin:/usr/bin:/bin and LANG=C.UTF-8.
+	Env []string
+
+	// mu is held for reading while a session is made: Close then meets either
+	// no session or a whole one.
+	mu      sync.RWMutex
+	current *instance
+	closed  atomic.Bool
+}
+
+// Socket is the path of the server's socket, for a person to look on with
+// tmux -S; empty while no server runs.
+func (s *Server) Socket() string {
+	if in := s.running(); in != nil {
+		return in.socket()
+	}
+	return ""
+}
+
+// Run gives the server one tmux command and returns what it prints. The server
+// must have been started by a session. Without a deadline in ctx it may take 10
+// seconds.
+func (s *Server) Run(ctx context.Context, args ...string) ([]byte, error) {
+	if len(args) == 0 {
+		return nil, errors.New("running a tmux command: none was given")
+	}
+	in := s.running()
+	if in == nil {
+		return nil, fmt.Errorf("tmux %s: %w", args[0], ErrServerClosed)
+	}
+	return in.run(ctx, nil, args...)
+}
+
+// Sessions lists the names of the sessions the server has; none when no server
+// runs.
+func (s *Server) Sessions(ctx context.Context) ([]string, error) {
+	in := s.running()
+	if in == nil {
+		return nil, nil
+	}
+	out, err := in.run(ctx, nil, "list-sessions", "-F", "#{session_name}")
+	if errors.Is(err, ErrServerClosed) || err != nil && strings.Contains(err.Error(), "no sessions") {
+		return nil, nil
+	}
+	return strings.Fields(string(out)), err
+}
+
+// running is the instance that runs now, nil if none does.
+func (s *Server) running() *instance {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.current == nil || s.current.gone() {
+		return nil
+	}
+	return s.current
+}
+
+// use returns a running instance, with s.mu held for reading.
+func (s *Server) use(ctx context.Context) (*instance, error) {
+	for {
+		s.mu.RLock()
+		if in := s.current; in != nil && !s.closed.Load() && !in.gone() {
+			return in, nil
+		}
+		s.mu.RUnlock()
+		if err := s.start(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (s *Server) start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed.Load() {
+		return ErrServerClosed
+	}
+	if s.current != nil {
+		if !s.current.gone() {
+			return nil
+		}
+		if err := s.current.end(); err != nil {
+			return fmt.Errorf("clearing away the tmux server that has ended: %w", err)
+		}
+		s.current = nil
+	}
+	tmux := s.Tmux
+	if tmux == "" {
+		tmux = "tmux"
+	}
+	path, err := exec.LookPath(tmux)
+	if err != nil {
+		return fmt.Errorf("finding tmux: %w: install tmux 3.2 or later, or use a plain pty", err)
+	}
+	if path, err = filepath.Abs(path); err != nil {
+		return err
+	}
+	tempDir := s.TempDir
+	if tempDir == "" {
+		tempDir = os.TempDir()
+	}
+	if tempDir, err = filepath.Abs(tempDir); err != nil {
+		return err
+	}
+	s.current, err = startInstance(ctx, path, tempDir, s.Env)
+	if err != nil {
+		return fmt.Errorf("starting tmux: %w", err)
+	}
+	return nil
+}
+
+// Close ends the server, with every session in it, and removes its directory. A
+// NewSession under way fails. Close returns when the server is gone; the error
+// tells what is left, and Close may be called again. A closed Server starts no
+// more sessions.
+//
+// Programs are only hung up on, as tmux does: [Session.Close] ends a stubborn
+// one for certain.
+func (s *Server) Close() error {
+	s.closed.Store(true)
+	if in := s.running(); in != nil {
+		in.hangUp() // now: a NewSession that waits for it holds s.mu
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current == nil {
+		return nil
+	}
+	if err := s.current.end(); err != nil {
+		return fmt.Errorf("closing the tmux server: %w", err)
+	}
+	s.current = nil
+	return nil
+}

@@ -1,0 +1,400 @@
+package tmuxctl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/go-multierror"
+	"golang.org/x/sys/unix"
+
+	"github.com/tuiturn/tuiturn/internal/fifo"
+	"github.com/tuiturn/tuiturn/internal/proc"
+)
+
+// MarkerVar is the environment variable that every program in a session, and
+// whatever it starts, carries. It is how Close finds a child that has detached.
+// Its value is the session's name, "@", and what sets this session apart from
+// others of that name, on other servers too.
+const MarkerVar = "TUITURN_SESSION"
+
+// ErrPasteEnd is returned for a paste that holds the sequence ESC [ 201 ~,
+// which would end it: the program would take what follows for keys.
+var ErrPasteEnd = errors.New("the text holds the end-of-paste sequence ESC [ 201 ~: remove it")
+
+// A SessionConfig says what to run in a session.
+type SessionConfig struct {
+	// Name is the session's name, [A-Za-z0-9_-]+, unique on the server. (tmux
+	// turns "." and ":" into "_", so that two names become one.)
+	Name string
+
+	// Command is the program. Its Path and Dir must be absolute, its Env is the
+	// whole environment: nothing is inherited and Unset has no effect. The
+	// variable MarkerVar is added.
+	Command Command
+
+	// Cols and Rows are the size in cells; zero means 120 by 40.
+	Cols, Rows int
+}
+
+var sessionName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// inherited are the variables that tmux 3.3a and the pane's shell add to a
+// pane's environment, and those of the server's own. The program sees none of
+// them: one that found TMUX could end our server. (Where /bin/sh is bash 5.2 its
+// exec adds SHLVL=0 all the same.)
+var inherited = []string{
+	"TMUX", "TMUX_PANE", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION",
+	"PWD", "OLDPWD", "SHELL", "SHLVL", "COLORTERM", "_",
+}
+
+// NewSession starts a program in a new session, and the server if need be. When
+// it returns without error the program's environment has been delivered and its
+// shell is about to become it. ctx bounds the start only.
+//
+// Neither argument nor variable is ever an argument of tmux or of a shell: the
+// pane's shell reads the command line of [BuildCmd] from a FIFO that only this
+// user can open, and that is gone when NewSession returns.
+func (s *Server) NewSession(ctx context.Context, cfg SessionConfig) (*Session, error) {
+	t, err := s.newSession(ctx, cfg)
+	if errors.Is(err, ErrServerClosed) && !s.closed.Load() {
+		t, err = s.newSession(ctx, cfg) // the server had ended, unnoticed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("starting a tmux session: %w", err)
+	}
+	return t, nil
+}
+
+func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, error) {
+	if cfg.Cols == 0 {
+		cfg.Cols = 120
+	}
+	if cfg.Rows == 0 {
+		cfg.Rows = 40
+	}
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	in, err := s.use(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer s.mu.RUnlock()
+	marker := MarkerVar + "=" + cfg.Name + "@" + in.unique(filepath.Base(in.dir))
+	script, err := cfg.script(in.env, marker)
+	if err != nil {
+		return nil, err
+	}
+	env, err := fifo.New(filepath.Join(in.dir, in.unique("env")))
+	if err != nil {
+		return nil, err
+	}
+	defer env.Remove()
+
+	// Several words run as they are, without the user's shell. The directory
+	// is the shell's affair: tmux goes elsewhere silently when it is missing.
+	// Cut short, the client could not tell whether there is a session, and
+	// which: the name alone may be another's.
+	out, err := in.runWhole(ctx, "new-session", "-d", "-P",
+		"-F", "#{session_id} #{pane_id} #{pane_pid}",
+		"-s", cfg.Name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
+		"-c", "/", "/bin/sh", env.Path)
+	if err != nil {
+		return nil, err
+	}
+	// Exit status 0 alone proves nothing: a server that was being killed gave
+	// it for a session that was never made.
+	t := &Session{in: in, name: cfg.Name, target: proc.Target{Marker: marker}, done: make(chan struct{})}
+	if _, err := fmt.Sscan(string(out), &t.id, &t.pane, &t.target.Pid); err != nil || t.target.Pid <= 1 {
+		if in.lost("") {
+			return nil, ErrServerClosed
+		}
+		return nil, fmt.Errorf("tmux new-session answered %q", out)
+	}
+	t.target.Start, _ = proc.StartTime(t.target.Pid)
+	watcher, err := proc.Watch(t.target.Pid)
+	if err != nil {
+		return nil, t.abandon(err)
+	}
+	go t.wait(watcher)
+
+	w, err := env.Open(ctx, t.done)
+	if err == nil {
+		err = w.Deliver(ctx, []byte(script))
+	}
+	if err != nil {
+		if in.gone() {
+			err = fmt.Errorf("%w: %w", err, ErrServerClosed)
+		}
+		return nil, t.abandon(fmt.Errorf("handing over the environment: %w", err))
+	}
+	return t, nil
+}
+
+func (cfg SessionConfig) check() error {
+	if !sessionName.MatchString(cfg.Name) {
+		return fmt.Errorf("session name %q: use letters, digits, - and _", cfg.Name)
+	}
+	if err := checkExecutable(cfg.Command.Path); err != nil {
+		return err
+	}
+	if cfg.Command.Dir == "" {
+		return errors.New("no working directory: set Command.Dir")
+	}
+	if err := checkDir(cfg.Command.Dir); err != nil {
+		return fmt.Errorf("working directory: %w", err)
+	}
+	_, err := cfg.script(nil, MarkerVar+"=")
+	return err
+}
+
+// script is what the pane's shell reads to become the program.
+func (cfg SessionConfig) script(serverEnv []string, marker string) (string, error) {
+	c := cfg.Command
+	c.Unset = slices.Clone(inherited)
+	for _, kv := range serverEnv {
+		name, _, _ := strings.Cut(kv, "=")
+		c.Unset = append(c.Unset, name)
+	}
+	c.Env = append([]string{"TERM=xterm-256color"}, c.Env...)
+	c.Env = append(c.Env, marker)
+	line, err := BuildCmd(c)
+	return line + "\n", err
+}
+
+// A Session is one program in one tmux session with one pane.
+type Session struct {
+	in     *instance
+	name   string
+	id     string // "$3": names match by prefix, ids do not
+	pane   string // "%7"
+	target proc.Target
+
+	done   chan struct{}
+	status syscall.WaitStatus // before done is closed: unset
+
+	closing sync.Mutex
+	closed  bool
+}
+
+// Name is the session's name.
+func (t *Session) Name() string { return t.name }
+
+// Pid is the program's process id.
+func (t *Session) Pid() int { return t.target.Pid }
+
+// Done is closed when the program has ended and Status is known.
+func (t *Session) Done() <-chan struct{} { return t.done }
+
+// Status is how the program ended; zero before Done is closed. When tmux cannot
+// tell, because its server is gone too, it is that of SIGHUP, which is what the
+// end of a server sends.
+func (t *Session) Status() syscall.WaitStatus {
+	select {
+	case <-t.done:
+		return t.status
+	default:
+		return 0
+	}
+}
+
+// A program's end and its last output reach tmux on two ways. Where a child
+// holds the terminal open, the second is taken as complete after drainDelay.
+const (
+	drainDelay  = 100 * time.Millisecond
+	statusDelay = 2 * time.Second
+)
+
+// wait learns of the program's end from the kernel and of its status from tmux.
+//
+// A tmux before 3.6 that was built with libutempter misses the SIGCHLD of a
+// pane that ends by itself (72 of 100), and then neither reaps it nor knows its
+// status. A further SIGCHLD makes it look again: 200 of 200, at most 22 ms.
+func (t *Session) wait(watcher *proc.Watcher) {
+	defer close(t.done)
+	defer watcher.Stop()
+	<-watcher.Done()
+	ended := time.Now()
+	t.status = syscall.WaitStatus(unix.SIGHUP)
+	ctx, cancel := context.WithTimeout(context.Background(), statusDelay)
+	defer cancel()
+	for ctx.Err() == nil && !t.in.gone() {
+		out, err := t.in.run(ctx, nil, "display-message", "-p", "-t", t.pane,
+			"#{pane_dead} #{pane_dead_status} #{pane_dead_signal}")
+		if err != nil {
+			continue
+		}
+		dead, status, known := parseStatus(string(out))
+		if known {
+			t.status = status
+		}
+		switch {
+		case strings.HasPrefix(string(out), " "): // the pane is gone
+			return
+		case known && (dead || time.Since(ended) > drainDelay):
+			return
+		case !known:
+			t.in.nudge()
+		}
+	}
+}
+
+// parseStatus reads "1 7 " (exit status 7) or "1  KILL" (a signal, by name or
+// by number); dead means that the terminal's output has ended too. A tmux
+// before 3.3 does not tell signals.
+func parseStatus(s string) (dead bool, _ syscall.WaitStatus, known bool) {
+	f := strings.Split(strings.TrimSuffix(s, "\n"), " ")
+	if len(f) != 3 {
+		return false, 0, false
+	}
+	dead = f[0] == "1"
+	if code, err := strconv.Atoi(f[1]); err == nil {
+		return dead, syscall.WaitStatus(code << 8), true
+	}
+	sig := unix.SignalNum("SIG" + f[2])
+	if n, err := strconv.Atoi(f[2]); err == nil {
+		sig = syscall.Signal(n)
+	}
+	return dead, syscall.WaitStatus(sig), sig > 0
+}
+
+// run is a command to the session's server, while the program lives.
+func (t *Session) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	if err := t.alive(); err != nil {
+		return nil, fmt.Errorf("tmux %s: %w", args[0], err)
+	}
+	return t.runAnyway(ctx, stdin, args...)
+}
+
+func (t *Session) runAnyway(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	out, err := t.in.run(ctx, stdin, args...)
+	if err != nil && ctx.Err() == nil && t.alive() != nil {
+		err = fmt.Errorf("%w: %w", err, os.ErrProcessDone)
+	}
+	return out, err
+}
+
+// alive is nil while the program lives.
+func (t *Session) alive() error {
+	select {
+	case <-t.done:
+		return os.ErrProcessDone
+	default:
+		return nil
+	}
+}
+
+// SendKeys presses keys in order. A key is "Enter", "Escape", "Tab", "Up",
+// "Down", "Left", "Right", "BSpace", "C-a" to "C-z", or one printable
+// character.
+func (t *Session) SendKeys(ctx context.Context, keys ...string) error {
+	args := make([]string, 0, 8*len(keys))
+	for _, key := range keys {
+		args = append(args, "send-keys", "-t", t.pane)
+		switch {
+		case keyName.MatchString(key):
+			args = append(args, key, ";")
+		case printable(key):
+			if key == ";" {
+				key = `\;` // alone it would separate two commands
+			}
+			args = append(args, "-l", "--", key, ";")
+		default:
+			return fmt.Errorf("sending keys: unknown key %q: use Enter, Escape, Tab, Up, Down, Left, Right, BSpace, C-a to C-z, or one printable character", key)
+		}
+	}
+	if len(keys) == 0 {
+		return t.alive()
+	}
+	_, err := t.run(ctx, nil, args...)
+	return err
+}
+
+func printable(key string) bool {
+	r, n := utf8.DecodeRuneInString(key)
+	return n > 0 && n == len(key) && unicode.IsPrint(r) && !(r == utf8.RuneError && n == 1)
+}
+
+var keyName = regexp.MustCompile(`^(Enter|Escape|Tab|Up|Down|Left|Right|BSpace|C-[a-z])$`)
+
+// Paste hands text over as one paste, byte for byte, between the bracketed
+// paste marks if the program has asked for them. It returns when tmux has the
+// text, not when the program has read it. Before a program has put its terminal
+// in raw mode, a line over 4,095 bytes is cut.
+func (t *Session) Paste(ctx context.Context, text []byte) error {
+	if bytes.Contains(text, []byte("\x1b[201~")) {
+		return fmt.Errorf("pasting: %w", ErrPasteEnd)
+	}
+	if len(text) == 0 {
+		return t.alive() // tmux would make no buffer and paste the one before
+	}
+	// A buffer of its own: between the two commands another paste may come.
+	// -r: LF stays LF. -d: the buffer goes with the paste.
+	buffer := t.in.unique("paste")
+	_, err := t.run(ctx, text, "load-buffer", "-b", buffer, "-", ";",
+		"paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", t.pane)
+	if err != nil {
+		t.in.cleanup("delete-buffer", "-b", buffer)
+	}
+	return err
+}
+
+// Screen returns the visible rows, each without trailing blanks and ended by a
+// newline. After the program's end, until Close, it returns the last screen.
+func (t *Session) Screen(ctx context.Context) (string, error) {
+	out, err := t.runAnyway(ctx, nil, "capture-pane", "-p", "-t", t.pane)
+	return string(out), err
+}
+
+// Close ends the program and everything it started, and the session. It hangs
+// up first and kills what is left when ctx ends; it returns when all is gone,
+// and the error tells what is not. Close may be called again, at any time.
+func (t *Session) Close(ctx context.Context) error {
+	t.closing.Lock()
+	defer t.closing.Unlock()
+	if t.closed {
+		return nil
+	}
+	var all *multierror.Error
+	if err := proc.End(ctx, t.target); err != nil {
+		all = multierror.Append(all, err)
+	} else {
+		<-t.done // soon: the program has ended
+	}
+	// By id: the name may have been given away by a person who looked on.
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusDelay)
+	defer cancel()
+	_, err := t.in.run(end, nil, "kill-session", "-t", t.id)
+	if err != nil && !t.in.gone() && !strings.Contains(err.Error(), "can't find session") {
+		all = multierror.Append(all, err)
+	}
+	if all != nil {
+		return fmt.Errorf("closing tmux session %s: %w", t.name, all)
+	}
+	t.closed = true
+	return nil
+}
+
+// abandon is Close for a session that err kept from coming to be.
+func (t *Session) abandon(err error) error {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	if e := proc.End(now, t.target); e != nil {
+		err = multierror.Append(err, e)
+	}
+	t.in.cleanup("kill-session", "-t", t.id)
+	return err
+}

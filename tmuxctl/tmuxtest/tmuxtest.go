@@ -1,0 +1,66 @@
+// Package tmuxtest gives a test a real tmux server of its own.
+package tmuxtest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A Server is a private tmux server on a socket that no one else knows. It runs
+// while it has a session, reads no configuration, inherits nothing from the
+// environment, and is ended with the test.
+type Server struct {
+	// Path is the tmux program, Socket the server's socket.
+	Path, Socket string
+}
+
+// Require returns the path of tmux. Where there is none the test is skipped; it
+// fails instead when the environment variable TUITURN_REQUIRE_TMUX is set.
+func Require(t testing.TB) string {
+	t.Helper()
+	path, err := exec.LookPath("tmux")
+	if err != nil {
+		if os.Getenv("TUITURN_REQUIRE_TMUX") != "" {
+			t.Fatalf("tmux is required here: %v", err)
+		}
+		t.Skip("tmux is not installed")
+	}
+	return path
+}
+
+// New returns a server for the test, which is skipped where tmux is missing (see
+// [Require]). The server starts with the first new-session.
+func New(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{Path: Require(t)}
+	// Not t.TempDir(): with the test's name in it a socket's path grows past
+	// the 104 bytes that macOS allows.
+	dir, err := os.MkdirTemp("", "tt-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Socket = filepath.Join(dir, "s")
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		s.Tmux(ctx, "kill-server")
+		os.RemoveAll(dir)
+	})
+	return s
+}
+
+// Tmux runs one tmux command on the server and returns its standard output. An
+// error from tmux is an *exec.ExitError with the standard error in it.
+func (s *Server) Tmux(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.Path, append([]string{"-u", "-f", "/dev/null", "-S", s.Socket}, args...)...)
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + filepath.Dir(s.Socket)}
+	cmd.Dir = filepath.Dir(s.Socket)
+	// A client hands its standard output to the server, and a stopped server
+	// would keep the pipe open after the client was killed.
+	cmd.WaitDelay = time.Second
+	return cmd.Output()
+}
