@@ -19,7 +19,7 @@ const (
 func (t *Term) SendKeys(ctx context.Context, keys ...string) error {
 	// Cursor keys need the program's mode; a screen that has failed still has
 	// the last one known.
-	_, appCursor, err := t.screen.modes(ctx)
+	_, appCursor, _ := t.screen.modes(ctx)
 	if ctx.Err() != nil {
 		return fmt.Errorf("sending keys to %s: %w", t.name, ctx.Err())
 	}

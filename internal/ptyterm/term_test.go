@@ -60,7 +60,7 @@ func shut(t *testing.T, term *Term) {
 
 func TestAPasteCutShortMakesTheInputUnusable(t *testing.T) {
 	is := is.New(t)
-	term := shell(t, `stty raw -echo; printf up; read never </dev/zero & wait`)
+	term := shell(t, `stty raw -echo; printf up; sleep 60`)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	err := term.Paste(ctx, make([]byte, 1<<20))
@@ -74,7 +74,7 @@ func TestAPasteCutShortMakesTheInputUnusable(t *testing.T) {
 
 func TestCloseInterruptsAPaste(t *testing.T) {
 	is := is.New(t)
-	term := shell(t, `stty raw -echo; printf up; read never </dev/zero & wait`)
+	term := shell(t, `stty raw -echo; printf up; sleep 60`)
 	pasted := make(chan error, 1)
 	go func() { pasted <- term.Paste(context.Background(), make([]byte, 1<<20)) }()
 	shut(t, term)
