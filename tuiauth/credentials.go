@@ -13,7 +13,7 @@ import (
 // never opens one.
 func prepareCredentials(h Home, report *Report) error {
 	path := filepath.Join(h.Dir, ".claude", ".credentials.json")
-	info, err := os.Lstat(path)
+	_, err := os.Lstat(path)
 	missing := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return err
@@ -26,7 +26,7 @@ func prepareCredentials(h Home, report *Report) error {
 		return err
 	}
 	defer unlock()
-	info, err = os.Lstat(path)
+	info, err := os.Lstat(path)
 	missing = errors.Is(err, fs.ErrNotExist)
 	if err != nil && !missing {
 		return err
