@@ -1,0 +1,36 @@
+package tuiturn
+
+// An Agent is what a Runner has to know about one terminal agent. All that is
+// true of one agent only stands behind it: its arguments and environment, what
+// its screen says, how its input line is to be treated. [Claude] is the first.
+//
+// The methods are not exported: a second agent has to show which of them
+// generalise.
+type Agent interface {
+	// path finds the program, given the PATH of the agent's environment.
+	path(searchPath string) (string, error)
+
+	// args are the arguments for a new session.
+	args(sessionID string, req *Request) []string
+
+	// env is what the agent's environment needs beyond the home's. What the
+	// agent writes outside its home goes below tmp.
+	env(req *Request, tmp string) []string
+
+	// disarm returns the text to put into the input line so that the prompt
+	// reaches the model as text.
+	disarm(req *Request) string
+
+	// read tells what the screen shows.
+	read(screen string) view
+}
+
+// A view is what a screen shows.
+type view struct {
+	// input: the input line is there; text is what it holds, as drawn.
+	input bool
+	text  string
+
+	// menu: the agent asks for a choice and takes no prompt.
+	menu *BlockedError
+}

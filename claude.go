@@ -1,0 +1,115 @@
+package tuiturn
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Claude is Anthropic's claude CLI. What the Runner relies on is checked
+// against 2.1.104, 2.1.158 and 2.1.330.
+type Claude struct {
+	// Path is the program; empty means "claude". Without a slash it is looked
+	// up in PATH as the Runner's Environ has it.
+	Path string
+}
+
+func (c Claude) path(searchPath string) (string, error) {
+	name := c.Path
+	if name == "" {
+		name = "claude"
+	}
+	if strings.Contains(name, "/") {
+		path, err := filepath.Abs(name)
+		if err == nil {
+			path, err = exec.LookPath(path)
+		}
+		if err != nil {
+			return "", fmt.Errorf("the agent cannot be run: %w: name the claude program in Claude.Path", err)
+		}
+		return path, checkInterpreter(path)
+	}
+	for _, dir := range filepath.SplitList(searchPath) {
+		// A relative entry would make the working directory decide what runs.
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, checkInterpreter(path)
+		}
+	}
+	return "", fmt.Errorf("the agent %q is not in PATH: %w: install it (npm install -g @anthropic-ai/claude-code) or name the program in Claude.Path", name, os.ErrNotExist)
+}
+
+// checkInterpreter finds a script's interpreter missing, which exec reports as
+// the script missing. (2.1.104 is a script.)
+func checkInterpreter(path string) error {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // exec tells; opening a FIFO would not return
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil // it may be executable without being readable
+	}
+	defer file.Close()
+	head := make([]byte, 256) // as much as Linux considers
+	n, _ := file.Read(head)
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	words, script := strings.CutPrefix(line, "#!")
+	if fields := strings.Fields(words); script && len(fields) > 0 {
+		if _, err := os.Stat(fields[0]); err != nil {
+			return fmt.Errorf("the agent %s cannot be run: its interpreter: %w: install that", path, err)
+		}
+	}
+	return nil
+}
+
+func (c Claude) args(sessionID string, req *Request) []string {
+	args := []string{
+		"--session-id", sessionID,
+		// 2.1.330 starts in a mode that runs tools without asking.
+		"--permission-mode", "default",
+	}
+	if req.Model != "" {
+		args = append(args, "--model", req.Model)
+	}
+	return args
+}
+
+func (c Claude) env(req *Request, tmp string) []string {
+	env := []string{
+		"TMPDIR=" + tmp,
+		"CLAUDE_CODE_TMPDIR=" + tmp, // 2.1.104 on macOS uses /tmp without it
+
+		// The agent repeats a failed request after 0.5, 1, 2, 4, … s, ten times
+		// by default: minutes in which a caller could have been told. Four take
+		// about 9 s.
+		"CLAUDE_CODE_MAX_RETRIES=4",
+
+		// The grey text that the input line offers for the next prompt would be
+		// sent by an Enter too many.
+		"CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION=false",
+
+		// Nobody sees these, and each costs a request, a process or a dialog.
+		"CLAUDE_CODE_DISABLE_AGENT_VIEW=1",
+		"CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY=1",
+		"CLAUDE_CODE_DISABLE_TERMINAL_TITLE=1",
+		"CLAUDE_CODE_IDE_SKIP_AUTO_INSTALL=1",
+		"DISABLE_TELEMETRY=1",
+		"DISABLE_ERROR_REPORTING=1",
+
+		// What runs in the background would end with the turn.
+		"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
+	}
+	if !req.AllowMentions {
+		env = append(env,
+			// Turns "@file", "@agent" and "@server:…" into text, and words such
+			// as "ultrathink", without a change to them (2.1.104 to 2.1.330).
+			"CLAUDE_CODE_DISABLE_ATTACHMENTS=1",
+			"CLAUDE_CODE_DISABLE_WORKFLOWS=1",
+		)
+	}
+	return env
+}

@@ -1,0 +1,182 @@
+package tuiturn
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+// read finds the input line by its shape, a prompt glyph under a horizontal
+// rule, and a menu by its cursor. The words around both change: those of the
+// footer did five times in a year.
+func (c Claude) read(screen string) view {
+	rows := strings.Split(strings.TrimRight(screen, "\n"), "\n")
+	if text, ok := inputLine(rows); ok {
+		return view{input: true, text: text}
+	}
+	return view{menu: menu(rows)}
+}
+
+// maxFooter is how many rows with text may stand below the input line. Further
+// up, what looks like one is part of the conversation.
+const maxFooter = 8
+
+// inputLine returns what stands between the last two rules, if that is the input
+// line: its first row begins with the prompt glyph.
+func inputLine(rows []string) (text string, ok bool) {
+	lower, footer := -1, 0
+	for i := len(rows) - 1; i >= 0; i-- {
+		switch {
+		case isRule(rows[i]) && lower < 0:
+			lower = i
+		case isRule(rows[i]):
+			first, found := strings.CutPrefix(strings.TrimLeft(rows[i+1], " │"), "❯")
+			if !found && strings.Contains(rows[i], "↑") {
+				return clippedInput(rows[i+1 : lower]) // "↑ 33 more", 2.1.330
+			}
+			if !found || i+1 == lower {
+				return "", false
+			}
+			lines := append([]string{first}, rows[i+2:lower]...)
+			for j := range lines {
+				lines[j] = strings.Trim(lines[j], " \u00a0│")
+			}
+			return strings.TrimSpace(strings.Join(lines, "\n")), true
+		case lower < 0 && strings.TrimSpace(rows[i]) != "":
+			if footer++; footer > maxFooter {
+				return "", false
+			}
+		}
+	}
+	if lower < 0 {
+		return "", false
+	}
+	return clippedInput(rows[:lower])
+}
+
+// clippedInput reads an input line with more rows than the screen: the glyph
+// above is out of sight, and before 2.1.330 the rule too. All that is left of it is indented, which
+// nothing else that fills the screen down to a rule is.
+func clippedInput(rows []string) (text string, ok bool) {
+	for i, row := range rows {
+		if i == 0 {
+			row = strings.Replace(row, "❯", " ", 1)
+		}
+		if strings.TrimSpace(row) != "" && !strings.HasPrefix(row, "  ") {
+			return "", false
+		}
+	}
+	text = strings.TrimSpace(strings.Join(rows, "\n"))
+	return text, text != ""
+}
+
+// isRule tells whether a row is a horizontal line, perhaps with a title in it.
+// It begins in the first column; what a prompt or an answer draws is indented.
+func isRule(row string) bool {
+	if first, _ := utf8.DecodeRuneInString(row); !strings.ContainsRune("─━╭╰", first) {
+		return false
+	}
+	dashes, others := 0, 0
+	for _, c := range row {
+		switch c {
+		case '─', '━':
+			dashes++
+		case ' ', '╭', '╮', '╰', '╯':
+		default:
+			others++
+		}
+	}
+	return dashes >= 20 && dashes > others
+}
+
+var (
+	cursorRow   = regexp.MustCompile(`^([\s│]*)❯[ \x{a0}]+(\S.*)$`)
+	numberedRow = regexp.MustCompile(`^[\s│]*(?:❯[ \x{a0}]+)?\d+\.\s+(\S.*)$`)
+)
+
+// menu reads the menu that the last cursor on the screen stands in, nil if
+// there is none with two options.
+func menu(rows []string) *BlockedError {
+	at := -1
+	for i, row := range rows {
+		if cursorRow.MatchString(row) {
+			at = i
+		}
+	}
+	if at < 0 {
+		return nil
+	}
+	// The options are the rows around the cursor that line up with its text;
+	// between numbered ones there may be explanations.
+	cursor := cursorRow.FindStringSubmatch(rows[at])
+	column := len([]rune(cursor[1])) + 2
+	numbered := numberedRow.MatchString(rows[at])
+	option := func(row string) (string, bool) {
+		if numbered {
+			m := numberedRow.FindStringSubmatch(row)
+			if m == nil {
+				return "", false
+			}
+			return strings.TrimRight(m[1], " │"), true
+		}
+		runes := []rune(row)
+		if len(runes) <= column || strings.Trim(string(runes[:column]), " │❯\u00a0") != "" || runes[column] == ' ' {
+			return "", false
+		}
+		return strings.Trim(string(runes[column:]), " │"), true
+	}
+	b := &BlockedError{Kind: "menu"}
+	first, last := at, at
+	for first > 0 && !isRule(rows[first-1]) && (numbered || isOption(option, rows[first-1])) {
+		first--
+	}
+	for last < len(rows)-1 && (numbered || isOption(option, rows[last+1])) {
+		last++
+	}
+	for i := first; i <= last; i++ {
+		text, ok := option(rows[i])
+		if !ok {
+			continue
+		}
+		if i == at {
+			b.Highlighted = len(b.Options)
+		}
+		b.Options = append(b.Options, text)
+	}
+	if len(b.Options) < 2 {
+		return nil
+	}
+	// The dialog begins under the rule above it, where there is one.
+	top := first
+	for top > 0 && !isRule(rows[top]) {
+		top--
+	}
+	b.Kind = menuKind(strings.Join(rows[top:], "\n"))
+	return b
+}
+
+func isOption(option func(string) (string, bool), row string) bool {
+	_, ok := option(row)
+	return ok
+}
+
+// menuKind puts a name to a menu by its words. It only labels: whether there is
+// a menu has been decided by its shape. A permission dialog comes first: it
+// quotes a command, whose words may be any.
+func menuKind(screen string) string {
+	screen = strings.ToLower(screen)
+	for _, k := range []struct{ kind, words string }{
+		{"permission", "do you want to"},
+		{"login", "select login method|sign in|log in with|paste code here"},
+		{"trust", "trust"},
+		{"onboarding", "text style|theme|let's get started"},
+		{"permission", "permission|requires approval|proceed"},
+	} {
+		for words := range strings.SplitSeq(k.words, "|") {
+			if strings.Contains(screen, words) {
+				return k.kind
+			}
+		}
+	}
+	return "menu"
+}

@@ -1,0 +1,28 @@
+// Package tuiturn runs one turn of an interactive terminal agent as a function
+// call: it prepares a home without a login, starts the agent in tmux or in a
+// plain pty, hands it the prompt, reads the answer from the agent's own
+// transcript, and leaves nothing behind.
+//
+//	home, err := tuiauth.ResolveHome(tuiauth.HomeConfig{RealHome: userHome, EnvToken: true})
+//	if err != nil {
+//		return err
+//	}
+//	runner := &tuiturn.Runner{Home: home, Token: token, Environ: os.Environ()}
+//	defer runner.Close()
+//	result, err := runner.Turn(ctx, tuiturn.Request{Prompt: "Why is the sky blue?"})
+//
+// # A prompt is data
+//
+// The agent's input line is made for a person: it runs "!…" in a shell, obeys
+// "/…" and sends along any file named after an "@". A prompt given to a Runner
+// reaches the model as text and does nothing else, whatever it says; see
+// [Request] for what may differ from the prompt to achieve that, and for the
+// options of a host that wants commands or mentions.
+//
+// # Errors
+//
+// A turn that gives no answer fails with an [*Error]. What happened is told by
+// errors.Is with ErrAuthentication, ErrTruncated, ErrRefused, ErrInterrupted and
+// the context's errors, and by errors.As with [*APIError], [*BlockedError] and
+// [*ExitError].
+package tuiturn

@@ -1,0 +1,133 @@
+package tuiturn
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// What a caller branches on, with errors.Is.
+var (
+	// ErrAuthentication: the service or the agent does not accept the login.
+	ErrAuthentication = errors.New("authentication failed")
+
+	// ErrTruncated: the answer hit a limit. Result.Text is its beginning.
+	ErrTruncated = errors.New("the answer is incomplete: it hit a token limit")
+
+	// ErrRefused: the model declined to answer.
+	ErrRefused = errors.New("the model refused to answer")
+
+	// ErrInterrupted: someone or something stopped the turn at the terminal.
+	ErrInterrupted = errors.New("the turn was interrupted at the terminal")
+
+	// ErrNoAnswer: the turn ended and the model had said nothing.
+	ErrNoAnswer = errors.New("the turn ended without an answer")
+
+	// ErrNotAccepted: the agent did not take the prompt as it was given.
+	ErrNotAccepted = errors.New("the agent did not accept the prompt")
+
+	// ErrClosed: the Runner was closed.
+	ErrClosed = errors.New("the Runner is closed")
+)
+
+// An Error is the error of a turn.
+type Error struct {
+	// Op is what failed: "preparing the home", "starting the agent", …
+	Op string
+
+	// SessionID is the turn's session, as in Result.
+	SessionID string
+
+	// Screen is the last of what the agent's terminal showed, if that can help:
+	// up to 20 rows, with the token, the prompt and other known secrets
+	// replaced by "[redacted]".
+	Screen string
+
+	// Err is what happened.
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.Screen == "" {
+		return e.Op + ": " + e.Err.Error()
+	}
+	return fmt.Sprintf("%s: %v; the terminal showed:\n%s", e.Op, e.Err, e.Screen)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// An APIError is a failure of the model's service that the agent gave up on, or
+// that it would only repeat.
+type APIError struct {
+	Status   int    // of HTTP; 0 where the agent does not record it
+	Type     string // as the service names it: "overloaded_error"
+	Kind     string // as the agent names it: "authentication_failed"
+	Message  string // the agent's words
+	Attempts int    // the agent's retries, where it records them
+}
+
+func (e *APIError) Error() string {
+	var b strings.Builder
+	b.WriteString("the service failed")
+	if e.Status != 0 {
+		fmt.Fprintf(&b, " with HTTP %d", e.Status)
+	}
+	switch {
+	case e.Type != "":
+		fmt.Fprintf(&b, " (%s)", e.Type)
+	case e.Kind != "" && e.Kind != "unknown":
+		fmt.Fprintf(&b, " (%s)", e.Kind)
+	}
+	if e.Message != "" {
+		b.WriteString(": " + e.Message)
+	}
+	return b.String()
+}
+
+// Is makes an authentication failure ErrAuthentication.
+func (e *APIError) Is(target error) bool {
+	return target == ErrAuthentication &&
+		(e.Status == 401 || e.Kind == "authentication_failed" || e.Type == "authentication_error")
+}
+
+// Retryable tells whether the same request may succeed later.
+func (e *APIError) Retryable() bool {
+	return (&transcript.APIError{Status: e.Status, Type: e.Type, Kind: e.Kind}).Retryable()
+}
+
+// A BlockedError says that the agent waits for a person.
+type BlockedError struct {
+	// Kind is "login", "trust", "permission", "onboarding", "menu" for another
+	// menu, or "unknown" for a screen that neither changes nor takes a prompt.
+	Kind string
+
+	// Options are the menu's, in order, and Highlighted is the index of the
+	// one that Enter would choose; -1 where none is.
+	Options     []string
+	Highlighted int
+}
+
+func (e *BlockedError) Error() string {
+	if len(e.Options) == 0 {
+		return "the agent waits for a person (" + e.Kind + " dialog)"
+	}
+	return fmt.Sprintf("the agent waits for a person (%s dialog: %s)", e.Kind, strings.Join(e.Options, " / "))
+}
+
+// Is makes a login dialog ErrAuthentication.
+func (e *BlockedError) Is(target error) bool {
+	return target == ErrAuthentication && e.Kind == "login"
+}
+
+// An ExitError says that the agent ended in mid-turn.
+type ExitError struct{ Status syscall.WaitStatus }
+
+func (e *ExitError) Error() string {
+	if e.Status.Signaled() {
+		return fmt.Sprintf("the agent was ended by %v", e.Status.Signal())
+	}
+	return fmt.Sprintf("the agent ended by itself with status %d", e.Status.ExitStatus())
+}

@@ -1,0 +1,90 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/fakeagent"
+)
+
+func TestErrorText(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&Error{Op: "answering", Err: ErrRefused}, "answering: the model refused to answer"},
+		{&Error{Op: "answering", Err: ErrRefused, Screen: "row"}, "answering: the model refused to answer; the terminal showed:\nrow"},
+		{&APIError{}, "the service failed"},
+		{&APIError{Status: 529, Type: "overloaded_error", Message: "busy"}, "the service failed with HTTP 529 (overloaded_error): busy"},
+		{&APIError{Status: 401, Kind: "authentication_failed"}, "the service failed with HTTP 401 (authentication_failed)"},
+		{&APIError{Kind: "unknown", Message: "gone"}, "the service failed: gone"},
+		{&BlockedError{Kind: "unknown", Highlighted: -1}, "the agent waits for a person (unknown dialog)"},
+		{&BlockedError{Kind: "trust", Options: []string{"Yes", "No"}}, "the agent waits for a person (trust dialog: Yes / No)"},
+		{&ExitError{Status: 3 << 8}, "the agent ended by itself with status 3"},
+		{&ExitError{Status: syscall.WaitStatus(syscall.SIGKILL)}, "the agent was ended by killed"},
+	} {
+		is := is.New(t)
+		is.Equal(c.err.Error(), c.want)
+	}
+}
+
+func TestErrorIs(t *testing.T) {
+	is := is.New(t)
+	for _, err := range []error{
+		&APIError{Status: 401},
+		&APIError{Kind: "authentication_failed"}, // 2.1.104 records no status
+		&APIError{Type: "authentication_error"},
+		&BlockedError{Kind: "login"},
+	} {
+		is.True(errors.Is(&Error{Err: err}, ErrAuthentication))
+	}
+	for _, err := range []error{&APIError{Status: 403}, &APIError{}, &BlockedError{Kind: "trust"}, &ExitError{}} {
+		is.True(!errors.Is(&Error{Err: err}, ErrAuthentication))
+	}
+}
+
+// An error ends up in a log. What it shows of the screen holds neither the
+// prompt, however it is wrapped, nor the token.
+func TestErrorsKeepSecrets(t *testing.T) {
+	t.Parallel()
+	words := strings.Fields(`Dear diary nobody may ever read that between Tuesday morning and the
+		following weekend 4711 crocodiles emigrated quietly southwards without telling anybody`)
+	prompt := strings.Join(words, " ") + "\n" + strings.Join(words, "\n    ") + "\x1b" + strings.Join(words, "-")
+	for name, script := range map[string]fakeagent.Script{
+		"in the conversation": {Footer: "logged in with " + dummyToken, Turns: []fakeagent.Turn{{Hang: true}}},
+		"in the input line":   {Footer: "logged in with " + dummyToken, Turns: []fakeagent.Turn{{SwallowEnters: 1000}}},
+		"in a menu": {Turns: []fakeagent.Turn{{Tool: &fakeagent.Tool{
+			Command: "curl -H 'authorization: " + dummyToken + "'\n ❯ 0. " + dummyToken, Ask: true,
+		}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+				is := is.New(t)
+				s := newStage(t, kind, script)
+				s.Env = append(s.Env, "MY_API_KEY="+dummyToken+"-also")
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				_, err := s.turn(ctx, Request{Prompt: prompt})
+				e := as[*Error](t, err)
+				is.True(strings.Contains(e.Screen, redacted))
+				for _, word := range words {
+					if len(word) > 5 && strings.Contains(err.Error(), word) {
+						t.Errorf("the error has %q: %v", word, err)
+					}
+				}
+				for i := range len(dummyToken) - gram {
+					if strings.Contains(err.Error(), dummyToken[i:i+gram]) {
+						t.Fatalf("the error has %q: %v", dummyToken[i:i+gram], err)
+					}
+				}
+			})
+		})
+	}
+}

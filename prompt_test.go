@@ -1,0 +1,134 @@
+package tuiturn
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/matryer/is"
+)
+
+func TestCheckPrompt(t *testing.T) {
+	for _, c := range []struct {
+		prompt string
+		want   error
+	}{
+		{"", ErrEmptyPrompt},
+		{" \t\r\n\u00a0\u3000\u2028", ErrEmptyPrompt},
+		{"\u200b\u200d\u2060\ufeff\u00ad\u034f\u3164\ufe0f\U000e0041", ErrEmptyPrompt},
+		{"\x1b\x07", ErrEmptyPrompt},
+		{"a\x00", ErrInvalidPrompt},
+		{"\xff", ErrInvalidPrompt},
+		{"a\xed\xa0\x80", ErrInvalidPrompt}, // half a surrogate pair
+		{"a\x1b[201~b", ErrInvalidPrompt},
+		{"a\u009b201~b", ErrInvalidPrompt},
+		{".", nil},
+		{"\ue0b0", nil},     // a private character that fonts have
+		{"\U0001faea", nil}, // younger than some Unicode tables
+		{"a\x1b[200~b", nil},
+		{"a\x1b[31mb", nil},
+	} {
+		if err := checkPrompt(c.prompt); !errors.Is(err, c.want) {
+			t.Errorf("checkPrompt(%q) = %v, want %v", c.prompt, err, c.want)
+		}
+	}
+}
+
+func TestDisarm(t *testing.T) {
+	for _, c := range []struct{ prompt, want string }{
+		{"hello", "hello "},
+		{"hello\n", "hello\n "},
+		{"/help", `\/help `},
+		{"!ls", `\!ls `},
+		{"  /help", `  \/help `},
+		{"\n/help", "\n\\/help "},
+		{"\u200b/help", "\u200b\\/help "},
+		{"\ufeff \u2060!ls", "\ufeff \u2060\\!ls "},
+		{"a\n/help", "a\n/help "},
+		{"/etc/hosts is a file", `\/etc/hosts is a file `},
+		{`\/help`, `\/help `},
+		{"exit", `\exit `},
+		{" Quit\n", " \\Quit\n "},
+		{":wq!", `\:wq! `},
+		{"ex\u200bit", "\\ex\u200bit "}, // 2.1.330 would read "exit"
+		{"e x i t", "e x i t "},
+		{"exit now", "exit now "},
+		{"@file", "@file "}, // the environment's affair
+		{"a\r\nb\rc", "a\nb\nc "},
+		{"a\tb", "a\tb "},
+		{"\x1b\x7f\u0085\x01", "\u241b\u2421\ufffd\u2401 "},
+		{"\x1b/help", "\u241b/help "},
+	} {
+		is := is.New(t)
+		is.Equal(Claude{}.disarm(&Request{Prompt: c.prompt}), c.want)
+	}
+	is := is.New(t)
+	is.Equal(Claude{}.disarm(&Request{Prompt: "/help", AllowCommands: true}), "/help ")
+}
+
+func TestIsPrompt(t *testing.T) {
+	for _, c := range []struct {
+		sent, recorded string
+		want           bool
+	}{
+		{"hello ", "hello", true},
+		{"a\tb\n\nc ", "a b c", true},
+		{"a\u200bb ", "ab", true},          // 2.1.330
+		{"caf\u00e9 ", "cafe\u0301", true}, // composed or not
+		{"cafe\u0301 ", "caf\u00e9", true},
+		{"hello ", "hello\nfrom elsewhere", false},
+		{`\/help `, `\/help`, true},
+		{`</a> `, `<\/a>`, true}, // 2.1.330
+		{"hello ", "", false},
+	} {
+		turn := &turn{req: &Request{}, prompt: c.sent}
+		if got := turn.isPrompt(c.recorded); got != c.want {
+			t.Errorf("isPrompt(%q) after %q: %v", c.recorded, c.sent, got)
+		}
+	}
+}
+
+// What goes into the input line begins with nothing that the agent would obey,
+// and says what the prompt says.
+func FuzzDisarm(f *testing.F) {
+	for _, s := range []string{
+		"hello", "/help", "\u200b!ls", " exit ", ":q!", "ex\u00adit", "a\r\nb\\", "\x1b[201~", "\ufe0f\u3000/x", "\u241b/", `\`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, prompt string) {
+		if checkPrompt(prompt) != nil {
+			return
+		}
+		got := Claude{}.disarm(&Request{Prompt: prompt})
+		if !utf8.ValidString(got) || !strings.HasSuffix(got, " ") {
+			t.Fatalf("disarm(%q) = %q", prompt, got)
+		}
+		for _, c := range got {
+			if unicode.IsControl(c) && c != '\n' && c != '\t' {
+				t.Fatalf("disarm(%q) = %q holds %U", prompt, got, c)
+			}
+		}
+		// As 2.1.330 sees it: the invisible first.
+		seen := strings.TrimSpace(strings.Map(dropInvisible, got))
+		if strings.HasPrefix(seen, "/") || strings.HasPrefix(seen, "!") {
+			t.Fatalf("disarm(%q) = %q is a command", prompt, got)
+		}
+		for _, word := range exitWords {
+			if strings.EqualFold(seen, word) {
+				t.Fatalf("disarm(%q) = %q ends the agent", prompt, got)
+			}
+		}
+		same := strings.TrimSuffix(got, " ")
+		if want := normalize(prompt); same != want && strings.Replace(same, `\`, "", 1) != want {
+			t.Fatalf("disarm(%q) = %q changes more than it has to", prompt, got)
+		}
+		// The receipt is recognised.
+		turn := &turn{req: &Request{}, prompt: got}
+		if !turn.isPrompt(strings.TrimSpace(got)) {
+			t.Fatalf("the receipt of %q is not recognised", got)
+		}
+	})
+}

@@ -1,0 +1,42 @@
+package tuiturn
+
+// A Request is one turn. Only Prompt is required.
+type Request struct {
+	// Prompt is the text for the model, in UTF-8 and as long as the model takes.
+	// It must not hold NUL or the end-of-paste sequence ESC [ 201 ~.
+	//
+	// It reaches the model as text, whatever it says. What the model receives
+	// differs from it in this alone: white space at the end is not there; lines
+	// end with a newline; other control characters stand as pictures (ESC as
+	// "␛"); a text that begins with "/" or "!", or is one of the words exit,
+	// quit, :q, :q!, :wq and :wq!, has a backslash in front. Besides, claude
+	// 2.1.330 removes invisible characters and puts a backslash behind the "<" of
+	// a tag named pasted_content, and 2.1.104 and 2.1.158 compose characters
+	// (Unicode NFC).
+	Prompt string
+
+	// AllowCommands lets a prompt that begins with "/" or "!" be a command of
+	// the agent's instead of text, and one that is an exit word end it.
+	AllowCommands bool
+
+	// AllowMentions lets "@path" in the prompt send that file's content along,
+	// "@name" address an agent or a server, and words such as "ultrathink"
+	// change how the agent works. Without it the agent adds nothing of its own
+	// to the prompt, reminders and its list of skills included.
+	AllowMentions bool
+
+	// Model is the model's name or alias; empty means the agent's own choice.
+	Model string
+
+	// WorkDir is the agent's working directory, whose files it may read;
+	// empty means the calling process's current directory. In the agent's home
+	// it becomes a trusted directory.
+	WorkDir string
+
+	// Env is added to the agent's environment, "KEY=VALUE" each, and wins over
+	// what the Runner puts there.
+	Env []string
+
+	// Trace, if not nil, is told how far the turn is.
+	Trace *Trace
+}

@@ -1,0 +1,62 @@
+package tuiturn
+
+import (
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// A Result is what came of a turn.
+type Result struct {
+	// Text is the answer: the text of the agent's final message. After
+	// ErrTruncated and ErrRefused it is the part that was given.
+	Text string
+
+	// SessionID is the agent's name for the session, a UUID.
+	SessionID string
+
+	// StopReason is why the model stopped, as its API says: "end_turn",
+	// "max_tokens", "refusal", …; empty where the agent does not record it.
+	StopReason string
+
+	Model string           // that answered
+	Usage transcript.Usage // summed over the turn's messages
+
+	Terminal     TerminalKind // Tmux or Pty
+	AgentVersion string       // as the agent records it
+
+	Timings Timings
+}
+
+// Timings says where the time of a turn went. Boot, Submit, Answer and Teardown
+// follow each other without a gap, so they add up to Total; those that the turn
+// did not come to are zero.
+type Timings struct {
+	Boot     time.Duration // from the call until the agent takes a prompt
+	Submit   time.Duration // until the agent has recorded the prompt as its own
+	Answer   time.Duration // until the turn's outcome is known
+	Teardown time.Duration // until nothing of it is left
+	Total    time.Duration
+}
+
+// A Trace is a set of callbacks that tell how far a turn is. Any may be nil.
+// They are called in order, from the turn's own goroutine, which waits for them.
+// They must not call Runner.Close, which waits for the turn. One that panics ends
+// the turn, with all that it has started.
+type Trace struct {
+	Booting   func() // the agent is about to be started
+	Ready     func() // the agent takes a prompt
+	Submitted func() // the agent has recorded the prompt as its own
+	Answering func() // the agent has begun to record an answer
+	Done      func() // the outcome is known; teardown follows
+}
+
+// mark calls one of the callbacks.
+func (t *Trace) mark(which func(*Trace) func()) {
+	if t == nil {
+		return
+	}
+	if f := which(t); f != nil {
+		f()
+	}
+}

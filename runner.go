@@ -1,0 +1,165 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/tuiturn/tuiturn/tmuxctl"
+	"github.com/tuiturn/tuiturn/tuiauth"
+)
+
+// A Runner runs turns of one agent in one home. Home is required. Its fields
+// must not be changed after the first turn; its methods are safe for concurrent
+// use. Close it when done: until then it may keep a tmux server.
+type Runner struct {
+	// Agent is the agent; nil means Claude{}, found in PATH.
+	Agent Agent
+
+	// Home is the agent's home: see tuiauth.ResolveHome. It is prepared anew
+	// for every turn, so what an operator does to it meanwhile is put right.
+	Home tuiauth.Home
+
+	// Token is the long-lived token that the agent logs in with, empty where it
+	// uses the home's own login. It reaches the agent's environment and nothing
+	// else: no argument, no file, no log.
+	Token string
+
+	// Environ is the environment to take the agent's from, usually
+	// os.Environ(). Only what tuiauth.Environ allows passes. Nil means an
+	// environment of defaults.
+	Environ []string
+
+	// Env is added to the agent's environment, "KEY=VALUE" each, without a
+	// filter.
+	Env []string
+
+	// Terminal is the kind of terminal to use.
+	Terminal TerminalKind
+
+	// TempDir is where the Runner's private directory is made; empty means
+	// os.TempDir(). Keep it short: there are sockets in it, whose paths may
+	// have about 100 bytes.
+	TempDir string
+
+	// Log, if not nil, is told what an operator should know.
+	Log *slog.Logger
+
+	mu     sync.Mutex
+	dir    string // private, made with the first turn
+	tmux   *tmuxctl.Server
+	turns  sync.WaitGroup
+	cancel context.CancelCauseFunc
+	ctx    context.Context // ends with Close
+	closed bool
+}
+
+// open makes ready what turns share and counts one in. The caller calls done.
+func (r *Runner) open(ctx context.Context) (_ context.Context, done func(), err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, nil, ErrClosed
+	}
+	if r.dir == "" {
+		dir, err := os.MkdirTemp(r.TempDir, "tuiturn-")
+		if err == nil {
+			// The agent and tmux have working directories of their own.
+			dir, err = filepath.Abs(dir)
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("making a private directory: %w: name one that can be written in Runner.TempDir", err)
+		}
+		r.dir = dir
+		r.tmux = &tmuxctl.Server{TempDir: dir}
+		r.ctx, r.cancel = context.WithCancelCause(context.Background())
+	}
+	r.turns.Add(1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(r.ctx, func() { cancel(ErrClosed) })
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		r.turns.Done()
+	}, nil
+}
+
+// Close ends the turns that run, which fail with ErrClosed, and everything that
+// the Runner has started, and removes its files. When it returns nothing runs;
+// the error tells what could not be ended. Close may be called again and from
+// any goroutine.
+func (r *Runner) Close() error {
+	r.mu.Lock()
+	r.closed = true
+	dir, server := r.dir, r.tmux
+	if r.cancel != nil {
+		r.cancel(ErrClosed)
+	}
+	r.mu.Unlock()
+	r.turns.Wait()
+	if dir == "" {
+		return nil
+	}
+	var all *multierror.Error
+	if err := server.Close(); err != nil {
+		all = multierror.Append(all, err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		all = multierror.Append(all, err)
+	}
+	if all != nil {
+		return fmt.Errorf("closing the Runner: %w", all)
+	}
+	return nil
+}
+
+func (r *Runner) agent() Agent {
+	if r.Agent == nil {
+		return Claude{}
+	}
+	return r.Agent
+}
+
+func (r *Runner) log() *slog.Logger {
+	if r.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return r.Log
+}
+
+// check refuses a Runner that cannot work.
+func (r *Runner) check() error {
+	if r.Home.Dir == "" {
+		return errors.New("the Runner has no home: set Runner.Home, see tuiauth.ResolveHome")
+	}
+	if err := checkEnv("Runner.Env", r.Env); err != nil {
+		return err
+	}
+	if r.Home.Mode == tuiauth.Isolated || r.Token != "" {
+		if err := tuiauth.CheckToken(r.Token); err != nil {
+			return fmt.Errorf("the Runner's token: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkEnv refuses what is no environment. It does not repeat an entry, which
+// may be a secret.
+func checkEnv(field string, env []string) error {
+	for i, kv := range env {
+		switch {
+		case strings.Contains(kv, "\x00"):
+			return fmt.Errorf("%s[%d] holds a NUL byte: remove it", field, i)
+		case strings.Index(kv, "=") <= 0:
+			return fmt.Errorf("%s[%d] is no variable: write KEY=VALUE", field, i)
+		}
+	}
+	return nil
+}

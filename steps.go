@@ -1,0 +1,352 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+const (
+	// bootLook is how often the screen is looked at while the agent starts or
+	// takes its prompt, workLook while it works: only a dialog, or an end that
+	// the transcript does not record, is looked for then.
+	bootLook = 20 * time.Millisecond
+	workLook = 250 * time.Millisecond
+
+	// enterAgain is how long the receipt of a prompt is waited for before Enter
+	// is pressed again. The agent writes its transcript every 100 ms.
+	enterAgain = 400 * time.Millisecond
+
+	// bootStill and workStill are how long a screen that takes no prompt may
+	// stand still before it is an unknown dialog.
+	bootStill = 8 * time.Second
+	workStill = 2 * time.Second
+
+	// restQuiet is how long transcript and screen must both have stood still,
+	// with the input line there and empty, to end a turn whose agent records
+	// no end.
+	restQuiet = time.Second
+
+	// drawQuiet is how long an agent may take to draw its prompt: 2.1.104 took
+	// 19 s for 100 KB on a busy machine.
+	drawQuiet = 30 * time.Second
+
+	// idleQuiet is the same as restQuiet for a turn in which the agent has said
+	// nothing. It must outlast an agent that stands still because it draws:
+	// 2.1.104 did for over 30 s while 200 KB came in, on a busy machine.
+	idleQuiet = 2 * time.Minute
+)
+
+// A watch looks at the screen and knows since when it stands still.
+type watch struct {
+	turn  *turn
+	view  view
+	blank bool
+	last  string
+	since time.Time
+}
+
+func (w *watch) look(ctx context.Context) error {
+	screen, err := w.turn.term.Screen(ctx)
+	if err != nil {
+		return err
+	}
+	if screen != w.last || w.since.IsZero() {
+		w.last, w.since = screen, time.Now()
+		w.view = w.turn.agent.read(screen)
+		w.blank = len(visible(screen)) == 0
+	}
+	return nil
+}
+
+// still is how long the screen has not changed.
+func (w *watch) still() time.Duration { return time.Since(w.since) }
+
+// blocked returns the dialog that the agent waits in: a menu that has been drawn
+// to its end, or a screen of any kind that has stood still for long without an
+// input line.
+func (w *watch) blocked(long time.Duration) error {
+	switch {
+	case w.view.input || w.blank:
+		return nil
+	case w.view.menu != nil && w.still() >= 100*time.Millisecond:
+		return w.view.menu
+	case w.still() >= long:
+		return &BlockedError{Kind: "unknown", Highlighted: -1}
+	}
+	return nil
+}
+
+const (
+	// maxDeclined is how many questions of its own an agent may begin with.
+	maxDeclined = 4
+
+	// declineAgain is how long a declined menu may stay: 2.1.330 took over
+	// 0.4 s to act on an Escape while it started on a busy machine.
+	declineAgain = time.Second
+)
+
+// decline answers a menu that the agent shows before it takes a prompt, an offer
+// or an announcement, with Escape, and tells whether it did. Escape takes no
+// offer and grants nothing. Questions about trust and the login are for the
+// operator, and Escape would end the agent there.
+func (t *turn) decline(ctx context.Context, menu *BlockedError) bool {
+	switch menu.Kind {
+	case "trust", "login", "onboarding":
+		return false
+	}
+	if t.declined >= maxDeclined || t.term.SendKeys(ctx, "Escape") != nil {
+		return false
+	}
+	t.declined++
+	t.runner.log().Info("declined a menu of the agent's", "session", t.res.SessionID, "options", t.redactor.redactAll(menu.Options))
+	return true
+}
+
+// ready waits for the agent's input line.
+func (t *turn) ready(ctx context.Context) error {
+	w := watch{turn: t}
+	tick := time.NewTicker(bootLook)
+	defer tick.Stop()
+	for {
+		if err := w.look(ctx); err != nil {
+			return cause(ctx, err)
+		}
+		if w.view.input {
+			return nil
+		}
+		if err := w.blocked(bootStill); err != nil {
+			if w.view.menu == nil || !t.decline(ctx, w.view.menu) {
+				return err
+			}
+			w.since = time.Now().Add(declineAgain)
+		}
+		select {
+		case <-tick.C:
+		case <-t.term.Done():
+			return os.ErrProcessDone
+		case <-ctx.Done():
+			return why(ctx)
+		}
+	}
+}
+
+// deliver puts the prompt into the input line, through the editor if it can be.
+func (t *turn) deliver(ctx context.Context) error {
+	err := t.door.deliver(ctx, t, t.prompt)
+	if !errors.Is(err, errNoDoor) {
+		return cause(ctx, err)
+	}
+	w := watch{turn: t}
+	if err := w.look(ctx); err != nil {
+		return cause(ctx, err)
+	}
+	if !w.view.input {
+		// Declines or reports what is there instead.
+		if err := t.ready(ctx); err != nil {
+			return err
+		}
+	}
+	t.pasted = true
+	t.runner.log().Warn("the agent does not open an editor; the prompt is pasted", "session", t.res.SessionID)
+	return cause(ctx, t.paste(ctx, t.prompt))
+}
+
+// submit presses Enter until the prompt stands in the transcript. An agent that
+// has just started, or just been pasted into, loses the first.
+//
+// Enter goes only to an input line that still holds what was put there: once a
+// prompt is accepted the line is empty, and an Enter too many could answer a
+// question that the agent asks meanwhile.
+func (t *turn) submit(ctx context.Context) error {
+	w := watch{turn: t}
+	tick := time.NewTicker(bootLook)
+	defer tick.Stop()
+	var entered time.Time // when Enter was last pressed
+	ended := t.term.Done()
+	var drained <-chan time.Time
+	for {
+		if drained == nil {
+			err := t.press(ctx, &w, &entered)
+			if err != nil && !errors.Is(err, os.ErrProcessDone) { // what it has written is still to be read
+				return cause(ctx, err)
+			}
+		}
+		select {
+		case ev := <-t.events:
+			t.log.Add(ev)
+			if _, ok := t.log.Received(); ok {
+				return nil
+			}
+			if t.log.Unmatched() != "" {
+				return fmt.Errorf("%w as it was given: its transcript has another text", ErrNotAccepted)
+			}
+		case err := <-t.followErr:
+			return cause(ctx, err)
+		case <-tick.C:
+		case <-ended:
+			// It may have answered before.
+			ended, drained = nil, time.After(2*transcript.DefaultSettle)
+		case <-drained:
+			return os.ErrProcessDone
+		case <-ctx.Done():
+			return why(ctx)
+		}
+	}
+}
+
+// press looks at the screen and presses Enter if it is time.
+func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
+	if err := w.look(ctx); err != nil {
+		return err
+	}
+	switch {
+	case !w.view.input:
+		return w.blocked(drawQuiet)
+	case w.view.text == "":
+		// Not drawn yet, or taken and not recorded yet. An agent that draws an
+		// answer as it comes may take long to record: 2.1.158 took over 30 s.
+		if w.still() >= drawQuiet && (entered.IsZero() || w.still() >= idleQuiet) {
+			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt", ErrNotAccepted)
+		}
+	case time.Since(*entered) >= enterAgain:
+		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
+			return err
+		}
+		*entered = time.Now()
+	}
+	return nil
+}
+
+// answer follows the transcript to the turn's outcome.
+func (t *turn) answer(ctx context.Context) error {
+	w := watch{turn: t}
+	tick := time.NewTicker(workLook)
+	defer tick.Stop()
+	ended := t.term.Done()
+	var drained <-chan time.Time
+	answering := false
+	quiet := time.Now() // since when no line has come
+	for {
+		if !answering && t.log.Outcome().Text != "" {
+			answering = true
+			t.req.Trace.mark(func(tr *Trace) func() { return tr.Answering })
+		}
+		if t.log.Done() {
+			return nil
+		}
+		// A failure without a status is one of the network, which may pass.
+		if retry := t.log.Retrying(); retry != nil && retry.Status != 0 && !retry.Retryable() {
+			return &APIError{Status: retry.Status, Type: retry.Type, Message: t.redactor.redact(retry.Message), Attempts: retry.Attempt}
+		}
+		select {
+		case ev := <-t.events:
+			t.log.Add(ev)
+			if _, idle := ev.Body.(*transcript.Idle); !idle {
+				quiet = time.Now()
+			}
+		case err := <-t.followErr:
+			return cause(ctx, err)
+		case <-tick.C:
+			if drained != nil {
+				continue
+			}
+			if err := w.look(ctx); err != nil {
+				if errors.Is(err, os.ErrProcessDone) {
+					continue // what it has written is still to be read
+				}
+				return cause(ctx, err)
+			}
+			if err := w.blocked(workStill); err != nil {
+				return err
+			}
+			if t.over(&w, time.Since(quiet)) {
+				return nil
+			}
+		case <-ended:
+			// The answer may stand in what it wrote last.
+			ended, drained = nil, time.After(2*transcript.DefaultSettle)
+		case <-drained:
+			if t.log.State() == transcript.Final {
+				return nil
+			}
+			return os.ErrProcessDone
+		case <-ctx.Done():
+			return t.late(ctx)
+		}
+	}
+}
+
+// over tells whether a turn has ended although the transcript does not say so.
+// Each sign is weak; together they are the end: the last message has text, or
+// there is none at all, nothing is pending, nothing has been written for a
+// while, and the input line has been there, empty, on a screen that has not
+// changed for as long. An agent that works shows a clock.
+func (t *turn) over(w *watch, quiet time.Duration) bool {
+	if !w.view.input || w.view.text != "" {
+		return false
+	}
+	still := min(quiet, w.still())
+	switch t.log.State() {
+	case transcript.Resting:
+		return still >= restQuiet
+	case transcript.Working:
+		return still >= idleQuiet && len(t.log.PendingTools()) == 0 && t.log.Retrying() == nil
+	}
+	return false
+}
+
+// late is the error of a context that ended while the agent worked. If the
+// service was failing meanwhile it says so too.
+func (t *turn) late(ctx context.Context) error {
+	err := why(ctx)
+	if retry := t.log.Retrying(); retry != nil {
+		return fmt.Errorf("%w, while the agent repeated a failed request: %w", err,
+			&APIError{Status: retry.Status, Type: retry.Type, Message: t.redactor.redact(retry.Message), Attempts: retry.Attempt})
+	}
+	return err
+}
+
+// settle turns the transcript's outcome into the turn's.
+func (t *turn) settle() (op string, err error) {
+	o, res := t.log.Outcome(), t.res
+	res.Text, res.StopReason, res.Model = o.Text, o.StopReason, o.Model
+	res.Usage, res.AgentVersion = o.Usage, o.Version
+	switch o.Kind {
+	case transcript.Answer:
+		return "", nil
+	case transcript.Truncated:
+		err = ErrTruncated
+	case transcript.Refused:
+		err = ErrRefused
+	case transcript.Interrupted:
+		err = ErrInterrupted
+	case transcript.Failed:
+		e := o.APIError
+		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.redactor.redact(e.Message), Attempts: e.Attempts}
+	default:
+		err = ErrNoAnswer
+	}
+	return "answering", err
+}
+
+// cause prefers the reason why ctx ended to the error that followed from it.
+func cause(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return why(ctx)
+	}
+	return err
+}
+
+// why is the reason why ctx ended: its error, and the cause that a host gave.
+func why(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) || errors.Is(cause, ErrClosed) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}

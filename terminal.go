@@ -1,0 +1,66 @@
+package tuiturn
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+
+	"github.com/tuiturn/tuiturn/internal/ptyterm"
+	"github.com/tuiturn/tuiturn/internal/terminal"
+	"github.com/tuiturn/tuiturn/tmuxctl"
+)
+
+// A TerminalKind is a kind of terminal to run the agent in.
+type TerminalKind string
+
+const (
+	// Auto is tmux where it is installed, else a pty.
+	Auto TerminalKind = ""
+
+	// Tmux is a session in a tmux server of the Runner's own, on which a person
+	// can look.
+	Tmux TerminalKind = "tmux"
+
+	// Pty is a pseudo terminal inside this process.
+	Pty TerminalKind = "pty"
+)
+
+// resolve decides what Auto means here.
+func (k TerminalKind) resolve() (TerminalKind, error) {
+	switch k {
+	case Tmux, Pty:
+		return k, nil
+	case Auto:
+		if _, err := exec.LookPath("tmux"); err == nil {
+			return Tmux, nil
+		}
+		return Pty, nil
+	}
+	return "", fmt.Errorf("terminal %q: use %q, %q or none for either", string(k), Tmux, Pty)
+}
+
+func (r *Runner) start(ctx context.Context, kind TerminalKind, cfg terminal.Config) (terminal.Terminal, error) {
+	if kind == Pty {
+		// A nil *Term in a non-nil interface would hide the failure.
+		if term, err := ptyterm.Start(ctx, cfg); err != nil {
+			return nil, err
+		} else {
+			return term, nil
+		}
+	}
+	session, err := r.tmux.NewSession(ctx, tmuxctl.SessionConfig{
+		Name: cfg.Name,
+		Command: tmuxctl.Command{
+			Path: cfg.Path,
+			Args: cfg.Args,
+			Env:  cfg.Env,
+			Dir:  cfg.Dir,
+		},
+		Cols: cfg.Cols,
+		Rows: cfg.Rows,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
+}

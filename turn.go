@@ -1,0 +1,307 @@
+package tuiturn
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/tuiturn/tuiturn/internal/terminal"
+	"github.com/tuiturn/tuiturn/transcript"
+	"github.com/tuiturn/tuiturn/tuiauth"
+)
+
+// closeGrace is how long an agent may take to end after a hang-up before it is
+// killed.
+const closeGrace = 2 * time.Second
+
+// Turn gives the agent one prompt and returns its answer. It returns when the
+// agent and everything it started are gone, also when ctx ends, which ends the
+// turn at whatever stage it is.
+//
+// The Result is never nil: with an error, which is an *Error, it holds what is
+// known. An error about the teardown may come with a complete answer.
+func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
+	began := time.Now()
+	res := &Result{SessionID: newUUID()}
+	t := &turn{runner: r, req: &req, res: res, agent: r.agent(), lap: began}
+	t.redactor = newRedactor(r.secrets(&req)...)
+
+	op, err := t.run(ctx)
+	res.Timings.Total = time.Since(began)
+	if err == nil {
+		return res, nil
+	}
+	return res, &Error{Op: op, SessionID: res.SessionID, Screen: t.lastScreen, Err: err}
+}
+
+// secrets are the values that no error or log may show.
+func (r *Runner) secrets(req *Request) []string {
+	secrets := []string{r.Token, normalize(req.Prompt)}
+	for _, env := range [][]string{r.Env, req.Env, r.Environ} {
+		for _, kv := range env {
+			name, value, _ := strings.Cut(kv, "=")
+			if secretName.MatchString(name) {
+				secrets = append(secrets, value)
+			}
+		}
+	}
+	return secrets
+}
+
+// A turn is the state of one Turn.
+type turn struct {
+	runner   *Runner
+	req      *Request
+	res      *Result
+	agent    Agent
+	redactor *redactor
+
+	dir        string // the turn's own, with the door and the agent's TMPDIR
+	workdir    string // physical
+	prompt     string // as it goes in
+	door       *door
+	declined   int  // menus answered with Escape
+	pasted     bool // it went in by the paste door
+	term       terminal.Terminal
+	log        *transcript.Turn
+	events     chan transcript.Event
+	followErr  chan error
+	lap        time.Time
+	lastScreen string // redacted, set when it can explain a failure
+}
+
+// took returns the time since the last call.
+func (t *turn) took() time.Duration {
+	now := time.Now()
+	d := now.Sub(t.lap)
+	t.lap = now
+	return d
+}
+
+// run is the whole life of the turn. op names the part that failed.
+func (t *turn) run(ctx context.Context) (op string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "starting the turn", why(ctx)
+	}
+	if err := t.runner.check(); err != nil {
+		return "starting the turn", err
+	}
+	if err := checkEnv("Request.Env", t.req.Env); err != nil {
+		return "starting the turn", err
+	}
+	if err := checkPrompt(t.req.Prompt); err != nil {
+		return "reading the prompt", err
+	}
+	t.prompt = t.agent.disarm(t.req)
+	ctx, done, err := t.runner.open(ctx)
+	if err != nil {
+		return "starting the turn", err
+	}
+	defer done()
+
+	// Deferred: a callback may panic, and the host recover.
+	defer func() {
+		closeErr := t.tearDown()
+		t.res.Timings.Teardown = t.took()
+		switch {
+		case closeErr == nil:
+		case err == nil:
+			op, err = "tearing down", closeErr
+		default:
+			err = multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
+		}
+	}()
+	cfg, op, err := t.prepare()
+	if err == nil {
+		op, err = t.live(ctx, cfg)
+	}
+	if t.res.Timings.Boot == 0 {
+		t.res.Timings.Boot = t.took() // it failed before the agent was ready
+	}
+	return op, err
+}
+
+// prepare does all that can fail before a process is started.
+func (t *turn) prepare() (cfg terminal.Config, op string, err error) {
+	r := t.runner
+	if t.res.Terminal, err = r.Terminal.resolve(); err != nil {
+		return cfg, "choosing a terminal", err
+	}
+	workdir := t.req.WorkDir
+	if workdir == "" {
+		workdir = "."
+	}
+	if workdir, err = filepath.Abs(workdir); err == nil {
+		// The agent sees the physical directory, and names its transcript's
+		// folder after it.
+		t.workdir, err = filepath.EvalSymlinks(workdir)
+	}
+	if err != nil {
+		return cfg, "entering the working directory", fmt.Errorf("%w: name a directory that exists in Request.WorkDir", err)
+	}
+	env := tuiauth.Environ(r.Environ, r.Home, r.Token)
+	path, err := t.agent.path(lookup(append(env, r.Env...), "PATH"))
+	if err != nil {
+		return cfg, "finding the agent", err
+	}
+	report, err := tuiauth.PrepareHome(r.Home, t.workdir)
+	if err != nil {
+		return cfg, "preparing the home", err
+	}
+	r.log().Debug("home prepared", "session", t.res.SessionID, "report", report)
+
+	if t.dir, err = os.MkdirTemp(r.dir, "t-"); err != nil {
+		return cfg, "making the turn's directory", err
+	}
+	// What the agent leaves in its temporary directory goes with the turn.
+	// Keep its name short: 2.1.330 makes a socket some 20 bytes further down,
+	// and uses /tmp where the path is too long for one.
+	tmp := filepath.Join(t.dir, "t")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		return cfg, "making the turn's directory", err
+	}
+	if t.door, err = newDoor(t.dir); err != nil {
+		return cfg, "making the turn's directory", err
+	}
+	env = append(env, t.agent.env(t.req, tmp)...)
+	env = append(env, t.door.env()...)
+	env = append(env, r.Env...)
+	env = append(env, t.req.Env...)
+	return terminal.Config{
+		Name: "turn-" + t.res.SessionID,
+		Path: path,
+		Args: t.agent.args(t.res.SessionID, t.req),
+		Env:  env,
+		Dir:  t.workdir,
+	}, "", nil
+}
+
+// live is the part of the turn in which the agent runs.
+func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err error) {
+	times := &t.res.Timings
+	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
+	if t.term, err = t.runner.start(ctx, t.res.Terminal, cfg); err != nil {
+		return "starting the agent", err
+	}
+	stop := t.follow(ctx)
+	defer stop()
+
+	if err := t.ready(ctx); err != nil {
+		return "waiting for the agent to take a prompt", t.explain(ctx, err)
+	}
+	if err := t.deliver(ctx); err != nil {
+		return "handing over the prompt", t.explain(ctx, err)
+	}
+	times.Boot = t.took()
+	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ready })
+
+	err = t.submit(ctx)
+	times.Submit = t.took()
+	if err != nil {
+		return "submitting the prompt", t.explain(ctx, err)
+	}
+	t.req.Trace.mark(func(tr *Trace) func() { return tr.Submitted })
+
+	err = t.answer(ctx)
+	times.Answer = t.took()
+	if err != nil {
+		return "waiting for the answer", t.explain(ctx, err)
+	}
+	t.req.Trace.mark(func(tr *Trace) func() { return tr.Done })
+	return t.settle()
+}
+
+// explain adds the last screen to the turn's error where it tells more than the
+// error does. ctx may have ended.
+func (t *turn) explain(ctx context.Context, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if screen, screenErr := t.term.Screen(ctx); screenErr == nil {
+		t.lastScreen = t.redactor.screenTail(screen)
+	}
+	if errors.Is(err, os.ErrProcessDone) {
+		<-t.term.Done() // soon: the method that failed knew it
+		err = &ExitError{t.term.Status()}
+	}
+	if b, ok := err.(*BlockedError); ok {
+		err = &BlockedError{b.Kind, t.redactor.redactAll(b.Options), b.Highlighted}
+	}
+	return err
+}
+
+// follow begins to read the transcript, from before there is one.
+func (t *turn) follow(ctx context.Context) (stop func()) {
+	home := t.runner.Home.Dir
+	t.log = &transcript.Turn{SessionID: t.res.SessionID, Match: t.isPrompt}
+	t.events = make(chan transcript.Event)
+	t.followErr = make(chan error, 1)
+	follower := transcript.Follower{
+		Path: transcript.Path(home, t.workdir, t.res.SessionID),
+		Idle: transcript.DefaultSettle,
+		Log:  t.runner.Log,
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for ev, err := range follower.Events(ctx) {
+			if err != nil {
+				t.followErr <- err
+				return
+			}
+			ev.Raw = nil // valid only inside this loop
+			select {
+			case t.events <- ev:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// tearDown ends the agent and removes the turn's files, whatever came of it.
+func (t *turn) tearDown() error {
+	var all *multierror.Error
+	if t.term != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		defer cancel()
+		if err := t.term.Close(ctx); err != nil {
+			all = multierror.Append(all, err)
+		}
+	}
+	if t.dir != "" {
+		if err := os.RemoveAll(t.dir); err != nil {
+			all = multierror.Append(all, err)
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+func lookup(env []string, name string) (value string) {
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// newUUID returns a random UUID (version 4).
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6] = b[6]&0x0f | 0x40
+	b[8] = b[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
