@@ -76,8 +76,10 @@ func TestIsPrompt(t *testing.T) {
 		{"hello ", "hello", true},
 		{"a\tb\n\nc ", "a b c", true},
 		{"a\u200bb ", "ab", true},          // 2.1.330
-		{"caf\u00e9 ", "cafe\u0301", true}, // composed or not
-		{"cafe\u0301 ", "caf\u00e9", true},
+		{"cafe\u0301 ", "caf\u00e9", true}, // 2.1.104 and 2.1.158 compose
+		{"\u0958 ", "\u0915\u093c", true},  // which takes some apart
+		{"\u212a ", "K", true},
+		{"\u65e5\u672c ", "\u5225\u7269", false},
 		{"hello ", "hello\nfrom elsewhere", false},
 		{`\/help `, `\/help`, true},
 		{`</a> `, `<\/a>`, true}, // 2.1.330

@@ -107,6 +107,9 @@ func (s *Server) start(ctx context.Context) error {
 	if s.closed.Load() {
 		return ErrServerClosed
 	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // others may have started before
+	}
 	if s.current != nil {
 		if !s.current.gone() {
 			return nil

@@ -125,7 +125,10 @@ type APIError struct {
 
 // Retryable reports whether the same request may succeed later: a rate limit,
 // an overload or a failure of the service.
-func (e *APIError) Retryable() bool { return retryable(e.Status) }
+func (e *APIError) Retryable() bool {
+	// 2.1.330 gives a connection that failed no status.
+	return retryable(e.Status) || e.Status == 0 && e.Kind == "server_error"
+}
 
 func retryable(status int) bool { return status == 408 || status == 429 || status >= 500 }
 

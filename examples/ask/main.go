@@ -1,0 +1,237 @@
+// Command ask puts one prompt to an interactive terminal agent and prints its
+// answer.
+//
+//	ask [flags] PROMPT
+//
+// PROMPT "-" reads standard input. The agent logs in with the long-lived token
+// in CLAUDE_CODE_OAUTH_TOKEN (claude setup-token makes one) and then runs in a
+// home without any other login; without a token it runs in your own home.
+//
+// The answer alone goes to standard output; how far the turn is goes to standard
+// error when that is a terminal. With -json one object is printed, whatever the
+// outcome: text, session_id, stop_reason, model, usage, terminal,
+// agent_version, timings (milliseconds), and error with a kind and a message.
+//
+// The exit status is 0 for an answer, 2 for bad usage, 3 when the login is not
+// accepted, 4 when the deadline passed or the answer hit a limit, 5 when the
+// agent waits for a person, 6 when the service refused or failed, else 1.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/tuiturn/tuiturn"
+	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/tuiauth"
+)
+
+func main() {
+	// With -demo this program is its own agent.
+	if fakeagent.Enabled() {
+		os.Exit(fakeagent.Main())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	home, _ := os.UserHomeDir()
+	a := ask{
+		home: home, environ: os.Environ(),
+		stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, progress: isTerminal(os.Stderr),
+	}
+	status := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(status)
+}
+
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// An ask is one run of the command.
+type ask struct {
+	home           string // the operator's; empty if it is not known
+	environ        []string
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	progress       bool
+}
+
+type options struct {
+	agent, terminal, home, workdir, model string
+	env                                   []string
+	timeout                               time.Duration
+	json, demo                            bool
+	prompt                                string
+}
+
+const statusUsage = 2
+
+func (a *ask) run(ctx context.Context, args []string) (status int) {
+	o, err := a.parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(a.stderr, "ask:", err)
+		return statusUsage
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+	defer cancel()
+
+	res, err := a.turn(ctx, o)
+	kind, status := classify(err)
+	if o.json {
+		enc := json.NewEncoder(a.stdout)
+		enc.SetEscapeHTML(false)
+		if encErr := enc.Encode(newReport(res, kind, err)); encErr != nil {
+			fmt.Fprintln(a.stderr, "ask:", encErr)
+			return 1
+		}
+		return status
+	}
+	if res != nil && res.Text != "" {
+		fmt.Fprintln(a.stdout, strings.TrimSuffix(res.Text, "\n"))
+	}
+	if err != nil {
+		fmt.Fprintln(a.stderr, "ask:", err)
+	}
+	return status
+}
+
+func (a *ask) parse(args []string) (o options, err error) {
+	fs := flag.NewFlagSet("ask", flag.ContinueOnError)
+	fs.SetOutput(a.stderr)
+	fs.Usage = func() {
+		fmt.Fprintln(a.stderr, "usage: ask [flags] PROMPT    (PROMPT - reads standard input)")
+		fs.PrintDefaults()
+	}
+	fs.StringVar(&o.agent, "agent", "", "the claude program; `PATH` or a name (default claude, from PATH)")
+	fs.StringVar(&o.terminal, "terminal", "auto", "`KIND` of terminal: tmux, pty, or auto for tmux where it is installed")
+	fs.StringVar(&o.home, "home", "", "home `DIR` for the agent (default ~/.tuiturn/home with a token, else your own)")
+	fs.StringVar(&o.workdir, "workdir", "", "working `DIR` of the agent, whose files it may read (default the current one)")
+	fs.StringVar(&o.model, "model", "", "model `NAME` (default the agent's choice)")
+	fs.Func("env", "`KEY=VALUE` to add to the agent's environment; may be repeated", func(s string) error {
+		if key, _, ok := strings.Cut(s, "="); !ok || key == "" {
+			return errors.New("want KEY=VALUE")
+		}
+		o.env = append(o.env, s)
+		return nil
+	})
+	fs.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long the turn may take")
+	fs.BoolVar(&o.json, "json", false, "print one JSON object")
+	fs.BoolVar(&o.demo, "demo", false, "use the built-in agent, which needs neither claude nor tmux and echoes the prompt")
+	if err := fs.Parse(args); err != nil {
+		return o, err
+	}
+	switch {
+	case fs.NArg() != 1:
+		return o, fmt.Errorf("one PROMPT is needed, got %d: quote it, or give - to read it from standard input", fs.NArg())
+	case o.timeout <= 0:
+		return o, fmt.Errorf("-timeout %v: give a positive duration such as 2m", o.timeout)
+	case o.terminal != "auto" && o.terminal != "tmux" && o.terminal != "pty":
+		return o, fmt.Errorf("-terminal %s: use auto, tmux or pty", o.terminal)
+	}
+	o.prompt = fs.Arg(0)
+	if o.prompt == "-" {
+		text, err := io.ReadAll(a.stdin)
+		if err != nil {
+			return o, fmt.Errorf("reading the prompt from standard input: %w", err)
+		}
+		o.prompt = string(text)
+	}
+	return o, nil
+}
+
+// turn runs the turn. The Result is nil only if the Runner could not be set up.
+func (a *ask) turn(ctx context.Context, o options) (_ *tuiturn.Result, err error) {
+	runner := &tuiturn.Runner{
+		Agent:   tuiturn.Claude{Path: o.agent},
+		Token:   lookup(a.environ, "CLAUDE_CODE_OAUTH_TOKEN"),
+		Environ: a.environ,
+		Env:     o.env,
+	}
+	if o.terminal != "auto" {
+		runner.Terminal = tuiturn.TerminalKind(o.terminal)
+	}
+	if o.demo {
+		clean, err := demo(runner, &o)
+		if err != nil {
+			return nil, err
+		}
+		defer clean()
+	}
+	runner.Home, err = tuiauth.ResolveHome(tuiauth.HomeConfig{
+		RealHome:   a.home,
+		Configured: o.home,
+		EnvToken:   runner.Token != "",
+	})
+	if err != nil {
+		return nil, err
+	}
+	res, err := runner.Turn(ctx, tuiturn.Request{
+		Prompt:  o.prompt,
+		Model:   o.model,
+		WorkDir: o.workdir,
+		Trace:   a.trace(),
+	})
+	if closeErr := runner.Close(); err == nil {
+		err = closeErr
+	}
+	return res, err
+}
+
+// demo makes the runner use the built-in agent, in a home of its own.
+func demo(runner *tuiturn.Runner, o *options) (clean func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	runner.Agent = tuiturn.Claude{Path: self}
+	runner.Env = append(fakeagent.Script{}.Environ(), runner.Env...)
+	runner.Token = "dummy-token-of-the-demo"
+	clean = func() {}
+	if o.home == "" {
+		if o.home, err = os.MkdirTemp("", "ask-demo-"); err != nil {
+			return nil, err
+		}
+		dir := o.home
+		clean = func() { os.RemoveAll(dir) }
+	}
+	return clean, nil
+}
+
+// trace tells a person at a terminal how far the turn is.
+func (a *ask) trace() *tuiturn.Trace {
+	if !a.progress {
+		return nil
+	}
+	began := time.Now()
+	say := func(what string) func() {
+		return func() { fmt.Fprintf(a.stderr, "%6.2fs %s\n", time.Since(began).Seconds(), what) }
+	}
+	return &tuiturn.Trace{
+		Booting:   say("booting"),
+		Ready:     say("ready"),
+		Submitted: say("submitted"),
+		Answering: say("answering"),
+		Done:      say("done"),
+	}
+}
+
+func lookup(env []string, name string) (value string) {
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tuiturn/tuiturn"
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// classify puts an error into one of the kinds that -json names, and gives its
+// exit status.
+func classify(err error) (kind string, status int) {
+	var (
+		blocked *tuiturn.BlockedError
+		service *tuiturn.APIError
+		exit    *tuiturn.ExitError
+	)
+	switch {
+	case err == nil:
+		return "", 0
+	case errors.Is(err, tuiturn.ErrEmptyPrompt), errors.Is(err, tuiturn.ErrInvalidPrompt):
+		return "prompt", statusUsage
+	case errors.Is(err, context.DeadlineExceeded):
+		return "deadline", 4
+	case errors.Is(err, tuiturn.ErrAuthentication):
+		return "authentication", 3
+	case errors.Is(err, tuiturn.ErrTruncated):
+		return "truncated", 4
+	case errors.As(err, &blocked):
+		return "blocked", 5
+	case errors.Is(err, tuiturn.ErrRefused):
+		return "refused", 6
+	case errors.As(err, &service):
+		return "service", 6
+	case errors.Is(err, context.Canceled):
+		return "canceled", 1
+	case errors.As(err, &exit):
+		return "exited", 1
+	case errors.Is(err, tuiturn.ErrInterrupted):
+		return "interrupted", 1
+	case errors.Is(err, tuiturn.ErrNoAnswer), errors.Is(err, tuiturn.ErrNotAccepted):
+		return "no_answer", 1
+	}
+	return "other", 1
+}
+
+// A report is what -json prints.
+type report struct {
+	Text         string           `json:"text"`
+	SessionID    string           `json:"session_id"`
+	StopReason   string           `json:"stop_reason"`
+	Model        string           `json:"model"`
+	Usage        transcript.Usage `json:"usage"`
+	Terminal     string           `json:"terminal"`
+	AgentVersion string           `json:"agent_version"`
+	Timings      timings          `json:"timings"`
+	Error        *failure         `json:"error,omitempty"`
+}
+
+type timings struct {
+	Boot     float64 `json:"boot_ms"`
+	Submit   float64 `json:"submit_ms"`
+	Answer   float64 `json:"answer_ms"`
+	Teardown float64 `json:"teardown_ms"`
+	Total    float64 `json:"total_ms"`
+}
+
+type failure struct {
+	Kind    string `json:"kind"`
+	Message string `json:"message"`
+}
+
+func newReport(res *tuiturn.Result, kind string, err error) report {
+	if res == nil {
+		res = &tuiturn.Result{}
+	}
+	r := report{
+		Text:         res.Text,
+		SessionID:    res.SessionID,
+		StopReason:   res.StopReason,
+		Model:        res.Model,
+		Usage:        res.Usage,
+		Terminal:     string(res.Terminal),
+		AgentVersion: res.AgentVersion,
+		Timings: timings{
+			Boot:     ms(res.Timings.Boot),
+			Submit:   ms(res.Timings.Submit),
+			Answer:   ms(res.Timings.Answer),
+			Teardown: ms(res.Timings.Teardown),
+			Total:    ms(res.Timings.Total),
+		},
+	}
+	if err != nil {
+		r.Error = &failure{kind, err.Error()}
+	}
+	return r
+}
+
+// ms is d in milliseconds, to the microsecond.
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
