@@ -23,21 +23,23 @@ const (
 
 	// keyAgain is how long the editor is waited for before the key is sent
 	// again, and then twice as long each time. An agent that still starts loses
-	// keys: 2.1.104 took the third at 250 ms. One that is merely slow opens the
-	// editor once more: the script then leaves the file alone, but on a busy
-	// machine 2.1.104 has put the key into its input as a character, and has
-	// emptied its input.
+	// keys: 2.1.104 took the third at 250 ms.
 	keyAgain = 250 * time.Millisecond
 
-	// doorWait is how long an agent whose input line is there may take to open
-	// the editor before the paste door is used.
-	doorWait = 5 * time.Second
+	// doorWait is how long an agent that has read its keys, and shows its input
+	// line, may take to open the editor before the paste door is used.
+	doorWait = 8 * time.Second
 )
 
 // door is where one prompt goes in.
 type door struct {
 	script string
 	fifo   fifo.FIFO
+
+	cancel context.CancelFunc // set by serve
+	served chan struct{}      // closed when an editor has got the text
+	ended  chan struct{}      // closed when no more will
+	err    error              // then: why
 }
 
 // plainPath is a path that stands for itself in every way in which agents have
@@ -56,8 +58,8 @@ func newDoor(dir string) (*door, error) {
 	if d.fifo, err = fifo.New(filepath.Join(dir, "prompt")); err != nil {
 		return nil, err
 	}
-	// Once the FIFO is gone the file stays as it is, whoever asks: a key too
-	// many, or a tool of the agent's that runs $VISUAL, as git does.
+	// Once the FIFO is gone the file stays as it is, whoever asks: a tool of the
+	// agent's may run $VISUAL, as git does.
 	script := fmt.Sprintf(`[ -p %[1]s ] && exec 3<%[1]s && exec cat <&3 >"$1"
 exit 0
 `, d.fifo.Path)
@@ -79,59 +81,92 @@ func (d *door) env() []string {
 // errNoDoor says that the agent does not open its editor.
 var errNoDoor = errors.New("the agent does not open an editor")
 
-// deliver puts text into the agent's input line through the editor.
-func (d *door) deliver(ctx context.Context, t *turn, text string) error {
-	if d == nil {
-		return errNoDoor
-	}
-	open, cancel := context.WithTimeout(ctx, doorWait)
-	defer cancel()
-	opened := make(chan struct{})
-	var w *fifo.Writer
-	var openErr error
+// serve gives text to every editor that opens the FIFO, until close. A key too
+// many opens the editor once more, and it must not find less than the first did:
+// 2.1.104 then gave it a file from before, and emptied its input.
+func (d *door) serve(ctx context.Context, gone <-chan struct{}, text string) {
+	ctx, d.cancel = context.WithCancel(ctx)
+	d.served, d.ended = make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(opened)
-		w, openErr = d.fifo.Open(open, t.term.Done())
+		defer close(d.ended)
+		defer d.fifo.Remove()
+		for served := d.served; ; {
+			w, err := d.fifo.Open(ctx, gone)
+			if err != nil {
+				d.err = err
+				return
+			}
+			// Opening has removed the name. It is there again before this
+			// editor ends and the next can begin.
+			_, d.err = fifo.New(d.fifo.Path)
+			if w.Deliver(ctx, []byte(text)) == nil && served != nil {
+				close(served)
+				served = nil
+			}
+			if d.err != nil {
+				return
+			}
+		}
 	}()
-	for press, wait := true, keyAgain; ; wait *= 2 {
-		if press {
-			if err := t.term.SendKeys(ctx, editorKey); err != nil && open.Err() == nil {
-				cancel()
-				<-opened
-				if w != nil {
-					w.Deliver(open, nil)
-				}
-				return err
-			}
-		}
-		select {
-		case <-opened:
-			switch {
-			case openErr == nil:
-				return w.Deliver(ctx, []byte(text))
-			case ctx.Err() != nil:
-				return why(ctx)
-			case errors.Is(openErr, fifo.ErrGone):
-				return os.ErrProcessDone
-			case open.Err() != nil:
-				d.fifo.Remove()
-				return errNoDoor
-			}
-			return openErr
-		case <-time.After(wait):
-		}
-		// While the input line is gone the editor is about to open.
-		screen, err := t.term.Screen(ctx)
-		press = err == nil && t.agent.read(screen).input
+}
+
+// close ends serve: the next editor leaves its file alone.
+func (d *door) close() {
+	if d != nil && d.cancel != nil {
+		d.cancel()
+		<-d.ended
 	}
 }
 
-// paste puts text into the input line as a bracketed paste. On its way a tab
-// becomes four spaces, and 2.1.330 wraps three lines or more in a tag.
-func (t *turn) paste(ctx context.Context, text string) error {
-	// A door that opens late must not add to what is pasted.
-	if t.door != nil {
-		t.door.fifo.Remove()
+// deliver puts the prompt into the agent's input line through the editor, and
+// leaves the door open for another key until close.
+//
+// The key is sent again only once the agent has read the one before. 2.1.104
+// takes several that it reads at once for text.
+func (d *door) deliver(ctx context.Context, t *turn) error {
+	if d == nil {
+		return errNoDoor
 	}
-	return t.term.Paste(ctx, []byte(text))
+	d.serve(ctx, t.term.Done(), t.prompt)
+	idle, wait := time.Duration(0), keyAgain
+	for {
+		if unread, _ := t.term.Unread(ctx); unread == 0 {
+			screen, err := t.term.Screen(ctx)
+			if err != nil {
+				return cause(ctx, err)
+			}
+			// While the input line is gone the editor is about to open.
+			if t.agent.read(screen).input {
+				if idle >= doorWait {
+					return errNoDoor
+				}
+				if err := t.term.SendKeys(ctx, editorKey); err != nil {
+					return cause(ctx, err)
+				}
+				idle += wait
+			}
+		}
+		select {
+		case <-d.served:
+			return nil
+		case <-d.ended:
+			switch {
+			case ctx.Err() != nil:
+				return why(ctx)
+			case errors.Is(d.err, fifo.ErrGone):
+				return os.ErrProcessDone
+			}
+			return d.err
+		case <-time.After(wait):
+			wait *= 2
+		}
+	}
+}
+
+// paste puts the prompt into the input line as a bracketed paste. On its way a
+// tab becomes four spaces, and 2.1.330 wraps three lines or more in a tag.
+func (t *turn) paste(ctx context.Context) error {
+	// A door that opens late must not add to what is pasted.
+	t.door.close()
+	return t.term.Paste(ctx, []byte(t.prompt))
 }

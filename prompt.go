@@ -3,6 +3,7 @@ package tuiturn
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -36,16 +37,28 @@ func checkPrompt(prompt string) error {
 // invisible out of all that is typed, 2.1.104 and 2.1.158 compose. Nor do
 // backslashes: 2.1.330 puts one into the tag that it marks a paste with.
 //
-// What was pasted is not compared: 2.1.330 puts tags around it. Nor is a command,
-// which the transcript has in the agent's own form.
+// Around what was pasted 2.1.330 puts tags. A command is not compared: the
+// transcript has it in the agent's own form.
 func (t *turn) isPrompt(text string) bool {
-	if t.pasted || t.req.AllowCommands && strings.HasPrefix(strings.TrimSpace(t.prompt), "/") {
+	if t.req.AllowCommands && strings.HasPrefix(strings.TrimSpace(t.prompt), "/") {
 		return true
+	}
+	if t.pasted {
+		// A key that was read as text must not pass for part of the paste.
+		if strings.ContainsFunc(text, func(c rune) bool { return c < ' ' && !unicode.IsSpace(c) }) {
+			return false
+		}
+		if m := pasteTags.FindStringSubmatch(text); m != nil {
+			text = m[1]
+		}
 	}
 	unescape := strings.NewReplacer(`\`, "")
 	sent, got := visible(unescape.Replace(t.prompt)), visible(unescape.Replace(text))
 	return slices.Equal(sent, got) || slices.ContainsFunc(sent, composes) && slices.Equal(composed(sent), composed(got))
 }
+
+// pasteTags is how 2.1.330 gives what was pasted to the model.
+var pasteTags = regexp.MustCompile(`(?s)^\s*<pasted_content id="[^"]*">(.*)</pasted_content[^>]*>\s*$`)
 
 // composing are characters besides marks that normalisation (NFC) may replace:
 // Indic letters with a dot, Hangul jamo, Greek with accents, units and brackets

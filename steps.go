@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -31,14 +32,10 @@ const (
 	// no end.
 	restQuiet = time.Second
 
-	// drawQuiet is how long an agent may take to draw its prompt: 2.1.104 took
-	// 19 s for 100 KB on a busy machine.
-	drawQuiet = 30 * time.Second
-
-	// idleQuiet is the same as restQuiet for a turn in which the agent has said
-	// nothing. It must outlast an agent that stands still because it draws:
-	// 2.1.104 did for over 30 s while 200 KB came in, on a busy machine.
-	idleQuiet = 2 * time.Minute
+	// idleQuiet is the same for an agent that has said nothing, or has not
+	// recorded its prompt. It must be idle too: 2.1.104 stood still for over two
+	// minutes because it drew a long line.
+	idleQuiet = 10 * time.Second
 )
 
 // A watch looks at the screen and knows since when it stands still.
@@ -48,6 +45,7 @@ type watch struct {
 	blank bool
 	last  string
 	since time.Time
+	work  time.Duration // the agent's, then
 }
 
 func (w *watch) look(ctx context.Context) error {
@@ -59,12 +57,20 @@ func (w *watch) look(ctx context.Context) error {
 		w.last, w.since = screen, time.Now()
 		w.view = w.turn.agent.read(screen)
 		w.blank = len(visible(screen)) == 0
+		w.work, _ = proc.WorkTime(w.turn.term.Pid())
 	}
 	return nil
 }
 
 // still is how long the screen has not changed.
 func (w *watch) still() time.Duration { return time.Since(w.since) }
+
+// busy tells whether the agent stands still because it works: for more than a
+// fifth of the time it has run or wanted to. Waiting it does for some hundredths.
+func (w *watch) busy() bool {
+	work, ok := proc.WorkTime(w.turn.term.Pid())
+	return ok && work-w.work > w.still()/5
+}
 
 // blocked returns the dialog that the agent waits in: a menu that has been drawn
 // to its end, or a screen of any kind that has stood still for long without an
@@ -75,7 +81,7 @@ func (w *watch) blocked(long time.Duration) error {
 		return nil
 	case w.view.menu != nil && w.still() >= 100*time.Millisecond:
 		return w.view.menu
-	case w.still() >= long:
+	case w.still() >= long && !w.busy():
 		return &BlockedError{Kind: "unknown", Highlighted: -1}
 	}
 	return nil
@@ -137,7 +143,7 @@ func (t *turn) ready(ctx context.Context) error {
 
 // deliver puts the prompt into the input line, through the editor if it can be.
 func (t *turn) deliver(ctx context.Context) error {
-	err := t.door.deliver(ctx, t, t.prompt)
+	err := t.door.deliver(ctx, t)
 	if !errors.Is(err, errNoDoor) {
 		return cause(ctx, err)
 	}
@@ -153,7 +159,7 @@ func (t *turn) deliver(ctx context.Context) error {
 	}
 	t.pasted = true
 	t.runner.log().Warn("the agent does not open an editor; the prompt is pasted", "session", t.res.SessionID)
-	return cause(ctx, t.paste(ctx, t.prompt))
+	return cause(ctx, t.paste(ctx))
 }
 
 // submit presses Enter until the prompt stands in the transcript. An agent that
@@ -206,14 +212,17 @@ func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
 	}
 	switch {
 	case !w.view.input:
-		return w.blocked(drawQuiet)
+		return w.blocked(workStill)
 	case w.view.text == "":
-		// Not drawn yet, or taken and not recorded yet. An agent that draws an
-		// answer as it comes may take long to record: 2.1.158 took over 30 s.
-		if w.still() >= drawQuiet && (entered.IsZero() || w.still() >= idleQuiet) {
+		// Not drawn yet, or taken and not recorded yet. Neither lasts.
+		if w.still() >= idleQuiet && !w.busy() {
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt", ErrNotAccepted)
 		}
 	case time.Since(*entered) >= enterAgain:
+		// Read together with another key, Enter would be part of a text.
+		if unread, _ := t.term.Unread(ctx); unread > 0 {
+			return nil
+		}
 		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
 			return err
 		}
@@ -293,9 +302,9 @@ func (t *turn) over(w *watch, quiet time.Duration) bool {
 	still := min(quiet, w.still())
 	switch t.log.State() {
 	case transcript.Resting:
-		return still >= restQuiet
+		return still >= restQuiet && !w.busy()
 	case transcript.Working:
-		return still >= idleQuiet && len(t.log.PendingTools()) == 0 && t.log.Retrying() == nil
+		return still >= idleQuiet && !w.busy() && len(t.log.PendingTools()) == 0 && t.log.Retrying() == nil
 	}
 	return false
 }

@@ -192,6 +192,7 @@ func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err er
 	}
 	stop := t.follow(ctx)
 	defer stop()
+	defer t.door.close()
 
 	if err := t.ready(ctx); err != nil {
 		return "waiting for the agent to take a prompt", t.explain(ctx, err)
@@ -203,6 +204,7 @@ func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err er
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ready })
 
 	err = t.submit(ctx)
+	t.door.close()
 	times.Submit = t.took()
 	if err != nil {
 		return "submitting the prompt", t.explain(ctx, err)

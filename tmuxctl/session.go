@@ -22,6 +22,7 @@ import (
 
 	"github.com/tuiturn/tuiturn/internal/fifo"
 	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
 // MarkerVar is the environment variable that every program in a session, and
@@ -109,7 +110,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	// Cut short, the client could not tell whether there is a session, and
 	// which: the name alone may be another's.
 	out, err := in.runWhole(ctx, "new-session", "-d", "-P",
-		"-F", "#{session_id} #{pane_id} #{pane_pid}",
+		"-F", "#{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
 		"-s", cfg.Name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
 		"-c", "/", "/bin/sh", env.Path)
 	if err != nil {
@@ -118,7 +119,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	// Exit status 0 alone proves nothing: a server that was being killed gave
 	// it for a session that was never made.
 	t := &Session{in: in, name: cfg.Name, target: proc.Target{Marker: marker}, done: make(chan struct{})}
-	if _, err := fmt.Sscan(string(out), &t.id, &t.pane, &t.target.Pid); err != nil || t.target.Pid <= 1 {
+	if _, err := fmt.Sscan(string(out), &t.id, &t.pane, &t.target.Pid, &t.tty); err != nil || t.target.Pid <= 1 {
 		if in.lost("") {
 			return nil, ErrServerClosed
 		}
@@ -181,6 +182,7 @@ type Session struct {
 	name   string
 	id     string // "$3": names match by prefix, ids do not
 	pane   string // "%7"
+	tty    string // "/dev/pts/3"
 	target proc.Target
 
 	done   chan struct{}
@@ -350,6 +352,22 @@ func (t *Session) Paste(ctx context.Context, text []byte) error {
 		t.in.cleanup("delete-buffer", "-b", buffer)
 	}
 	return err
+}
+
+// Unread returns how many bytes of what was sent the program has not read yet.
+func (t *Session) Unread(ctx context.Context) (int, error) {
+	err := t.alive()
+	if err == nil {
+		err = ctx.Err()
+	}
+	var n int
+	if err == nil {
+		n, err = terminal.Unread(t.tty)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("looking at the input of tmux session %s: %w", t.name, err)
+	}
+	return n, nil
 }
 
 // Screen returns the visible rows, each without trailing blanks and ended by a

@@ -61,6 +61,7 @@ type Turn struct {
 	failure    *APIError
 	duration   time.Duration
 	closed     bool
+	overtaken  bool // its end was written before the prompt
 	interrupt  bool
 	compaction bool
 	quiet      time.Duration
@@ -148,9 +149,16 @@ func (t *Turn) prompt(ev Event, u *User) {
 	t.early = nil
 	slices.SortStableFunc(early, func(a, b Event) int { return a.Timestamp.Compare(b.Timestamp) })
 	for _, e := range early {
-		if !e.Timestamp.IsZero() && !e.Timestamp.Before(ev.Timestamp) && !t.ended() {
-			t.apply(e)
+		if e.Timestamp.IsZero() || e.Timestamp.Before(ev.Timestamp) || t.ended() {
+			continue
 		}
+		if d, ok := e.Body.(*TurnDuration); ok {
+			// The turn has ended, but where its end stands before the prompt
+			// other lines of it may stand behind.
+			t.overtaken, t.duration = true, d.Duration
+			continue
+		}
+		t.apply(e)
 	}
 }
 
@@ -395,6 +403,9 @@ func (t *Turn) State() State {
 // final reports whether the last message says that it is the last.
 func (t *Turn) final() bool {
 	m := t.lastMessage()
+	if t.overtaken && !t.busy() {
+		return true
+	}
 	if m == nil || m.last.before(t.resumed) || t.busy() {
 		return false
 	}

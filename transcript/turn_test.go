@@ -365,11 +365,34 @@ func TestTurnBeforeItsPrompt(t *testing.T) {
 		is.Equal(turn.State(), transcript.Waiting)
 		turn.Add(ev)
 	}
+	is.Equal(turn.State(), transcript.Final) // more of it may stand behind the prompt
+	turn.Add(transcript.Event{Body: &transcript.Idle{Quiet: transcript.DefaultSettle}})
 	is.True(turn.Done())
 	o := turn.Outcome()
 	is.Equal(o.Text, "it")
 	is.Equal(o.Duration, time.Second)
 	is.Equal(o.Usage.OutputTokens, int64(10))
+}
+
+// TestTurnAroundItsPrompt is the same with only the end before the prompt.
+func TestTurnAroundItsPrompt(t *testing.T) {
+	is := is.New(t)
+	w := newWriter(t)
+	is.NoErr(errors.Join(w.Prompt(prompt), narrate(w), w.ToolResult("t1", "x"), w.Answer("it"), w.TurnDuration(time.Second)))
+	all, err := os.ReadFile(w.Path)
+	is.NoErr(err)
+	events := decodeAll(all)
+	n := len(events)
+	turn := transcript.Turn{SessionID: session, Prompt: prompt}
+	for _, ev := range slices.Concat(events[n-2:], events[:n-2]) {
+		turn.Add(ev)
+	}
+	is.True(!turn.Done())
+	turn.Add(transcript.Event{Body: &transcript.Idle{Quiet: transcript.DefaultSettle}})
+	is.True(turn.Done())
+	o := turn.Outcome()
+	is.Equal(o.Text, "it")
+	is.Equal(o.Usage.OutputTokens, int64(10)) // of both messages
 }
 
 func TestTurnThatNeverComes(t *testing.T) {

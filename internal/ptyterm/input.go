@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
 const (
@@ -129,4 +131,21 @@ func (t *Term) reply() {
 		// Errors mean that the program has ended.
 		t.send(context.Background(), func() ([]byte, error) { return p, nil })
 	}
+}
+
+// Unread implements [terminal.Terminal].
+func (t *Term) Unread(ctx context.Context) (int, error) {
+	select {
+	case <-t.done:
+		return 0, fmt.Errorf("looking at the input of %s: %w", t.name, os.ErrProcessDone)
+	default:
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("looking at the input of %s: %w", t.name, err)
+	}
+	n, err := terminal.Unread(t.tty)
+	if err != nil {
+		return 0, fmt.Errorf("looking at the input of %s: %w", t.name, err)
+	}
+	return n, nil
 }

@@ -47,6 +47,7 @@ type Term struct {
 	cmd    *exec.Cmd
 	target proc.Target
 	pty    *os.File
+	tty    string // the other end's name
 	screen *screen
 	reads  atomic.Int64 // so far
 
@@ -116,6 +117,7 @@ func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 			Marker: Marker + "=" + cfg.Name,
 		},
 		pty:     master,
+		tty:     slave.Name(),
 		screen:  newScreen(cfg.Cols, cfg.Rows),
 		input:   make(chan struct{}, 1),
 		done:    make(chan struct{}),

@@ -50,6 +50,11 @@ type Terminal interface {
 	// would be read as keys.
 	Paste(ctx context.Context, text []byte) error
 
+	// Unread returns how many bytes of what was sent the program has not read
+	// yet. Keys that a busy program reads together are not keys to some: claude
+	// 2.1.104 took them for text.
+	Unread(ctx context.Context) (int, error)
+
 	// Screen returns the visible rows, each without trailing blanks and ended
 	// by "\n".
 	Screen(ctx context.Context) (string, error)

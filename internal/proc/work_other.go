@@ -1,0 +1,8 @@
+//go:build !linux
+
+package proc
+
+import "time"
+
+// WorkTime is not known on this system.
+func WorkTime(pid int) (worked time.Duration, ok bool) { return 0, false }
