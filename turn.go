@@ -187,15 +187,12 @@ func (t *turn) prepare() (cfg terminal.Config, op string, err error) {
 func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err error) {
 	times := &t.res.Timings
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
-	if t.term, err = t.runner.start(ctx, t.res.Terminal, cfg); err != nil {
-		return "starting the agent", err
-	}
 	stop := t.follow(ctx)
 	defer stop()
 	defer t.door.close()
 
-	if err := t.ready(ctx); err != nil {
-		return "waiting for the agent to take a prompt", t.explain(ctx, err)
+	if op, err := t.boot(ctx, cfg); err != nil {
+		return op, err
 	}
 	if err := t.deliver(ctx); err != nil {
 		return "handing over the prompt", t.explain(ctx, err)
@@ -218,6 +215,37 @@ func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err er
 	}
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Done })
 	return t.settle()
+}
+
+// maxBoots is how often an agent is started for one turn.
+const maxBoots = 3
+
+// boot starts the agent and waits until it takes a prompt.
+//
+// An agent that asks whether to trust a directory that was made trusted a moment
+// ago has been undone by another one in the same home, which had read
+// .claude.json before and wrote it after. It is put right and started again.
+func (t *turn) boot(ctx context.Context, cfg terminal.Config) (op string, err error) {
+	for n := 1; ; n++ {
+		if t.term, err = t.runner.start(ctx, t.res.Terminal, cfg); err != nil {
+			return "starting the agent", err
+		}
+		err := t.ready(ctx)
+		if err == nil {
+			return "", nil
+		}
+		blocked, ok := err.(*BlockedError)
+		if !ok || blocked.Kind != "trust" || n == maxBoots {
+			return "waiting for the agent to take a prompt", t.explain(ctx, err)
+		}
+		t.runner.log().Info("the directory's trust was undone; starting again", "session", t.res.SessionID)
+		if err := t.endAgent(); err != nil {
+			return "starting the agent again", err
+		}
+		if _, err := tuiauth.PrepareHome(t.runner.Home, t.workdir); err != nil {
+			return "preparing the home again", err
+		}
+	}
 }
 
 // explain adds the last screen to the turn's error where it tells more than the
@@ -275,12 +303,8 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 // tearDown ends the agent and removes the turn's files, whatever came of it.
 func (t *turn) tearDown() error {
 	var all *multierror.Error
-	if t.term != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-		defer cancel()
-		if err := t.term.Close(ctx); err != nil {
-			all = multierror.Append(all, err)
-		}
+	if err := t.endAgent(); err != nil {
+		all = multierror.Append(all, err)
 	}
 	if t.dir != "" {
 		if err := os.RemoveAll(t.dir); err != nil {
@@ -288,6 +312,16 @@ func (t *turn) tearDown() error {
 		}
 	}
 	return all.ErrorOrNil()
+}
+
+// endAgent ends the agent and everything it started.
+func (t *turn) endAgent() error {
+	if t.term == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	return t.term.Close(ctx)
 }
 
 func lookup(env []string, name string) (value string) {
