@@ -163,9 +163,16 @@ func (d *door) deliver(ctx context.Context, t *turn) error {
 	}
 }
 
+// picture is the name of a file that claude attaches in place of its name when
+// it is pasted, quoted and escaped in whatever way.
+var picture = regexp.MustCompile(`(?i)\.(png|jpe?g|gif|webp|bmp|tiff?|heic)\b`)
+
 // paste puts the prompt into the input line as a bracketed paste. On its way a
 // tab becomes four spaces, and 2.1.330 wraps three lines or more in a tag.
 func (t *turn) paste(ctx context.Context) error {
+	if name := picture.FindString(t.prompt); name != "" && !t.req.AllowMentions {
+		return fmt.Errorf("%w: it has to be pasted, and a name that ends in %s would send the file along: spell the name differently, or set Request.AllowMentions", ErrInvalidPrompt, name)
+	}
 	// A door that opens late must not add to what is pasted.
 	t.door.close()
 	return t.term.Paste(ctx, []byte(t.prompt))

@@ -1,0 +1,65 @@
+package conformance
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tuiturn/tuiturn"
+	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
+)
+
+var terminals = []tuiturn.TerminalKind{tuiturn.Tmux, tuiturn.Pty}
+
+func versions() []string {
+	if chosen := os.Getenv("TUITURN_AGENT_VERSIONS"); chosen != "" {
+		return strings.Split(chosen, ",")
+	}
+	return []string{"2.1.104", "2.1.158", "2.1.330"}
+}
+
+// long tells whether time does not matter.
+func long() bool { return os.Getenv("TUITURN_LONG") != "" }
+
+// itsTurn tells whether case number i of a version belongs to the terminal, where
+// one is enough.
+func itsTurn(i int, version string, terminal tuiturn.TerminalKind) bool {
+	return long() || terminals[(i+slices.Index(versions(), version))%len(terminals)] == terminal
+}
+
+// agentPath is the agent of one version.
+func agentPath(t *testing.T, version string) string {
+	t.Helper()
+	path, err := exec.LookPath(filepath.Join(os.Getenv("TUITURN_AGENTS"), version, "node_modules", ".bin", "claude"))
+	if err != nil {
+		t.Fatalf("%v: npm install --prefix $TUITURN_AGENTS/%s @anthropic-ai/claude-code@%[2]s", err, version)
+	}
+	return path
+}
+
+// forEach runs f as the parallel subtest VERSION/TERMINAL, for every version
+// over every terminal.
+func forEach(t *testing.T, f func(t *testing.T, version string, terminal tuiturn.TerminalKind)) {
+	t.Helper()
+	if os.Getenv("TUITURN_AGENTS") == "" {
+		t.Skip("no agents: name the directory that they are installed in, as the package's documentation says, in TUITURN_AGENTS")
+	}
+	for _, version := range versions() {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			agentPath(t, version)
+			for _, terminal := range terminals {
+				t.Run(string(terminal), func(t *testing.T) {
+					t.Parallel()
+					if terminal == tuiturn.Tmux {
+						tmuxtest.Require(t)
+					}
+					f(t, version, terminal)
+				})
+			}
+		})
+	}
+}

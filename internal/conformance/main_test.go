@@ -1,0 +1,42 @@
+// Package conformance runs whole turns with real agents: every version that the
+// module is checked against, over tmux and over a plain pty, with a stand-in for
+// the model's service on loopback. It has no code outside its tests.
+//
+// The agents are not part of the module. Install them once,
+//
+//	for v in 2.1.104 2.1.158 2.1.330; do
+//		npm install --prefix DIR/$v @anthropic-ai/claude-code@$v
+//	done
+//
+// and name DIR, an absolute path, in TUITURN_AGENTS; without it every test here is skipped. With
+// it a version that is missing is a failure. Further variables:
+//
+//	TUITURN_AGENT_VERSIONS  the versions to run, "2.1.158,2.1.330"
+//	TUITURN_REQUIRE_TMUX=1  fail instead of skipping where tmux is missing
+//	TUITURN_LONG=1          every hostile prompt on both terminals, and 20 turns
+//	                        in a row for each version and terminal
+//
+// A test sees nothing of the machine but PATH: homes, working directories and
+// temporary directories are its own, and after each of them the suite looks for
+// processes and files that a turn has left behind.
+package conformance
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	// A turn waits about as long as it computes, so three keep two cores busy.
+	// The command line still wins: it is read later.
+	flag.Set("test.parallel", fmt.Sprint(max(3, runtime.GOMAXPROCS(0))))
+	status := m.Run()
+	if left := children(os.Getpid()); len(left) > 0 {
+		fmt.Fprintln(os.Stderr, "processes left behind by the tests:", left)
+		status = max(status, 1)
+	}
+	os.Exit(status)
+}
