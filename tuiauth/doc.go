@@ -11,6 +11,10 @@
 //	home, err := tuiauth.ResolveHome(tuiauth.HomeConfig{RealHome: realHome, EnvToken: token != ""})
 //	report, err := tuiauth.PrepareHome(home, workdir)
 //	env := tuiauth.Environ(os.Environ(), home, token)
+//	sources, err := tuiauth.Audit(home, workdir, env)
+//
+// What PrepareHome can't put right, because an operator wrote it, it refuses;
+// Audit then tells which credential the agent will use, before it is started.
 //
 // The package reads no environment variable, never opens the agent's
 // credentials and never uses the network. Its functions are safe for concurrent

@@ -43,17 +43,8 @@ func (e edit) String() string {
 // splices text: decoding and encoding again would rewrite numbers (1e3,
 // 12345678901234567890), escapes and the order of keys that are not ours.
 func applyEdits(doc []byte, edits []edit) (out []byte, changed []string, err error) {
-	if bytes.HasPrefix(doc, []byte("\xef\xbb\xbf")) {
-		return nil, nil, fmt.Errorf("%w: it begins with a byte order mark", ErrMalformed)
-	}
-	// encoding/json checks the syntax, and bounds the depth (10,000), before
-	// it decodes anything; what follows relies on it.
-	var raw json.RawMessage
-	if err := json.Unmarshal(doc, &raw); err != nil {
-		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return nil, nil, fmt.Errorf("%w: %v at byte %d", ErrMalformed, syntax, syntax.Offset)
-		}
-		return nil, nil, fmt.Errorf("%w: %v", ErrMalformed, err)
+	if err := checkDoc(doc); err != nil {
+		return nil, nil, err
 	}
 	for _, e := range edits {
 		next, err := apply(doc, e)
@@ -66,6 +57,24 @@ func applyEdits(doc []byte, edits []edit) (out []byte, changed []string, err err
 		}
 	}
 	return doc, changed, nil
+}
+
+// checkDoc fails unless doc is one JSON value. encoding/json checks the syntax,
+// and bounds the depth (10,000), before it decodes anything; what walks the text
+// relies on it.
+func checkDoc(doc []byte) error {
+	if bytes.HasPrefix(doc, []byte("\xef\xbb\xbf")) {
+		return fmt.Errorf("%w: it begins with a byte order mark", ErrMalformed)
+	}
+	var raw json.RawMessage
+	err := json.Unmarshal(doc, &raw)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("%w: %v at byte %d", ErrMalformed, syntax, syntax.Offset)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %v", ErrMalformed, err)
+	}
+	return nil
 }
 
 // apply makes one edit; nil means that there was nothing to do.

@@ -2,6 +2,8 @@ package tuiauth
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -46,6 +48,12 @@ var inherited = []string{
 	"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO",
 }
 
+// secretName is the name of a variable that holds a secret; minSecret is the
+// length in bytes from which its value is taken for one.
+var secretName = regexp.MustCompile(`(?i)(token|key|secret|passw|credential|auth)`)
+
+const minSecret = 8
+
 // unattended is what a start without a person needs. The last keeps 2.1.104
 // from dropping keystrokes for seconds while it retries a download.
 var unattended = []string{
@@ -61,23 +69,30 @@ var unattended = []string{
 // name is there twice, and the order depends on nothing but the names.
 //
 // The token stands in CLAUDE_CODE_OAUTH_TOKEN and nowhere else: a variable of
-// base whose value contains it is dropped, whatever its name. Give a token that
-// CheckToken accepts. Proxy variables pass as they are, and with them a password
+// base whose value contains it is dropped, whatever its name, and so is one whose
+// value is that of a variable in base that by its name holds a secret
+// (ANTHROPIC_API_KEY, DB_PASSWORD), of 8 bytes or more: below that it may as well
+// be a switch. Give a token that CheckToken accepts. Proxy variables pass as they are, and with them a password
 // that stands in a proxy's URL: the agent can't reach its service without it.
 //
 // TERM is the terminal's to set. To give the agent further variables, append
 // them to the result.
-func Environ(base []string, h Home, token string) []string {
+func Environ(base []string, h Home, token Secret) []string {
 	values := make(map[string]string)
+	secrets := make(map[string]bool)
 	for _, kv := range base {
 		name, value, ok := strings.Cut(kv, "=")
-		if ok {
-			values[name] = value
+		if !ok {
+			continue
+		}
+		values[name] = value
+		if len(value) >= minSecret && !slices.Contains(inherited, name) && secretName.MatchString(name) {
+			secrets[value] = true
 		}
 	}
 	for name, value := range values {
 		// A NUL would make the start fail.
-		if strings.ContainsRune(value, 0) || token != "" && strings.Contains(value, token) {
+		if strings.ContainsRune(value, 0) || token != "" && strings.Contains(value, token.Reveal()) || secrets[value] {
 			delete(values, name)
 		}
 	}
@@ -95,7 +110,7 @@ func Environ(base []string, h Home, token string) []string {
 	}
 	env = append(env, "HOME="+h.Dir)
 	if token != "" {
-		env = append(env, tokenVariable+"="+token)
+		env = append(env, tokenVariable+"="+token.Reveal())
 	}
 	return append(env, unattended...)
 }
@@ -103,7 +118,7 @@ func Environ(base []string, h Home, token string) []string {
 // CheckToken reports why a token can't be one: it is empty, or holds anything
 // but visible ASCII, such as the newline of the file that it was read from. The
 // error does not hold the token.
-func CheckToken(token string) error {
+func CheckToken(token Secret) error {
 	if token == "" {
 		return errors.New("check token: it is empty; set " + tokenVariable + " or run without a token")
 	}

@@ -43,10 +43,25 @@ func TestEnvironDropsTheTokenUnderAnyName(t *testing.T) {
 	is.Equal(Environ([]string{"TZ=UTC", "TZ=" + dummy}, Home{Dir: "/h"}, dummy), Environ(nil, Home{Dir: "/h"}, dummy))
 }
 
+func TestEnvironDropsKnownSecretsUnderAnyName(t *testing.T) {
+	is := is.New(t)
+	none := Environ(nil, Home{Dir: "/h"}, dummy)
+	for _, name := range []string{"ANTHROPIC_API_KEY", "anthropic_auth_token", "GITHUB_TOKEN", "DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "CLAUDE_CODE_OAUTH_TOKEN"} {
+		for _, other := range inherited {
+			is.Equal(Environ([]string{name + "=dummy-secret", other + "=dummy-secret"}, Home{Dir: "/h"}, dummy), none)
+			is.Equal(Environ([]string{other + "=dummy-secret", name + "=dummy-secret", name + "=other"}, Home{Dir: "/h"}, ""), Environ(nil, Home{Dir: "/h"}, ""))
+		}
+	}
+	// A switch is no secret, a password in a proxy's URL is meant to be there.
+	got := Environ([]string{"REQUIRE_AUTH=UTC", "TZ=UTC", "PROXY_PASSWORD=dummy-secret", "https_proxy=http://u:dummy-secret@proxy"}, Home{Dir: "/h"}, "")
+	is.True(slices.Contains(got, "TZ=UTC"))
+	is.True(slices.Contains(got, "https_proxy=http://u:dummy-secret@proxy"))
+}
+
 func TestCheckToken(t *testing.T) {
 	is := is.New(t)
 	is.NoErr(CheckToken(dummy))
-	for _, token := range []string{"", dummy + "\n", "a b" + dummy, dummy + "\x00", "\ufeff" + dummy, dummy + "é", "\x1b" + dummy, dummy + "\x7f"} {
+	for _, token := range []Secret{"", dummy + "\n", "a b" + dummy, dummy + "\x00", "\ufeff" + dummy, dummy + "é", "\x1b" + dummy, dummy + "\x7f"} {
 		err := CheckToken(token)
 		is.True(err != nil)
 		is.True(!strings.Contains(err.Error(), dummy))
@@ -55,6 +70,7 @@ func TestCheckToken(t *testing.T) {
 
 func FuzzEnviron(f *testing.F) {
 	f.Add("PATH=/bin\nANTHROPIC_API_KEY=x\nLC_ALL=C\nTZ="+dummy, "/h", dummy)
+	f.Add("TZ=a-dummy-secret\nMY_TOKEN=a-dummy-secret\nUSER=a-dummy", "/h", "")
 	f.Add("TZ=a\nTZ=b\nHTTP_PROXY=\nX", "/h", "")
 	f.Fuzz(func(t *testing.T, base, home, token string) {
 		if strings.Contains(home, dummy) || strings.ContainsRune(home, 0) {
@@ -63,7 +79,7 @@ func FuzzEnviron(f *testing.F) {
 		if token != "" {
 			token = dummy // what the fixed values hold can't be a token
 		}
-		env := Environ(strings.Split(base, "\n"), Home{Dir: home}, token)
+		env := Environ(strings.Split(base, "\n"), Home{Dir: home}, Secret(token))
 		seen := make(map[string]string)
 		holds := 0
 		for _, kv := range env {
@@ -77,6 +93,17 @@ func FuzzEnviron(f *testing.F) {
 			}
 			if !slices.Contains(inherited, name) && name != "HOME" && name != tokenVariable && !slices.Contains(unattended, kv) {
 				t.Fatalf("%q passed", kv)
+			}
+		}
+		for kv := range strings.SplitSeq(base, "\n") {
+			name, secret, _ := strings.Cut(kv, "=")
+			if len(secret) < minSecret || !secretName.MatchString(name) || slices.Contains(inherited, name) {
+				continue
+			}
+			for _, name := range inherited {
+				if value, ok := seen[name]; ok && value == secret && !slices.Contains(Environ(nil, Home{}, ""), name+"="+value) {
+					t.Fatalf("a secret passed as %s: %q", name, env)
+				}
 			}
 		}
 		if token != "" && (holds != 1 || seen[tokenVariable] != token) {

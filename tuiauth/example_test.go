@@ -1,6 +1,7 @@
 package tuiauth_test
 
 import (
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -53,6 +54,27 @@ func ExamplePrepareHome() {
 	// isolated 4 created, 4 seeded
 	// isolated 0 created, 0 seeded
 	// no login: true
+}
+
+func ExampleAudit() {
+	dir, err := os.MkdirTemp("", "home")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	home := tuiauth.Home{Dir: dir, Mode: tuiauth.Isolated}
+	env := append(tuiauth.Environ(nil, home, "dummy-token"), "ANTHROPIC_API_KEY=dummy-key")
+	sources, err := tuiauth.Audit(home, dir, env)
+	for _, s := range sources {
+		if s.Present == tuiauth.Present {
+			fmt.Printf("%s: wins: %v. %s.\n", s.Name, s.Wins, s.Fix)
+		}
+	}
+	fmt.Println(errors.Is(err, tuiauth.ErrCredential))
+	// Output:
+	// ANTHROPIC_API_KEY in the environment: wins: true. do not add ANTHROPIC_API_KEY to the agent's environment.
+	// CLAUDE_CODE_OAUTH_TOKEN in the environment: wins: false. .
+	// true
 }
 
 func ExampleEnviron() {

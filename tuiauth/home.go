@@ -40,6 +40,20 @@ func (m Mode) String() string {
 	return "Mode(" + strconv.Itoa(int(m)) + ")"
 }
 
+// Why says in one sentence which mode h is in and what follows from it, fit for
+// a log. It holds paths, no secret.
+func (h Home) Why() string {
+	switch {
+	case h.Mode == Isolated:
+		return fmt.Sprintf("isolated home %q: the token in the environment is the only credential, and nothing is refreshed", h.Dir)
+	case h.Mode == Linked:
+		return fmt.Sprintf("linked home %q: no token was given, so the login of %q is used through a link, and a turn that is ended while it is refreshed can lose it", h.Dir, h.RealHome)
+	case h.Mode == Real && h.Dir != "":
+		return fmt.Sprintf("real home %q: the agent uses the operator's own files and login", h.Dir)
+	}
+	return "no home: get one from ResolveHome"
+}
+
 // HomeConfig is what decides the home. Paths are absolute.
 type HomeConfig struct {
 	// RealHome is the operator's home directory. It may be empty (HOME unset)

@@ -44,8 +44,13 @@ type Report struct {
 // agent's onboarding as done, and trusts workdir and nothing else. In the
 // Isolated mode no login is left where the agent looks for one: a
 // .credentials.json that is a link, hard or symbolic, is unlinked, and a file is
-// moved to .credentials.json.aside-N. No file of the real home is opened. In
-// the Linked mode .credentials.json becomes a link to the real home's; see
+// moved to .credentials.json.aside-N. Any other credential in the home's files,
+// and a setting that would send one elsewhere, is refused: the error wraps
+// [ErrCredential] and names the file and the key, for the operator to remove.
+// Refused are apiKeyHelper, primaryApiKey, the provider's profiles in
+// .config/anthropic, and in a settings file's env the tokens, keys, service
+// addresses, headers and configuration directories of the agent and of its
+// provider; proxies are not. No file of the real home is opened. In the Linked mode .credentials.json becomes a link to the real home's; see
 // [Linked] for the risk. A login of its own in such a home is moved aside if the
 // real home has one to link to, else it stays.
 //
@@ -91,6 +96,11 @@ func prepareHome(h Home, workdir string, report *Report) error {
 
 	if err := makeHome(h, report); err != nil {
 		return err
+	}
+	if h.Mode == Isolated {
+		if err := checkIsolated(h); err != nil {
+			return err
+		}
 	}
 	if err := prepareCredentials(h, report); err != nil {
 		return err
