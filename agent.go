@@ -10,8 +10,10 @@ type Agent interface {
 	// path finds the program, given the PATH of the agent's environment.
 	path(searchPath string) (string, error)
 
-	// args are the arguments for a new session.
-	args(sessionID string, req *Request) []string
+	// args are the arguments for a new session. settings is a file with what
+	// the method of that name returns.
+	args(sessionID string, req *Request, settings string) []string
+	settings() string
 
 	// env is what the agent's environment needs beyond the home's. What the
 	// agent writes outside its home goes below tmp.

@@ -66,9 +66,12 @@ func checkInterpreter(path string) error {
 	return nil
 }
 
-func (c Claude) args(sessionID string, req *Request) []string {
+func (c Claude) args(sessionID string, req *Request, settings string) []string {
 	args := []string{
 		"--session-id", sessionID,
+		"--settings", settings,
+		// No servers but those named here, and none are.
+		"--strict-mcp-config",
 		// 2.1.330 starts in a mode that runs tools without asking.
 		"--permission-mode", "default",
 	}
@@ -77,6 +80,11 @@ func (c Claude) args(sessionID string, req *Request) []string {
 	}
 	return args
 }
+
+// settings keeps 2.1.104 and 2.1.158 from asking about the servers that a
+// .mcp.json in the working directory names; the answer would be written down
+// there. With --strict-mcp-config they are not started.
+func (c Claude) settings() string { return `{"enableAllProjectMcpServers":true}` }
 
 func (c Claude) env(req *Request, tmp string) []string {
 	env := []string{

@@ -21,6 +21,9 @@ const (
 	// editorKey asks claude for the editor, 2.1.104 to 2.1.330.
 	editorKey = "C-g"
 
+	// clearKey empties its input line.
+	clearKey = "C-u"
+
 	// keyAgain is how long the editor is waited for before the key is sent
 	// again, and then twice as long each time. An agent that still starts loses
 	// keys: 2.1.104 took the third at 250 ms.
@@ -35,11 +38,6 @@ const (
 type door struct {
 	script string
 	fifo   fifo.FIFO
-
-	cancel context.CancelFunc // set by serve
-	served chan struct{}      // closed when an editor has got the text
-	ended  chan struct{}      // closed when no more will
-	err    error              // then: why
 }
 
 // plainPath is a path that stands for itself in every way in which agents have
@@ -58,10 +56,12 @@ func newDoor(dir string) (*door, error) {
 	if d.fifo, err = fifo.New(filepath.Join(dir, "prompt")); err != nil {
 		return nil, err
 	}
-	// Once the FIFO is gone the file stays as it is, whoever asks: a tool of the
-	// agent's may run $VISUAL, as git does.
+	// Once the FIFO is gone the editor fails, and all agents then leave their
+	// input as it is. It is opened again by a key too many, and 2.1.330 would
+	// take its own input, read back, for a paste; or by a tool of the agent's that
+	// runs $VISUAL, as git does.
 	script := fmt.Sprintf(`[ -p %[1]s ] && exec 3<%[1]s && exec cat <&3 >"$1"
-exit 0
+exit 1
 `, d.fifo.Path)
 	if err := os.WriteFile(d.script, []byte(script), 0o600); err != nil {
 		return nil, err
@@ -81,45 +81,7 @@ func (d *door) env() []string {
 // errNoDoor says that the agent does not open its editor.
 var errNoDoor = errors.New("the agent does not open an editor")
 
-// serve gives text to every editor that opens the FIFO, until close. A key too
-// many opens the editor once more, and it must not find less than the first did:
-// 2.1.104 then gave it a file from before, and emptied its input.
-func (d *door) serve(ctx context.Context, gone <-chan struct{}, text string) {
-	ctx, d.cancel = context.WithCancel(ctx)
-	d.served, d.ended = make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(d.ended)
-		defer d.fifo.Remove()
-		for served := d.served; ; {
-			w, err := d.fifo.Open(ctx, gone)
-			if err != nil {
-				d.err = err
-				return
-			}
-			// Opening has removed the name. It is there again before this
-			// editor ends and the next can begin.
-			_, d.err = fifo.New(d.fifo.Path)
-			if w.Deliver(ctx, []byte(text)) == nil && served != nil {
-				close(served)
-				served = nil
-			}
-			if d.err != nil {
-				return
-			}
-		}
-	}()
-}
-
-// close ends serve: the next editor leaves its file alone.
-func (d *door) close() {
-	if d != nil && d.cancel != nil {
-		d.cancel()
-		<-d.ended
-	}
-}
-
-// deliver puts the prompt into the agent's input line through the editor, and
-// leaves the door open for another key until close.
+// deliver puts the prompt into the agent's input line through the editor.
 //
 // The key is sent again only once the agent has read the one before. 2.1.104
 // takes several that it reads at once for text.
@@ -127,36 +89,56 @@ func (d *door) deliver(ctx context.Context, t *turn) error {
 	if d == nil {
 		return errNoDoor
 	}
-	d.serve(ctx, t.term.Done(), t.prompt)
+	type opening struct {
+		w   *fifo.Writer
+		err error
+	}
+	opened := make(chan opening, 1)
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		w, err := d.fifo.Open(waiting, t.term.Done())
+		opened <- opening{w, err}
+	}()
+	finish := func(o opening, err error) error {
+		if o.w != nil { // whatever else went wrong, an editor waits
+			return o.w.Deliver(ctx, []byte(t.prompt))
+		}
+		d.fifo.Remove()
+		return err
+	}
+	giveUp := func(err error) error {
+		cancel()
+		return finish(<-opened, err)
+	}
 	idle, wait := time.Duration(0), keyAgain
 	for {
 		if unread, _ := t.term.Unread(ctx); unread == 0 {
 			screen, err := t.term.Screen(ctx)
 			if err != nil {
-				return cause(ctx, err)
+				return giveUp(cause(ctx, err))
 			}
 			// While the input line is gone the editor is about to open.
 			if t.agent.read(screen).input {
 				if idle >= doorWait {
-					return errNoDoor
+					return giveUp(errNoDoor)
 				}
 				if err := t.term.SendKeys(ctx, editorKey); err != nil {
-					return cause(ctx, err)
+					return giveUp(cause(ctx, err))
 				}
 				idle += wait
 			}
 		}
 		select {
-		case <-d.served:
-			return nil
-		case <-d.ended:
+		case o := <-opened:
 			switch {
+			case o.err == nil:
 			case ctx.Err() != nil:
-				return why(ctx)
-			case errors.Is(d.err, fifo.ErrGone):
-				return os.ErrProcessDone
+				o.err = why(ctx)
+			case errors.Is(o.err, fifo.ErrGone):
+				o.err = os.ErrProcessDone
 			}
-			return d.err
+			return finish(o, o.err)
 		case <-time.After(wait):
 			wait *= 2
 		}
@@ -173,7 +155,23 @@ func (t *turn) paste(ctx context.Context) error {
 	if name := picture.FindString(t.prompt); name != "" && !t.req.AllowMentions {
 		return fmt.Errorf("%w: it has to be pasted, and a name that ends in %s would send the file along: spell the name differently, or set Request.AllowMentions", ErrInvalidPrompt, name)
 	}
-	// A door that opens late must not add to what is pasted.
-	t.door.close()
+	// An agent that has no editor may have taken the key for text.
+	w := watch{turn: t}
+	for range 10 {
+		if err := w.look(ctx); err != nil {
+			return err
+		}
+		if w.view.text == "" {
+			break
+		}
+		if err := t.term.SendKeys(ctx, clearKey); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(5 * bootLook):
+		case <-ctx.Done():
+			return why(ctx)
+		}
+	}
 	return t.term.Paste(ctx, []byte(t.prompt))
 }

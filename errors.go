@@ -12,6 +12,7 @@ import (
 // What a caller branches on, with errors.Is.
 var (
 	// ErrAuthentication: the service or the agent does not accept the login.
+	// Claude calls HTTP 401 and 403 so.
 	ErrAuthentication = errors.New("authentication failed")
 
 	// ErrTruncated: the answer hit a limit. Result.Text is its beginning.
@@ -50,12 +51,8 @@ type Error struct {
 	Err error
 }
 
-func (e *Error) Error() string {
-	if e.Screen == "" {
-		return e.Op + ": " + e.Err.Error()
-	}
-	return fmt.Sprintf("%s: %v; the terminal showed:\n%s", e.Op, e.Err, e.Screen)
-}
+// Error is one line; the screen is not in it.
+func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -111,10 +108,16 @@ type BlockedError struct {
 }
 
 func (e *BlockedError) Error() string {
-	if len(e.Options) == 0 {
-		return "the agent waits for a person (" + e.Kind + " dialog)"
+	what := "the agent waits for a person"
+	if len(e.Options) > 0 {
+		what = fmt.Sprintf("%s (%s dialog: %s)", what, e.Kind, strings.Join(e.Options, " / "))
+	} else {
+		what = fmt.Sprintf("%s (%s dialog)", what, e.Kind)
 	}
-	return fmt.Sprintf("the agent waits for a person (%s dialog: %s)", e.Kind, strings.Join(e.Options, " / "))
+	if e.Kind == "permission" {
+		return what + ": a tool asked for a permission, and nothing is approved on anyone's behalf"
+	}
+	return what + ": start the agent once by hand in its home and answer it"
 }
 
 // Is makes a login dialog ErrAuthentication.

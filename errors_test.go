@@ -19,13 +19,13 @@ func TestErrorText(t *testing.T) {
 		want string
 	}{
 		{&Error{Op: "answering", Err: ErrRefused}, "answering: the model refused to answer"},
-		{&Error{Op: "answering", Err: ErrRefused, Screen: "row"}, "answering: the model refused to answer; the terminal showed:\nrow"},
+		{&Error{Op: "answering", Err: ErrRefused, Screen: "row"}, "answering: the model refused to answer"},
 		{&APIError{}, "the service failed"},
 		{&APIError{Status: 529, Type: "overloaded_error", Message: "busy"}, "the service failed with HTTP 529 (overloaded_error): busy"},
 		{&APIError{Status: 401, Kind: "authentication_failed"}, "the service failed with HTTP 401 (authentication_failed)"},
 		{&APIError{Kind: "unknown", Message: "gone"}, "the service failed: gone"},
-		{&BlockedError{Kind: "unknown", Highlighted: -1}, "the agent waits for a person (unknown dialog)"},
-		{&BlockedError{Kind: "trust", Options: []string{"Yes", "No"}}, "the agent waits for a person (trust dialog: Yes / No)"},
+		{&BlockedError{Kind: "unknown", Highlighted: -1}, "the agent waits for a person (unknown dialog): start the agent once by hand in its home and answer it"},
+		{&BlockedError{Kind: "trust", Options: []string{"Yes", "No"}}, "the agent waits for a person (trust dialog: Yes / No): start the agent once by hand in its home and answer it"},
 		{&ExitError{Status: 3 << 8}, "the agent ended by itself with status 3"},
 		{&ExitError{Status: syscall.WaitStatus(syscall.SIGKILL)}, "the agent was ended by killed"},
 	} {
@@ -74,14 +74,15 @@ func TestErrorsKeepSecrets(t *testing.T) {
 				_, err := s.turn(ctx, Request{Prompt: prompt})
 				e := as[*Error](t, err)
 				is.True(strings.Contains(e.Screen, redacted))
+				shown := err.Error() + "\n" + e.Screen
 				for _, word := range words {
-					if len(word) > 5 && strings.Contains(err.Error(), word) {
-						t.Errorf("the error has %q: %v", word, err)
+					if len(word) > 5 && strings.Contains(shown, word) {
+						t.Errorf("the error has %q: %s", word, shown)
 					}
 				}
 				for i := range len(dummyToken) - gram {
-					if strings.Contains(err.Error(), dummyToken[i:i+gram]) {
-						t.Fatalf("the error has %q: %v", dummyToken[i:i+gram], err)
+					if strings.Contains(shown, dummyToken[i:i+gram]) {
+						t.Fatalf("the error has %q: %s", dummyToken[i:i+gram], shown)
 					}
 				}
 			})

@@ -25,7 +25,7 @@ func ExampleRunner_Turn() {
 	}
 	runner := &tuiturn.Runner{
 		Home:    home,
-		Token:   os.Getenv("CLAUDE_CODE_OAUTH_TOKEN"),
+		Token:   tuiauth.Secret(os.Getenv("CLAUDE_CODE_OAUTH_TOKEN")),
 		Environ: os.Environ(),
 	}
 	defer runner.Close()

@@ -170,6 +170,16 @@ func TestBlocked(t *testing.T) {
 	}
 }
 
+// astray is claude with another home than the one that was prepared.
+type astray struct {
+	Claude
+	home string
+}
+
+func (a astray) env(req *Request, tmp string) []string {
+	return append(a.Claude.env(req, tmp), "HOME="+a.home)
+}
+
 // The agent asks before it takes a prompt, because its home was not prepared.
 func TestBlockedAtBoot(t *testing.T) {
 	t.Parallel()
@@ -200,7 +210,7 @@ func TestBlockedAtBoot(t *testing.T) {
 				is.NoErr(os.Mkdir(elsewhere, 0o700))
 				config := filepath.Join(elsewhere, ".claude.json")
 				is.NoErr(os.WriteFile(config, []byte(c.seed), 0o600))
-				s.Env = append(s.Env, "HOME="+elsewhere)
+				s.Agent = astray{s.Agent.(Claude), elsewhere}
 
 				res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				is.Equal(*as[*BlockedError](t, err), c.want)

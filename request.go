@@ -15,8 +15,10 @@ type Request struct {
 	// (Unicode NFC).
 	Prompt string
 
-	// AllowCommands lets a prompt that begins with "/" or "!" be a command of
-	// the agent's instead of text, and one that is an exit word end it.
+	// AllowCommands lets a prompt that begins with "/" be a command of the
+	// agent's, one that gives the model something to do, such as a skill. One
+	// that only shows something to a person has no answer, and its turn ends
+	// blocked. Exit words end the agent.
 	AllowCommands bool
 
 	// AllowMentions lets "@path" in the prompt send that file's content along,
@@ -34,7 +36,7 @@ type Request struct {
 	WorkDir string
 
 	// Env is added to the agent's environment, "KEY=VALUE" each, and wins over
-	// what the Runner puts there.
+	// what the Runner puts there. It must not name HOME.
 	Env []string
 
 	// Trace, if not nil, is told how far the turn is.

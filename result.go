@@ -8,8 +8,8 @@ import (
 
 // A Result is what came of a turn.
 type Result struct {
-	// Text is the answer: the text of the agent's final message. After
-	// ErrTruncated and ErrRefused it is the part that was given.
+	// Text is the answer: the text of the agent's final message. With an error
+	// it is the part that was recorded.
 	Text string
 
 	// SessionID is the agent's name for the session, a UUID.

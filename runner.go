@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 
@@ -30,7 +32,7 @@ type Runner struct {
 	// Token is the long-lived token that the agent logs in with, empty where it
 	// uses the home's own login. It reaches the agent's environment and nothing
 	// else: no argument, no file, no log.
-	Token string
+	Token tuiauth.Secret
 
 	// Environ is the environment to take the agent's from, usually
 	// os.Environ(). Only what tuiauth.Environ allows passes. Nil means an
@@ -38,7 +40,7 @@ type Runner struct {
 	Environ []string
 
 	// Env is added to the agent's environment, "KEY=VALUE" each, without a
-	// filter.
+	// filter. It must not name HOME, which is Home's to set.
 	Env []string
 
 	// Terminal is the kind of terminal to use.
@@ -68,6 +70,13 @@ func (r *Runner) open(ctx context.Context) (_ context.Context, done func(), err 
 	if r.closed {
 		return nil, nil, ErrClosed
 	}
+	if _, err := os.Lstat(r.dir); r.dir != "" && errors.Is(err, fs.ErrNotExist) {
+		// Whatever cleans the temporary directory took it for abandoned.
+		if err := r.tmux.Close(); err != nil {
+			return nil, nil, err
+		}
+		r.dir = ""
+	}
 	if r.dir == "" {
 		dir, err := os.MkdirTemp(r.TempDir, "tuiturn-")
 		if err == nil {
@@ -79,7 +88,10 @@ func (r *Runner) open(ctx context.Context) (_ context.Context, done func(), err 
 		}
 		r.dir = dir
 		r.tmux = &tmuxctl.Server{TempDir: dir}
+	}
+	if r.ctx == nil {
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
+		r.log().Info(r.Home.Why())
 	}
 	r.turns.Add(1)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -157,9 +169,14 @@ func checkEnv(field string, env []string) error {
 		switch {
 		case strings.Contains(kv, "\x00"):
 			return fmt.Errorf("%s[%d] holds a NUL byte: remove it", field, i)
-		case strings.Index(kv, "=") <= 0:
-			return fmt.Errorf("%s[%d] is no variable: write KEY=VALUE", field, i)
+		case !variable.MatchString(kv):
+			return fmt.Errorf("%s[%d] is no variable: write KEY=VALUE, with letters, digits and _ in KEY", field, i)
+		case strings.HasPrefix(kv, "HOME="), strings.HasPrefix(kv, "CLAUDE_CONFIG_DIR="):
+			// The transcript would be looked for elsewhere.
+			return fmt.Errorf("%s[%d] moves the agent's home: set Runner.Home instead", field, i)
 		}
 	}
 	return nil
 }
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)

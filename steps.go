@@ -23,9 +23,11 @@ const (
 	enterAgain = 400 * time.Millisecond
 
 	// bootStill and workStill are how long a screen that takes no prompt may
-	// stand still before it is an unknown dialog.
-	bootStill = 8 * time.Second
-	workStill = 2 * time.Second
+	// stand still before it is an unknown dialog, blankStill one with nothing on
+	// it.
+	bootStill  = 8 * time.Second
+	workStill  = 2 * time.Second
+	blankStill = 30 * time.Second
 
 	// restQuiet is how long transcript and screen must both have stood still,
 	// with the input line there and empty, to end a turn whose agent records
@@ -41,6 +43,7 @@ const (
 // A watch looks at the screen and knows since when it stands still.
 type watch struct {
 	turn  *turn
+	when  time.Time // of the last look
 	view  view
 	blank bool
 	last  string
@@ -48,7 +51,13 @@ type watch struct {
 	work  time.Duration // the agent's, then
 }
 
+// look looks at the screen. One that stands still is looked at less often: a
+// look costs 3 ms of processor time over tmux.
 func (w *watch) look(ctx context.Context) error {
+	if w.still() > time.Second && time.Since(w.when) < workLook && !w.since.IsZero() {
+		return nil
+	}
+	w.when = time.Now()
 	screen, err := w.turn.term.Screen(ctx)
 	if err != nil {
 		return err
@@ -77,8 +86,12 @@ func (w *watch) busy() bool {
 // input line.
 func (w *watch) blocked(long time.Duration) error {
 	switch {
-	case w.view.input || w.blank:
+	case w.view.input:
 		return nil
+	case w.blank:
+		long = blankStill // it may be starting
+	}
+	switch {
 	case w.view.menu != nil && w.still() >= 100*time.Millisecond:
 		return w.view.menu
 	case w.still() >= long && !w.busy():
@@ -320,11 +333,16 @@ func (t *turn) late(ctx context.Context) error {
 	return err
 }
 
-// settle turns the transcript's outcome into the turn's.
-func (t *turn) settle() (op string, err error) {
+// record puts what the transcript tells into the Result.
+func (t *turn) record() {
 	o, res := t.log.Outcome(), t.res
 	res.Text, res.StopReason, res.Model = o.Text, o.StopReason, o.Model
 	res.Usage, res.AgentVersion = o.Usage, o.Version
+}
+
+// settle turns the transcript's outcome into the turn's.
+func (t *turn) settle() (op string, err error) {
+	o := t.log.Outcome()
 	switch o.Kind {
 	case transcript.Answer:
 		return "", nil

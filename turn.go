@@ -43,7 +43,7 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 
 // secrets are the values that no error or log may show.
 func (r *Runner) secrets(req *Request) []string {
-	secrets := []string{r.Token, normalize(req.Prompt)}
+	secrets := []string{r.Token.Reveal(), normalize(req.Prompt)}
 	for _, env := range [][]string{r.Env, req.Env, r.Environ} {
 		for _, kv := range env {
 			name, value, _ := strings.Cut(kv, "=")
@@ -170,14 +170,21 @@ func (t *turn) prepare() (cfg terminal.Config, op string, err error) {
 	if t.door, err = newDoor(t.dir); err != nil {
 		return cfg, "making the turn's directory", err
 	}
+	settings := filepath.Join(t.dir, "settings.json")
+	if err := os.WriteFile(settings, []byte(t.agent.settings()), 0o600); err != nil {
+		return cfg, "making the turn's directory", err
+	}
 	env = append(env, t.agent.env(t.req, tmp)...)
 	env = append(env, t.door.env()...)
 	env = append(env, r.Env...)
 	env = append(env, t.req.Env...)
+	if _, err := tuiauth.Audit(r.Home, t.workdir, env); err != nil {
+		return cfg, "checking the credential", err
+	}
 	return terminal.Config{
 		Name: "turn-" + t.res.SessionID,
 		Path: path,
-		Args: t.agent.args(t.res.SessionID, t.req),
+		Args: t.agent.args(t.res.SessionID, t.req, settings),
 		Env:  env,
 		Dir:  t.workdir,
 	}, "", nil
@@ -188,8 +195,10 @@ func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err er
 	times := &t.res.Timings
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
 	stop := t.follow(ctx)
-	defer stop()
-	defer t.door.close()
+	defer func() {
+		stop()
+		t.record() // on every path: a turn that failed has been paid for too
+	}()
 
 	if op, err := t.boot(ctx, cfg); err != nil {
 		return op, err
@@ -201,7 +210,6 @@ func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err er
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ready })
 
 	err = t.submit(ctx)
-	t.door.close()
 	times.Submit = t.took()
 	if err != nil {
 		return "submitting the prompt", t.explain(ctx, err)

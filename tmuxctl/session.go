@@ -237,6 +237,7 @@ func (t *Session) wait(watcher *proc.Watcher) {
 		out, err := t.in.run(ctx, nil, "display-message", "-p", "-t", t.pane,
 			"#{pane_dead} #{pane_dead_status} #{pane_dead_signal}")
 		if err != nil {
+			time.Sleep(5 * time.Millisecond) // the server may be ending
 			continue
 		}
 		dead, status, known := parseStatus(string(out))

@@ -26,6 +26,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -40,7 +41,7 @@ func main() {
 	if fakeagent.Enabled() {
 		os.Exit(fakeagent.Main())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	home, _ := os.UserHomeDir()
 	a := ask{
 		home: home, environ: os.Environ(),
@@ -75,19 +76,25 @@ type options struct {
 
 const statusUsage = 2
 
+var errUsage = errors.New("bad usage")
+
 func (a *ask) run(ctx context.Context, args []string) (status int) {
 	o, err := a.parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
+	if errors.Is(err, flag.ErrHelp) {
 		return 0
-	case err != nil:
-		fmt.Fprintln(a.stderr, "ask:", err)
-		return statusUsage
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
-	defer cancel()
-
-	res, err := a.turn(ctx, o)
+	var res *tuiturn.Result
+	if err == nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, o.timeout)
+		defer cancel()
+		if o.prompt == "-" {
+			o.prompt, err = a.read(ctx)
+		}
+		if err == nil {
+			res, err = a.turn(ctx, o)
+		}
+	}
 	kind, status := classify(err)
 	if o.json {
 		enc := json.NewEncoder(a.stdout)
@@ -103,15 +110,42 @@ func (a *ask) run(ctx context.Context, args []string) (status int) {
 	}
 	if err != nil {
 		fmt.Fprintln(a.stderr, "ask:", err)
+		var e *tuiturn.Error
+		if errors.As(err, &e) && e.Screen != "" {
+			fmt.Fprintf(a.stderr, "ask: the agent's terminal showed:\n%s\n", e.Screen)
+		}
 	}
 	return status
 }
 
+// read reads the prompt from standard input, for as long as ctx lasts.
+func (a *ask) read(ctx context.Context) (string, error) {
+	type input struct {
+		text []byte
+		err  error
+	}
+	done := make(chan input, 1)
+	go func() {
+		text, err := io.ReadAll(a.stdin)
+		done <- input{text, err}
+	}()
+	select {
+	case in := <-done:
+		if in.err != nil {
+			return "", fmt.Errorf("reading the prompt from standard input: %w", in.err)
+		}
+		return string(in.text), nil
+	case <-ctx.Done():
+		return "", fmt.Errorf("reading the prompt from standard input: %w", ctx.Err())
+	}
+}
+
 func (a *ask) parse(args []string) (o options, err error) {
 	fs := flag.NewFlagSet("ask", flag.ContinueOnError)
-	fs.SetOutput(a.stderr)
+	fs.SetOutput(io.Discard)
 	fs.Usage = func() {
 		fmt.Fprintln(a.stderr, "usage: ask [flags] PROMPT    (PROMPT - reads standard input)")
+		fs.SetOutput(a.stderr)
 		fs.PrintDefaults()
 	}
 	fs.StringVar(&o.agent, "agent", "", "the claude program; `PATH` or a name (default claude, from PATH)")
@@ -130,24 +164,27 @@ func (a *ask) parse(args []string) (o options, err error) {
 	fs.BoolVar(&o.json, "json", false, "print one JSON object")
 	fs.BoolVar(&o.demo, "demo", false, "use the built-in agent, which needs neither claude nor tmux and echoes the prompt")
 	if err := fs.Parse(args); err != nil {
+		if !errors.Is(err, flag.ErrHelp) {
+			err = fmt.Errorf("%w: %w", errUsage, err)
+		}
 		return o, err
 	}
 	switch {
 	case fs.NArg() != 1:
-		return o, fmt.Errorf("one PROMPT is needed, got %d: quote it, or give - to read it from standard input", fs.NArg())
+		return o, fmt.Errorf("%w: one PROMPT is needed, got %d: quote it, or give - to read it from standard input", errUsage, fs.NArg())
 	case o.timeout <= 0:
-		return o, fmt.Errorf("-timeout %v: give a positive duration such as 2m", o.timeout)
+		return o, fmt.Errorf("%w: -timeout %v: give a positive duration such as 2m", errUsage, o.timeout)
 	case o.terminal != "auto" && o.terminal != "tmux" && o.terminal != "pty":
-		return o, fmt.Errorf("-terminal %s: use auto, tmux or pty", o.terminal)
+		return o, fmt.Errorf("%w: -terminal %s: use auto, tmux or pty", errUsage, o.terminal)
+	case o.demo && o.agent != "":
+		return o, fmt.Errorf("%w: -demo brings its own agent: leave -agent out", errUsage)
+	}
+	if o.home != "" {
+		if o.home, err = filepath.Abs(o.home); err != nil {
+			return o, err
+		}
 	}
 	o.prompt = fs.Arg(0)
-	if o.prompt == "-" {
-		text, err := io.ReadAll(a.stdin)
-		if err != nil {
-			return o, fmt.Errorf("reading the prompt from standard input: %w", err)
-		}
-		o.prompt = string(text)
-	}
 	return o, nil
 }
 
@@ -155,7 +192,7 @@ func (a *ask) parse(args []string) (o options, err error) {
 func (a *ask) turn(ctx context.Context, o options) (_ *tuiturn.Result, err error) {
 	runner := &tuiturn.Runner{
 		Agent:   tuiturn.Claude{Path: o.agent},
-		Token:   lookup(a.environ, "CLAUDE_CODE_OAUTH_TOKEN"),
+		Token:   tuiauth.Secret(lookup(a.environ, "CLAUDE_CODE_OAUTH_TOKEN")),
 		Environ: a.environ,
 		Env:     o.env,
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -174,4 +175,22 @@ func TestProgress(t *testing.T) {
 		stages = append(stages, strings.Fields(line)[1])
 	}
 	is.Equal(stages, []string{"booting", "ready", "submitted", "answering", "done"})
+}
+
+func TestUsageIsReportedAsJSONToo(t *testing.T) {
+	is := is.New(t)
+	status, out, _ := run(t, "", "-json")
+	is.Equal(status, 2)
+	var got report
+	is.NoErr(json.Unmarshal([]byte(out), &got))
+	is.Equal(got.Error.Kind, "usage")
+}
+
+func TestDeadlineHoldsForStandardInput(t *testing.T) {
+	is := is.New(t)
+	r, w := io.Pipe() // nothing ever comes
+	defer w.Close()
+	var out, errs bytes.Buffer
+	a := ask{home: t.TempDir(), stdin: r, stdout: &out, stderr: &errs}
+	is.Equal(a.run(t.Context(), []string{"-demo", "-timeout", "50ms", "-"}), 4)
 }

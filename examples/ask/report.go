@@ -7,6 +7,7 @@ import (
 
 	"github.com/tuiturn/tuiturn"
 	"github.com/tuiturn/tuiturn/transcript"
+	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
 // classify puts an error into one of the kinds that -json names, and gives its
@@ -20,11 +21,13 @@ func classify(err error) (kind string, status int) {
 	switch {
 	case err == nil:
 		return "", 0
+	case errors.Is(err, errUsage):
+		return "usage", statusUsage
 	case errors.Is(err, tuiturn.ErrEmptyPrompt), errors.Is(err, tuiturn.ErrInvalidPrompt):
 		return "prompt", statusUsage
 	case errors.Is(err, context.DeadlineExceeded):
 		return "deadline", 4
-	case errors.Is(err, tuiturn.ErrAuthentication):
+	case errors.Is(err, tuiturn.ErrAuthentication), errors.Is(err, tuiauth.ErrCredential):
 		return "authentication", 3
 	case errors.Is(err, tuiturn.ErrTruncated):
 		return "truncated", 4

@@ -126,13 +126,15 @@ func manyLines(t *testing.T, h *host) {
 
 func longAnswer(t *testing.T, h *host) {
 	is := is.New(t)
+	// Code: 2.1.104 takes twice as long to draw prose, and draws it all anew with
+	// each piece that comes.
 	var b strings.Builder
+	b.WriteString("```\n")
 	for i := 0; b.Len() < 200_000; i++ {
-		fmt.Fprintf(&b, "Paragraph %d of the answer, with \"quotes\", a\ttab and more than a few words.\n\n", i)
+		fmt.Fprintf(&b, "row %d of the answer, with \"quotes\", a\ttab and a few words more\n", i)
 	}
-	answer := b.String() + "The end."
+	answer := b.String() + "```\nThe end."
 	x := h.turn(t, t.Context(), tuiturn.Request{Prompt: "Tell me everything."}, func(standin.Request) standin.Reply {
-		// 2.1.104 draws it all anew with each piece.
 		return standin.Reply{Text: answer, Piece: len(answer)}
 	})
 	is.NoErr(x.err)
