@@ -118,7 +118,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 			err = multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
 		}
 	}()
-	cfg, op, err := t.prepare()
+	cfg, op, err := t.prepare(ctx)
 	if err == nil {
 		op, err = t.live(ctx, cfg)
 	}
@@ -129,7 +129,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 }
 
 // prepare does all that can fail before a process is started.
-func (t *turn) prepare() (cfg terminal.Config, op string, err error) {
+func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err error) {
 	r := t.runner
 	if t.res.Terminal, err = r.Terminal.resolve(); err != nil {
 		return cfg, "choosing a terminal", err
@@ -151,7 +151,7 @@ func (t *turn) prepare() (cfg terminal.Config, op string, err error) {
 	if err != nil {
 		return cfg, "finding the agent", err
 	}
-	report, err := tuiauth.PrepareHome(r.Home, t.workdir)
+	report, err := tuiauth.PrepareHomeContext(ctx, r.Home, t.workdir)
 	if err != nil {
 		return cfg, "preparing the home", err
 	}
@@ -250,7 +250,7 @@ func (t *turn) boot(ctx context.Context, cfg terminal.Config) (op string, err er
 		if err := t.endAgent(); err != nil {
 			return "starting the agent again", err
 		}
-		if _, err := tuiauth.PrepareHome(t.runner.Home, t.workdir); err != nil {
+		if _, err := tuiauth.PrepareHomeContext(ctx, t.runner.Home, t.workdir); err != nil {
 			return "preparing the home again", err
 		}
 	}

@@ -1,6 +1,7 @@
 package tuiauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,7 @@ import (
 
 // prepareCredentials makes .credentials.json what the mode wants it to be. It
 // never opens one.
-func prepareCredentials(h Home, report *Report) error {
+func prepareCredentials(ctx context.Context, h Home, report *Report) error {
 	path := filepath.Join(h.Dir, ".claude", ".credentials.json")
 	_, err := os.Lstat(path)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -21,7 +22,7 @@ func prepareCredentials(h Home, report *Report) error {
 	if h.Mode == Isolated && missing {
 		return nil
 	}
-	unlock, err := lock(filepath.Dir(path))
+	unlock, err := lock(ctx, filepath.Dir(path))
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func ExamplePrepareHome() {
 	_, err = os.Stat(filepath.Join(home.Dir, ".claude", ".credentials.json"))
 	fmt.Println("no login:", os.IsNotExist(err))
 	// Output:
-	// isolated 4 created, 4 seeded
+	// isolated 4 created, 6 seeded
 	// isolated 0 created, 0 seeded
 	// no login: true
 }

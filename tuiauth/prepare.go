@@ -1,6 +1,7 @@
 package tuiauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,15 +68,21 @@ type Report struct {
 // and the fs error if something can't be read or written. A file that the error
 // names is as it was. The Report is right for what was done before the error.
 func PrepareHome(h Home, workdir string) (Report, error) {
+	return PrepareHomeContext(context.Background(), h, workdir)
+}
+
+// PrepareHomeContext is [PrepareHome] that gives up when ctx ends: another
+// process may hold a lock for up to half a minute.
+func PrepareHomeContext(ctx context.Context, h Home, workdir string) (Report, error) {
 	report := Report{Mode: h.Mode}
-	err := prepareHome(h, workdir, &report)
+	err := prepareHome(ctx, h, workdir, &report)
 	if err != nil {
 		err = fmt.Errorf("prepare %s home: %w", h.Mode, err)
 	}
 	return report, err
 }
 
-func prepareHome(h Home, workdir string, report *Report) error {
+func prepareHome(ctx context.Context, h Home, workdir string, report *Report) error {
 	if !filepath.IsAbs(h.Dir) || strings.ContainsRune(h.Dir, 0) {
 		return fmt.Errorf("%q is not an absolute path; get the home from ResolveHome", h.Dir)
 	}
@@ -88,7 +95,7 @@ func prepareHome(h Home, workdir string, report *Report) error {
 	}
 	switch h.Mode {
 	case Real:
-		return seedHome(h, []edit{trust(workdir)}, report)
+		return seedHome(ctx, h, []edit{trust(workdir)}, report)
 	case Isolated, Linked:
 	default:
 		return fmt.Errorf("unknown mode; get the home from ResolveHome")
@@ -102,14 +109,18 @@ func prepareHome(h Home, workdir string, report *Report) error {
 			return err
 		}
 	}
-	if err := prepareCredentials(h, report); err != nil {
+	if err := prepareCredentials(ctx, h, report); err != nil {
 		return err
 	}
-	return seedHome(h, []edit{
+	return seedHome(ctx, h, []edit{
 		{path: []string{"hasCompletedOnboarding"}, value: "true"},
 		{path: []string{"theme"}, value: `"dark"`, keep: true},
 		trust(workdir),
 		{path: []string{"projects", workdir, "hasCompletedProjectOnboarding"}, value: "true"},
+		// A CLAUDE.md in workdir may name files outside it. It is not asked about,
+		// and they are not read.
+		{path: []string{"projects", workdir, "hasClaudeMdExternalIncludesWarningShown"}, value: "true"},
+		{path: []string{"projects", workdir, "hasClaudeMdExternalIncludesApproved"}, value: "false", keep: true},
 	}, report)
 }
 
@@ -274,8 +285,8 @@ func within(path, dir string) bool {
 
 // lock serialises our own processes on a directory. Without it nothing is lost,
 // see atomicfile.Pending.Commit, but many processes would retry a lot.
-func lock(dir string) (unlock func(), err error) {
-	unlock, err = atomicfile.Lock(dir, lockWait)
+func lock(ctx context.Context, dir string) (unlock func(), err error) {
+	unlock, err = atomicfile.Lock(ctx, dir, lockWait)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return func() {}, nil
 	}

@@ -128,13 +128,13 @@ func TestIsolatedHome(t *testing.T) {
 	is.NoErr(err)
 	is.Equal(readFile(t, filepath.Join(h.Dir, ".claude.json")),
 		`{"hasCompletedOnboarding": true,"theme": "dark","projects": {`+quote(dir)+
-			`: {"hasTrustDialogAccepted": true,"hasCompletedProjectOnboarding": true}}}`+"\n")
+			`: {"hasTrustDialogAccepted": true,"hasCompletedProjectOnboarding": true,"hasClaudeMdExternalIncludesWarningShown": true,"hasClaudeMdExternalIncludesApproved": false}}}`+"\n")
 	is.Equal(mode(t, filepath.Join(h.Dir, ".claude.json")), fs.FileMode(0o600))
 	for _, d := range []string{filepath.Dir(h.Dir), h.Dir, filepath.Join(h.Dir, ".claude")} {
 		is.Equal(mode(t, d), fs.ModeDir|0o700)
 		is.True(slices.Contains(report.Created, d))
 	}
-	is.Equal(len(report.Seeded), 4)
+	is.Equal(len(report.Seeded), 6)
 	onlyFiles(t, h.Dir, ".claude.json", ".claude")
 	onlyFiles(t, filepath.Join(h.Dir, ".claude"))
 }
@@ -149,7 +149,7 @@ func TestIsolatedHomeMerges(t *testing.T) {
 	_, err := PrepareHome(h, dir)
 	is.NoErr(err)
 	is.Equal(readFile(t, file), `{"userID":"x","theme":"light","hasCompletedOnboarding":true,"projects":{`+quote(dir)+
-		`: {"hasTrustDialogAccepted": true,"hasCompletedProjectOnboarding": true}}}`)
+		`: {"hasTrustDialogAccepted": true,"hasCompletedProjectOnboarding": true,"hasClaudeMdExternalIncludesWarningShown": true,"hasClaudeMdExternalIncludesApproved": false}}}`)
 }
 
 func TestIsolatedHomeLosesItsLogin(t *testing.T) {

@@ -2,6 +2,7 @@ package tuiauth
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -32,7 +33,7 @@ const (
 )
 
 // seedHome applies edits to the file that the agent reads.
-func seedHome(h Home, edits []edit, report *Report) error {
+func seedHome(ctx context.Context, h Home, edits []edit, report *Report) error {
 	path := filepath.Join(h.Dir, ".claude.json")
 	// Where the older place of that file is in use, the agent (2.1.104 to
 	// 2.1.330) reads that one. Which of two it prefers depends on its version,
@@ -40,18 +41,18 @@ func seedHome(h Home, edits []edit, report *Report) error {
 	// choice.
 	legacy := filepath.Join(h.Dir, ".claude", ".config.json")
 	if info, err := os.Stat(legacy); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-		if err := seed(h, legacy, edits, report); err != nil {
+		if err := seed(ctx, h, legacy, edits, report); err != nil {
 			return err
 		}
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 	}
-	return seed(h, path, edits, report)
+	return seed(ctx, h, path, edits, report)
 }
 
 // seed applies edits to the file at path, which need not exist.
-func seed(h Home, path string, edits []edit, report *Report) error {
+func seed(ctx context.Context, h Home, path string, edits []edit, report *Report) error {
 	if h.Mode == Isolated {
 		if err := refuseLinkToReal(h, path); err != nil {
 			return err
@@ -69,13 +70,21 @@ func seed(h Home, path string, edits []edit, report *Report) error {
 		}
 	}
 
-	unlock, err := lock(filepath.Dir(target))
-	if err != nil {
+	unlock, err := lock(ctx, filepath.Dir(target))
+	switch {
+	case ctx.Err() != nil:
+		return err
+	case err != nil && !errors.Is(err, atomicfile.ErrLocked):
 		return fmt.Errorf("%w; %s must be a directory that this user can read and write", err, filepath.Dir(target))
+	case err != nil:
+		return err
 	}
 	defer unlock()
 	var torn []byte
 	for deadline := time.Now().Add(lockWait); time.Now().Before(deadline); {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		doc, err := readConfig(target)
 		if err != nil {
 			return err
@@ -96,7 +105,7 @@ func seed(h Home, path string, edits []edit, report *Report) error {
 		if len(changed) == 0 {
 			return nil
 		}
-		done, err := replace(path, target, old, out)
+		done, err := replace(ctx, path, target, old, out)
 		if err != nil {
 			return fmt.Errorf("write %s: %w; make the file and its directory writable for this user, or configure another home", path, err)
 		}
@@ -116,7 +125,7 @@ func seed(h Home, path string, edits []edit, report *Report) error {
 
 // replace puts out in target's place if it still holds old, and reports whether
 // it did. Path is target's name in the home.
-func replace(path, target string, old, out []byte) (bool, error) {
+func replace(ctx context.Context, path, target string, old, out []byte) (bool, error) {
 	p, err := atomicfile.Stage(target, out)
 	if err != nil {
 		return false, err
@@ -124,7 +133,7 @@ func replace(path, target string, old, out []byte) (bool, error) {
 	defer p.Discard()
 	// The slow part, writing and syncing, is done: the agent tries its lock
 	// once and then writes without it.
-	release := lockAgent(path)
+	release := lockAgent(ctx, path)
 	defer release()
 	return p.Commit(old)
 }
@@ -133,9 +142,9 @@ func replace(path, target string, old, out []byte) (bool, error) {
 // like the file with ".lock" behind, which it takes for abandoned after ten
 // seconds (2.1.104, 2.1.158). If the lock can't be had we go on without it, as
 // the agent does: Commit then is what protects its updates.
-func lockAgent(path string) (release func()) {
+func lockAgent(ctx context.Context, path string) (release func()) {
 	dir := path + ".lock"
-	for deadline := time.Now().Add(agentLockStale + time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(agentLockStale + time.Second); time.Now().Before(deadline) && ctx.Err() == nil; {
 		err := os.Mkdir(dir, 0o700)
 		if err == nil {
 			return func() { os.Remove(dir) }

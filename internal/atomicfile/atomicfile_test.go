@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -135,13 +136,13 @@ func TestStageRefusesWhatIsNoFile(t *testing.T) {
 func TestLock(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()
-	unlock, err := Lock(dir, 0)
+	unlock, err := Lock(t.Context(), dir, 0)
 	is.NoErr(err)
-	_, err = Lock(dir, 10*time.Millisecond)
+	_, err = Lock(t.Context(), dir, 10*time.Millisecond)
 	is.True(errors.Is(err, ErrLocked))
 	got := make(chan error)
 	go func() {
-		unlock, err := Lock(dir, 10*time.Second)
+		unlock, err := Lock(t.Context(), dir, 10*time.Second)
 		if err == nil {
 			unlock()
 		}
@@ -149,6 +150,18 @@ func TestLock(t *testing.T) {
 	}()
 	unlock()
 	is.NoErr(<-got)
-	_, err = Lock(filepath.Join(dir, "no"), 0)
+	_, err = Lock(t.Context(), filepath.Join(dir, "no"), 0)
 	is.True(errors.Is(err, fs.ErrNotExist))
+}
+
+func TestLockGivesUpWithItsContext(t *testing.T) {
+	is := is.New(t)
+	dir := t.TempDir()
+	unlock, err := Lock(t.Context(), dir, 0)
+	is.NoErr(err)
+	defer unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	_, err = Lock(ctx, dir, time.Minute)
+	is.True(errors.Is(err, context.DeadlineExceeded))
 }

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,13 +13,13 @@ import (
 var ErrLocked = errors.New("locked by another process")
 
 // Lock takes an exclusive advisory lock on a directory, against other processes
-// and against other goroutines of this one, and waits for it at most wait. The
-// lock is on the directory itself, so no lock file is left in it, and the kernel
-// drops it when the process dies.
+// and against other goroutines of this one, and waits for it at most wait, or
+// until ctx ends. The lock is on the directory itself, so no lock file is left in
+// it, and the kernel drops it when the process dies.
 //
 // Where a directory can't be locked (NFS, for one) the error wraps
 // errors.ErrUnsupported.
-func Lock(dir string, wait time.Duration) (unlock func(), err error) {
+func Lock(ctx context.Context, dir string, wait time.Duration) (unlock func(), err error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
@@ -29,7 +30,11 @@ func Lock(dir string, wait time.Duration) (unlock func(), err error) {
 		if ok {
 			return func() { f.Close() }, nil
 		}
-		if err == nil && time.Now().After(deadline) {
+		switch {
+		case err != nil:
+		case ctx.Err() != nil:
+			err = context.Cause(ctx)
+		case time.Now().After(deadline):
 			err = ErrLocked
 		}
 		if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	ossignal "os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -30,6 +31,10 @@ func end(t *testing.T, target Target) {
 }
 
 func TestEndIsAsPoliteAsItCanBe(t *testing.T) {
+	// Under nohup children inherit that a hang-up is ignored, unless it is not.
+	hangUps := make(chan os.Signal, 1)
+	ossignal.Notify(hangUps, syscall.SIGHUP)
+	t.Cleanup(func() { ossignal.Stop(hangUps) })
 	for name, c := range map[string]struct {
 		script string
 		before syscall.Signal
