@@ -7,7 +7,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	runner := &tuiturn.Runner{Home: home, Token: token, Environ: os.Environ()}
+//	runner := &tuiturn.Runner{Home: home, Token: tuiauth.Secret(token), Environ: os.Environ()}
 //	defer runner.Close()
 //	result, err := runner.Turn(ctx, tuiturn.Request{Prompt: "Why is the sky blue?"})
 //
