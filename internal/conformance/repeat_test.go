@@ -9,13 +9,13 @@ import (
 	"github.com/tuiturn/tuiturn"
 )
 
-// TestTwentyTurns runs one short turn after the other and logs the medians of
-// their times. It takes some minutes: see TUITURN_LONG.
-func TestTwentyTurns(t *testing.T) {
-	if !long() {
-		t.Skip("TUITURN_LONG is not set")
+// TestRepeatedTurns runs one short turn after the other and logs the medians of
+// their times: three, or twenty with TUITURN_LONG.
+func TestRepeatedTurns(t *testing.T) {
+	turns := 3
+	if long() {
+		turns = 20
 	}
-	const turns = 20
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		h := newHost(t, version, terminal)
 		work := h.workDir(t)

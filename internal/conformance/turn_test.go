@@ -1,10 +1,12 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,6 +56,8 @@ func TestTurn(t *testing.T) {
 		{"working directory behind a link", linkedWorkDir, false},
 		{"working directory with a long path", deepWorkDir, false},
 		{"working directory in NFD", decomposedWorkDir, false},
+		{"directory that names a server", namedServer, false},
+		{"directory that imports", importingDirectory, false},
 		{"mentions allowed", mentionsAllowed, false},
 		{"commands allowed", commandsAllowed, false},
 	}
@@ -419,4 +423,36 @@ func commandsAllowed(t *testing.T, h *host) {
 	x := h.turn(t, ctx, tuiturn.Request{Prompt: "/help", AllowCommands: true}, say("no"))
 	is.True(x.err != nil) // a command has no answer
 	is.Equal(len(x.asked()), 0)
+}
+
+// namedServer: a .mcp.json makes the agent ask before it takes a prompt, and it
+// writes the answer down in the directory.
+func namedServer(t *testing.T, h *host) {
+	is := is.New(t)
+	work := h.workDir(t)
+	started := filepath.Join(h.dir, "server-started")
+	writeFile(t, filepath.Join(work, ".mcp.json"), `{"mcpServers":{"foo":{"command":"/usr/bin/touch","args":["`+started+`"]}}}`)
+	before := snapshot(t, work)
+	x := h.turn(t, t.Context(), tuiturn.Request{Prompt: "Say hello.", WorkDir: work}, say("hello"))
+	is.NoErr(x.err)
+	is.Equal(x.res.Text, "hello")
+	is.Equal(snapshot(t, work), before) // nothing was written
+	_, err := os.Stat(started)
+	is.True(errors.Is(err, fs.ErrNotExist)) // and the server was not started
+}
+
+// importingDirectory: a CLAUDE.md that names a file outside the directory makes
+// the agent ask whether it may be read.
+func importingDirectory(t *testing.T, h *host) {
+	is := is.New(t)
+	work := h.workDir(t)
+	outside := filepath.Join(h.dir, "outside.md")
+	writeFile(t, outside, secret)
+	writeFile(t, filepath.Join(work, "CLAUDE.md"), "see @"+outside+"\n")
+	x := h.turn(t, t.Context(), tuiturn.Request{Prompt: "Say hello.", WorkDir: work}, say("hello"))
+	is.NoErr(x.err)
+	is.Equal(x.res.Text, "hello")
+	for _, r := range x.requests {
+		is.True(!bytes.Contains(r.Body, []byte(secret))) // it was not read
+	}
 }
