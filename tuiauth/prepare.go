@@ -42,7 +42,8 @@ type Report struct {
 //
 // In the Real mode it sets one key in .claude.json: that workdir is trusted. In
 // the other modes it makes the home (directories 0700, files 0600), marks the
-// agent's onboarding as done, and trusts workdir and nothing else. In the
+// agent's onboarding as done, and trusts workdir and nothing else: files outside
+// it that its CLAUDE.md names are not read, and not asked about. In the
 // Isolated mode no login is left where the agent looks for one: a
 // .credentials.json that is a link, hard or symbolic, is unlinked, and a file is
 // moved to .credentials.json.aside-N. Any other credential in the home's files,
