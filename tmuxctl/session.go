@@ -29,7 +29,7 @@ import (
 // whatever it starts, carries. It is how Close finds a child that has detached.
 // Its value is the session's name, "@", and what sets this session apart from
 // others of that name, on other servers too.
-const MarkerVar = "TUITURN_SESSION"
+const MarkerVar = terminal.MarkerVar
 
 // ErrPasteEnd is returned for a paste that holds the sequence ESC [ 201 ~,
 // which would end it: the program would take what follows for keys.

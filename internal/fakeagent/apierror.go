@@ -1,6 +1,10 @@
 package fakeagent
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tuiturn/tuiturn/internal/apikind"
+)
 
 // maxRetries is how often the real agent tries again (2.1.104, 2.1.330).
 const maxRetries = 10
@@ -17,23 +21,7 @@ func (e *APIError) kind() string {
 	if e.Kind != "" {
 		return e.Kind
 	}
-	switch e.status() {
-	case 400:
-		return "invalid_request_error"
-	case 401:
-		return "authentication_error"
-	case 403:
-		return "permission_error"
-	case 404:
-		return "not_found_error"
-	case 413:
-		return "request_too_large"
-	case 429:
-		return "rate_limit_error"
-	case 529:
-		return "overloaded_error"
-	}
-	return "api_error"
+	return apikind.Of(e.status())
 }
 
 // body is the service's answer.

@@ -20,10 +20,6 @@ import (
 	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
-// Marker is the variable that marks everything a terminal has started; its
-// value is the terminal's name.
-const Marker = "TUITURN_SESSION"
-
 // maxSide bounds the size: the emulator needs some 250 bytes per cell.
 const maxSide = 1000
 
@@ -65,7 +61,8 @@ var _ terminal.Terminal = (*Term)(nil)
 
 // Start starts cfg's program as the leader of a session whose controlling
 // terminal is a new pseudo terminal. Its environment is cfg.Env, TERM
-// (xterm-256color) where that has none, and [Marker].
+// (xterm-256color) where that has none, and [terminal.MarkerVar], whose value is
+// the terminal's name.
 //
 // A program or directory that does not exist or may not be used is an error
 // that wraps the [io/fs] error and names the path. The Term must be closed,
@@ -114,7 +111,7 @@ func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 		target: proc.Target{
 			Pid:    cmd.Process.Pid,
 			Start:  began,
-			Marker: Marker + "=" + cfg.Name,
+			Marker: terminal.MarkerVar + "=" + cfg.Name,
 		},
 		pty:     master,
 		tty:     slave.Name(),
@@ -166,7 +163,7 @@ func environ(cfg terminal.Config) []string {
 	env := make([]string, 0, len(cfg.Env)+2)
 	hasTerm := false
 	for _, kv := range cfg.Env {
-		if strings.HasPrefix(kv, Marker+"=") {
+		if strings.HasPrefix(kv, terminal.MarkerVar+"=") {
 			continue
 		}
 		hasTerm = hasTerm || strings.HasPrefix(kv, "TERM=")
@@ -175,7 +172,7 @@ func environ(cfg terminal.Config) []string {
 	if !hasTerm {
 		env = append(env, "TERM=xterm-256color")
 	}
-	return append(env, Marker+"="+cfg.Name)
+	return append(env, terminal.MarkerVar+"="+cfg.Name)
 }
 
 // open returns a pty whose master takes part in Go's poller: a read or write

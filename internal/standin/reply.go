@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/tuiturn/tuiturn/internal/apikind"
 )
 
 // A Reply is the answer to one request. The zero value is an empty answer that
@@ -178,23 +180,7 @@ func (p Reply) errorType() string {
 	if p.ErrorType != "" {
 		return p.ErrorType
 	}
-	switch p.Status {
-	case 400:
-		return "invalid_request_error"
-	case 401:
-		return "authentication_error"
-	case 403:
-		return "permission_error"
-	case 404:
-		return "not_found_error"
-	case 413:
-		return "request_too_large"
-	case 429:
-		return "rate_limit_error"
-	case 529:
-		return "overloaded_error"
-	}
-	return "api_error"
+	return apikind.Of(p.Status)
 }
 
 // id is unique within the server: a client that gets one id twice in a

@@ -9,6 +9,10 @@ import (
 	"syscall"
 )
 
+// MarkerVar is the environment variable that a program in a terminal, and
+// whatever it starts, carries: it finds a child that has detached.
+const MarkerVar = "TUITURN_SESSION"
+
 // Config says what to start and in which terminal.
 type Config struct {
 	// Name identifies the terminal: [A-Za-z0-9_-]+, unique on the host.
