@@ -55,39 +55,45 @@ type Runner struct {
 	Log *slog.Logger
 
 	mu     sync.Mutex
-	dir    string // private, made with the first turn
-	tmux   *tmuxctl.Server
+	place  *place // made with the first turn
 	turns  sync.WaitGroup
 	cancel context.CancelCauseFunc
 	ctx    context.Context // ends with Close
 	closed bool
 }
 
+// A place is what the turns of a Runner share.
+type place struct {
+	dir  string // private
+	tmux *tmuxctl.Server
+}
+
 // open makes ready what turns share and counts one in. The caller calls done.
-func (r *Runner) open(ctx context.Context) (_ context.Context, done func(), err error) {
+func (r *Runner) open(ctx context.Context) (_ context.Context, _ *place, done func(), err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, nil, ErrClosed
+		return nil, nil, nil, ErrClosed
 	}
-	if _, err := os.Lstat(r.dir); r.dir != "" && errors.Is(err, fs.ErrNotExist) {
-		// Whatever cleans the temporary directory took it for abandoned.
-		if err := r.tmux.Close(); err != nil {
-			return nil, nil, err
+	if r.place != nil {
+		if _, err := os.Lstat(r.place.dir); errors.Is(err, fs.ErrNotExist) {
+			// Whatever cleans the temporary directory took it for abandoned.
+			if err := r.place.tmux.Close(); err != nil {
+				return nil, nil, nil, err
+			}
+			r.place = nil
 		}
-		r.dir = ""
 	}
-	if r.dir == "" {
+	if r.place == nil {
 		dir, err := os.MkdirTemp(r.TempDir, "tuiturn-")
 		if err == nil {
 			// The agent and tmux have working directories of their own.
 			dir, err = filepath.Abs(dir)
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("making a private directory: %w: name one that can be written in Runner.TempDir", err)
+			return nil, nil, nil, fmt.Errorf("making a private directory: %w: name one that can be written in Runner.TempDir", err)
 		}
-		r.dir = dir
-		r.tmux = &tmuxctl.Server{TempDir: dir}
+		r.place = &place{dir, &tmuxctl.Server{TempDir: dir}}
 	}
 	if r.ctx == nil {
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
@@ -96,7 +102,7 @@ func (r *Runner) open(ctx context.Context) (_ context.Context, done func(), err 
 	r.turns.Add(1)
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(r.ctx, func() { cancel(ErrClosed) })
-	return ctx, func() {
+	return ctx, r.place, func() {
 		stop()
 		cancel(nil)
 		r.turns.Done()
@@ -110,20 +116,20 @@ func (r *Runner) open(ctx context.Context) (_ context.Context, done func(), err 
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed = true
-	dir, server := r.dir, r.tmux
+	place := r.place
 	if r.cancel != nil {
 		r.cancel(ErrClosed)
 	}
 	r.mu.Unlock()
 	r.turns.Wait()
-	if dir == "" {
+	if place == nil {
 		return nil
 	}
 	var all *multierror.Error
-	if err := server.Close(); err != nil {
+	if err := place.tmux.Close(); err != nil {
 		all = multierror.Append(all, err)
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := os.RemoveAll(place.dir); err != nil {
 		all = multierror.Append(all, err)
 	}
 	if all != nil {

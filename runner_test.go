@@ -387,7 +387,7 @@ func TestPanicInTrace(t *testing.T) {
 					s.turn(t.Context(), Request{Prompt: "hello", Trace: trace})
 				}()
 				is.Equal(recovered, name)
-				turns, err := filepath.Glob(filepath.Join(s.dir, "t-*"))
+				turns, err := filepath.Glob(filepath.Join(s.place.dir, "t-*"))
 				is.NoErr(err)
 				is.Equal(len(turns), 0)
 				is.Equal(anyMarked(s.home), 0) // no process of the turn is left
@@ -461,7 +461,7 @@ func TestServerEnds(t *testing.T) {
 		Prompt: "hello",
 		Env:    answers(fakeagent.Turn{Hang: true}).Environ(),
 		Trace: &Trace{Submitted: func() {
-			_, err := s.tmux.Run(context.Background(), "kill-server")
+			_, err := s.place.tmux.Run(context.Background(), "kill-server")
 			is.NoErr(err)
 		}},
 	})
@@ -471,4 +471,19 @@ func TestServerEnds(t *testing.T) {
 	res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 	is.NoErr(err)
 	is.Equal(res.Text, "You said: hello")
+}
+
+// Something that cleans temporary directories takes an idle Runner's.
+func TestPrivateDirectoryRemoved(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, fakeagent.Script{})
+		for range 2 {
+			res, err := s.turn(t.Context(), Request{Prompt: "hello"})
+			is.NoErr(err)
+			is.Equal(res.Text, "You said: hello")
+			is.NoErr(os.RemoveAll(s.place.dir))
+		}
+	})
 }

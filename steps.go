@@ -57,6 +57,11 @@ func (w *watch) look(ctx context.Context) error {
 	if w.still() > time.Second && time.Since(w.when) < workLook && !w.since.IsZero() {
 		return nil
 	}
+	return w.lookNow(ctx)
+}
+
+// lookNow looks however still the screen stands.
+func (w *watch) lookNow(ctx context.Context) error {
 	w.when = time.Now()
 	screen, err := w.turn.term.Screen(ctx)
 	if err != nil {
@@ -236,6 +241,10 @@ func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
 		if unread, _ := t.term.Unread(ctx); unread > 0 {
 			return nil
 		}
+		// The last look may be old, and a question may stand there by now.
+		if err := w.lookNow(ctx); err != nil || !w.view.input || w.view.text == "" {
+			return err
+		}
 		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
 			return err
 		}
@@ -263,7 +272,7 @@ func (t *turn) answer(ctx context.Context) error {
 		}
 		// A failure without a status is one of the network, which may pass.
 		if retry := t.log.Retrying(); retry != nil && retry.Status != 0 && !retry.Retryable() {
-			return &APIError{Status: retry.Status, Type: retry.Type, Message: t.redactor.redact(retry.Message), Attempts: retry.Attempt}
+			return t.failed(retry)
 		}
 		select {
 		case ev := <-t.events:
@@ -328,9 +337,14 @@ func (t *turn) late(ctx context.Context) error {
 	err := why(ctx)
 	if retry := t.log.Retrying(); retry != nil {
 		return fmt.Errorf("%w, while the agent repeated a failed request: %w", err,
-			&APIError{Status: retry.Status, Type: retry.Type, Message: t.redactor.redact(retry.Message), Attempts: retry.Attempt})
+			t.failed(retry))
 	}
 	return err
+}
+
+// failed is the error of a request that the agent repeats.
+func (t *turn) failed(r *transcript.APIRetry) *APIError {
+	return &APIError{Status: r.Status, Type: r.Type, Message: t.redactor.redact(r.Message), Attempts: r.Attempt}
 }
 
 // record puts what the transcript tells into the Result.

@@ -39,7 +39,7 @@ func (k TerminalKind) resolve() (TerminalKind, error) {
 	return "", fmt.Errorf("terminal %q: use %q, %q or none for either", string(k), Tmux, Pty)
 }
 
-func (r *Runner) start(ctx context.Context, kind TerminalKind, cfg terminal.Config) (terminal.Terminal, error) {
+func (p *place) start(ctx context.Context, kind TerminalKind, cfg terminal.Config) (terminal.Terminal, error) {
 	if kind == Pty {
 		// A nil *Term in a non-nil interface would hide the failure.
 		if term, err := ptyterm.Start(ctx, cfg); err != nil {
@@ -48,7 +48,7 @@ func (r *Runner) start(ctx context.Context, kind TerminalKind, cfg terminal.Conf
 			return term, nil
 		}
 	}
-	session, err := r.tmux.NewSession(ctx, tmuxctl.SessionConfig{
+	session, err := p.tmux.NewSession(ctx, tmuxctl.SessionConfig{
 		Name: cfg.Name,
 		Command: tmuxctl.Command{
 			Path: cfg.Path,

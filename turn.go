@@ -62,6 +62,7 @@ type turn struct {
 	res      *Result
 	agent    Agent
 	redactor *redactor
+	place    *place
 
 	dir        string // the turn's own, with the door and the agent's TMPDIR
 	workdir    string // physical
@@ -100,11 +101,12 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 		return "reading the prompt", err
 	}
 	t.prompt = t.agent.disarm(t.req)
-	ctx, done, err := t.runner.open(ctx)
+	ctx, place, done, err := t.runner.open(ctx)
 	if err != nil {
 		return "starting the turn", err
 	}
 	defer done()
+	t.place = place
 
 	// Deferred: a callback may panic, and the host recover.
 	defer func() {
@@ -157,7 +159,7 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 	}
 	r.log().Debug("home prepared", "session", t.res.SessionID, "report", report)
 
-	if t.dir, err = os.MkdirTemp(r.dir, "t-"); err != nil {
+	if t.dir, err = os.MkdirTemp(t.place.dir, "t-"); err != nil {
 		return cfg, "making the turn's directory", err
 	}
 	// What the agent leaves in its temporary directory goes with the turn.
@@ -235,7 +237,7 @@ const maxBoots = 3
 // .claude.json before and wrote it after. It is put right and started again.
 func (t *turn) boot(ctx context.Context, cfg terminal.Config) (op string, err error) {
 	for n := 1; ; n++ {
-		if t.term, err = t.runner.start(ctx, t.res.Terminal, cfg); err != nil {
+		if t.term, err = t.place.start(ctx, t.res.Terminal, cfg); err != nil {
 			return "starting the agent", err
 		}
 		err := t.ready(ctx)
