@@ -100,9 +100,11 @@ func TestDeadlineWhileTheServiceFails(t *testing.T) {
 		s := newStage(t, kind, answers(fakeagent.Turn{
 			APIError: &fakeagent.APIError{Status: 529, Retries: 10, RetryDelay: time.Minute},
 		}))
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		_, err := s.turn(ctx, Request{Prompt: "hello"})
+		// Counted from the receipt: a busy machine may take seconds to start.
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		late := func() { time.AfterFunc(time.Second, func() { cancel(context.DeadlineExceeded) }) }
+		_, err := s.turn(ctx, Request{Prompt: "hello", Trace: &Trace{Submitted: late}})
 		is.True(errors.Is(err, context.DeadlineExceeded))
 		is.Equal(as[*APIError](t, err).Status, 529)
 		is.Equal(as[*APIError](t, err).Attempts, 1)

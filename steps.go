@@ -281,7 +281,10 @@ func (t *turn) answer(ctx context.Context) error {
 				quiet = time.Now()
 			}
 		case err := <-t.followErr:
-			return cause(ctx, err)
+			if ctx.Err() != nil { // which ends the following too
+				return t.late(ctx)
+			}
+			return err
 		case <-tick.C:
 			if drained != nil {
 				continue
@@ -290,7 +293,10 @@ func (t *turn) answer(ctx context.Context) error {
 				if errors.Is(err, os.ErrProcessDone) {
 					continue // what it has written is still to be read
 				}
-				return cause(ctx, err)
+				if ctx.Err() != nil {
+					return t.late(ctx)
+				}
+				return err
 			}
 			if err := w.blocked(workStill); err != nil {
 				return err
