@@ -2,8 +2,10 @@ package tuiturn
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 const redacted = "[redacted]"
@@ -21,22 +23,50 @@ var secretName = regexp.MustCompile(`(?i)(token|key|secret|passw|credential|auth
 // A redactor replaces secrets in what is shown to people.
 type redactor struct {
 	long  []string
-	short []string // of fewer than gram characters
+	short []shortSecret
+
+	// composes: an agent may show a secret in composed characters (Unicode NFC:
+	// 2.1.104, 2.1.158), in which it is not found.
+	composes bool
+}
+
+// A shortSecret has fewer than gram characters that count, so all of them must
+// be there: in a row, with blanks where the secret has some, or with the end of
+// a row anywhere.
+type shortSecret struct {
+	chars []rune
+	blank []bool // is there one before each
 }
 
 // newRedactor knows the secrets in use. Prompts are among them and may be long:
-// all work on them is left to redact, which most turns do not need.
+// all work on them is left to redact, which most turns do not need. A single
+// character is no secret.
 func newRedactor(secrets ...string) *redactor {
 	r := &redactor{}
 	for _, s := range secrets {
 		switch n := countUpTo(s, gram); {
 		case n == gram:
 			r.long = append(r.long, s)
-		case n > 2:
-			r.short = append(r.short, strings.TrimSpace(s))
+		case n > 1:
+			r.short = append(r.short, newShortSecret(s))
 		}
+		r.composes = r.composes || strings.ContainsFunc(s, composes)
 	}
 	return r
+}
+
+func newShortSecret(s string) (short shortSecret) {
+	blank := false
+	for _, c := range s {
+		if !counts(c) {
+			blank = true
+			continue
+		}
+		short.chars = append(short.chars, c)
+		short.blank = append(short.blank, blank)
+		blank = false
+	}
+	return short
 }
 
 func countUpTo(s string, limit int) (n int) {
@@ -62,31 +92,45 @@ func (w *window) push(c rune) {
 	w[gram-1] = c
 }
 
+// A sighting is a text in which secrets are looked for.
+type sighting struct {
+	text []rune
+	at   []int  // where each character that counts stands in text
+	hide []bool // which are to be hidden
+}
+
 // redact replaces each run of characters that belongs to a secret, however it
 // is wrapped.
 func (r *redactor) redact(s string) string {
-	for _, short := range r.short {
-		s = strings.ReplaceAll(s, short, redacted)
-	}
 	s = tokenShape.ReplaceAllString(s, redacted)
+	v := sighting{text: []rune(s)}
+	v.hide = make([]bool, len(v.text))
+	for i, c := range v.text {
+		if counts(c) {
+			v.at = append(v.at, i)
+		}
+	}
+	v.hideLong(r.long)
+	for _, short := range r.short {
+		v.hideShort(short)
+	}
+	if r.composes {
+		v.hideComposed()
+	}
+	return v.String()
+}
 
-	// Indexed is s, which is a screen, and not the secrets, which may be a
-	// prompt of megabytes.
-	runes := []rune(s)
-	var at []int // where each character that counts stands in runes
+// hideLong hides every piece of gram characters or more. Indexed is the text,
+// which is a screen, and not the secrets, which may be a prompt of megabytes.
+func (v *sighting) hideLong(secrets []string) {
 	ends := make(map[window][]int)
 	var w window
-	for i, c := range runes {
-		if !counts(c) {
-			continue
-		}
-		w.push(c)
-		if at = append(at, i); len(at) >= gram {
-			ends[w] = append(ends[w], len(at))
+	for i, at := range v.at {
+		if w.push(v.text[at]); i+1 >= gram {
+			ends[w] = append(ends[w], i+1)
 		}
 	}
-	hide := make([]bool, len(runes))
-	for _, secret := range r.long {
+	for _, secret := range secrets {
 		var w window
 		for _, c := range secret {
 			if !counts(c) {
@@ -94,24 +138,83 @@ func (r *redactor) redact(s string) string {
 			}
 			w.push(c)
 			for _, end := range ends[w] {
-				for _, i := range at[end-gram : end] {
-					hide[i] = true
+				for _, at := range v.at[end-gram : end] {
+					v.hide[at] = true
 				}
 			}
 			delete(ends, w) // found once is found
 		}
 	}
+}
+
+// hideShort hides a secret where all of it stands. One of two characters is
+// only a secret as a word of its own.
+func (v *sighting) hideShort(s shortSecret) {
+	n := len(s.chars)
+	for i := 0; i+n <= len(v.at); i++ {
+		if !v.begins(s, i) {
+			continue
+		}
+		first, last := v.at[i], v.at[i+n-1]
+		if n == 2 && (v.inWord(first-1) || v.inWord(last+1)) {
+			continue
+		}
+		for _, at := range v.at[i : i+n] {
+			v.hide[at] = true
+		}
+	}
+}
+
+// begins tells whether s stands at the i-th character that counts.
+func (v *sighting) begins(s shortSecret, i int) bool {
+	for j, c := range s.chars {
+		if v.text[v.at[i+j]] != c {
+			return false
+		}
+		if j == 0 {
+			continue
+		}
+		between := v.text[v.at[i+j-1]+1 : v.at[i+j]]
+		if len(between) > 0 && !s.blank[j] && !slices.Contains(between, '\n') {
+			return false
+		}
+	}
+	return true
+}
+
+func (v *sighting) inWord(i int) bool {
+	return i >= 0 && i < len(v.text) && (unicode.IsLetter(v.text[i]) || unicode.IsDigit(v.text[i]))
+}
+
+// hideComposed hides each word with a letter that may be composed. Whether it
+// is a secret's can't be told without the tables of Unicode's normalisation.
+func (v *sighting) hideComposed() {
+	for i := 0; i < len(v.text); {
+		end, odd := i, false
+		for ; end < len(v.text) && counts(v.text[end]); end++ {
+			c := v.text[end]
+			odd = odd || composes(c) || c >= utf8.RuneSelf && unicode.IsLetter(c)
+		}
+		for ; i < end; i++ {
+			v.hide[i] = v.hide[i] || odd
+		}
+		i++
+	}
+}
+
+// String is the text without what is hidden.
+func (v *sighting) String() string {
 	var b strings.Builder
-	for i := 0; i < len(runes); i++ {
-		if !hide[i] {
-			b.WriteRune(runes[i])
+	for i := 0; i < len(v.text); i++ {
+		if !v.hide[i] {
+			b.WriteRune(v.text[i])
 			continue
 		}
 		b.WriteString(redacted)
 		// To the end of the row or of the secret: the spaces between its words
 		// go too.
-		for end := i; end < len(runes) && runes[end] != '\n' && (hide[end] || unicode.IsSpace(runes[end])); end++ {
-			if hide[end] {
+		for end := i; end < len(v.text) && v.text[end] != '\n' && (v.hide[end] || unicode.IsSpace(v.text[end])); end++ {
+			if v.hide[end] {
 				i = end
 			}
 		}

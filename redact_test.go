@@ -9,19 +9,25 @@ import (
 
 func TestRedact(t *testing.T) {
 	for name, c := range map[string]struct{ secret, screen, want string }{
-		"nothing":          {"", "❯ hello", "❯ hello"},
-		"whole":            {"hunter2-hunter2", "a hunter2-hunter2 b", "a [redacted] b"},
-		"twice":            {"hunter2-hunter2", "hunter2-hunter2\nhunter2-hunter2", "[redacted]\n[redacted]"},
-		"wrapped":          {"hunter2-hunter2", "a hunter2-\n  hunter2 b", "a [redacted]\n  [redacted] b"},
-		"framed":           {"hunter2-hunter2", "│ hunter2-  │\n│ hunter2   │", "│ [redacted]  │\n│ [redacted]   │"},
-		"one to a row":     {"hunter2!", "h\nu\nn\nt\ne\nr\n2\n!", strings.TrimSpace(strings.Repeat("[redacted]\n", 8))},
-		"words":            {"tell no one", "he said: tell  no one", "he said: [redacted]"},
-		"a part":           {"abcdefghijklmnop", "…efghijkl", "…[redacted]"},
-		"too short a part": {"abcdefghijklmnop", "abcdefg", "abcdefg"},
-		"short":            {"pin", "the pin.", "the [redacted]."},
-		"too short":        {"a", "a banana", "a banana"},
-		"an unknown key":   {"", "key sk-ant-api03-xyzXYZ_0123.", "key [redacted]."},
-		"with invisible":   {"hun\u200bter2-hun\x1bter2", "hunter2-hunter2", "[redacted]"},
+		"nothing":               {"", "❯ hello", "❯ hello"},
+		"whole":                 {"hunter2-hunter2", "a hunter2-hunter2 b", "a [redacted] b"},
+		"twice":                 {"hunter2-hunter2", "hunter2-hunter2\nhunter2-hunter2", "[redacted]\n[redacted]"},
+		"wrapped":               {"hunter2-hunter2", "a hunter2-\n  hunter2 b", "a [redacted]\n  [redacted] b"},
+		"framed":                {"hunter2-hunter2", "│ hunter2-  │\n│ hunter2   │", "│ [redacted]  │\n│ [redacted]   │"},
+		"one to a row":          {"hunter2!", "h\nu\nn\nt\ne\nr\n2\n!", strings.TrimSpace(strings.Repeat("[redacted]\n", 8))},
+		"words":                 {"tell no one", "he said: tell  no one", "he said: [redacted]"},
+		"a part":                {"abcdefghijklmnop", "…efghijkl", "…[redacted]"},
+		"too short a part":      {"abcdefghijklmnop", "abcdefg", "abcdefg"},
+		"short":                 {"pin", "the pin.", "the [redacted]."},
+		"short, in a word":      {"pin", "pinned", "[redacted]ned"},
+		"short, wrapped":        {"pin 12", "│ pi  │\n│ n 12│", "│ [redacted]  │\n│ [redacted]│"},
+		"short, apart":          {"pin", "p in", "p in"},
+		"two characters":        {"hi", "❯ hi, this", "❯ [redacted], this"},
+		"one character":         {"a", "a banana", "a banana"},
+		"composed by the agent": {"le caf\u0065\u0301 ferme\u0301", "❯ le caf\u00e9 ferm\u00e9 │ ok", "❯ le [redacted] │ ok"},
+		"composed Hangul":       {"\u1112\u1161\u11ab\u1100\u1173\u11af", "❯ \ud55c\uae00 x", "❯ [redacted] x"},
+		"an unknown key":        {"", "key sk-ant-api03-xyzXYZ_0123.", "key [redacted]."},
+		"with invisible":        {"hun\u200bter2-hun\x1bter2", "hunter2-hunter2", "[redacted]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
