@@ -78,6 +78,9 @@ func (c Claude) args(sessionID string, req *Request, settings string) []string {
 	if req.Model != "" {
 		args = append(args, "--model", req.Model)
 	}
+	if req.NoTools {
+		args = append(args, "--tools", "")
+	}
 	return args
 }
 

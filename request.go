@@ -35,6 +35,11 @@ type Request struct {
 	// it becomes a trusted directory.
 	WorkDir string
 
+	// NoTools offers the model no tool: it can answer, and nothing else. What a
+	// prompt, or the model itself, can then reach is nothing but the conversation;
+	// README.md has the table.
+	NoTools bool
+
 	// Env is added to the agent's environment, "KEY=VALUE" each, and wins over
 	// what the Runner puts there. It must not name HOME.
 	Env []string

@@ -9,18 +9,27 @@ import (
 	"strings"
 )
 
-// The two functions below read /proc. Elsewhere they find nothing, and a leak
+// The functions below read /proc. Elsewhere they find nothing, and a leak
 // shows only in the files that a turn leaves.
 
-// marked returns the processes with a variable in their environment that, as
-// "NAME=VALUE", begins with prefix.
-func marked(prefix string) (found []string) {
+// withVariable returns the processes with a variable in their environment that,
+// as "NAME=VALUE", begins with prefix.
+func withVariable(prefix string) (pids []int) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
 		env, err := os.ReadFile(file)
 		if err == nil && bytes.Contains(append([]byte{0}, env...), []byte("\x00"+prefix)) {
-			found = append(found, describe(filepath.Dir(file)))
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+			pids = append(pids, pid)
 		}
+	}
+	return pids
+}
+
+// marked describes the same processes.
+func marked(prefix string) (found []string) {
+	for _, pid := range withVariable(prefix) {
+		found = append(found, describe(fmt.Sprintf("/proc/%d", pid)))
 	}
 	return found
 }

@@ -13,8 +13,8 @@
 //
 //	TUITURN_AGENT_VERSIONS  the versions to run, "2.1.158,2.1.330"
 //	TUITURN_REQUIRE_TMUX=1  fail instead of skipping where tmux is missing
-//	TUITURN_LONG=1          every hostile prompt on both terminals, and 20 turns
-//	                        in a row for each version and terminal
+//	TUITURN_LONG=1          all cases on both terminals, and more turns where a
+//	                        test repeats them
 //
 // A test sees nothing of the machine but PATH: homes, working directories and
 // temporary directories are its own, and after each of them the suite looks for
