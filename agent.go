@@ -13,7 +13,7 @@ type Agent interface {
 	// args are the arguments for a new session. settings is a file with what
 	// the method of that name returns.
 	args(sessionID string, req *Request, settings string) []string
-	settings() string
+	settings(req *Request) string
 
 	// env is what the agent's environment needs beyond the home's. What the
 	// agent writes outside its home goes below tmp.

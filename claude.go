@@ -75,19 +75,31 @@ func (c Claude) args(sessionID string, req *Request, settings string) []string {
 		// 2.1.330 starts in a mode that runs tools without asking.
 		"--permission-mode", "default",
 	}
+	if !req.AllowProject {
+		// Neither settings, hooks and skills nor CLAUDE.md of the working
+		// directory, of its git repository and of what is above it.
+		args = append(args, "--setting-sources", "user")
+	}
 	if req.Model != "" {
 		args = append(args, "--model", req.Model)
 	}
 	if req.NoTools {
-		args = append(args, "--tools", "")
+		// The second for tools that 2.1.104 runs by an old name all the same.
+		args = append(args, "--tools", "", "--disallowedTools", "Brief,SendUserMessage,KillShell,KillBash,TaskStop,AgentOutputTool,BashOutputTool,BashOutput,TaskOutput")
 	}
 	return args
 }
 
 // settings keeps 2.1.104 and 2.1.158 from asking about the servers that a
 // .mcp.json in the working directory names; the answer would be written down
-// there. With --strict-mcp-config they are not started.
-func (c Claude) settings() string { return `{"enableAllProjectMcpServers":true}` }
+// there. With --strict-mcp-config they are not started. And it says again what env
+// says, which a project's settings would overrule on 2.1.104 and 2.1.158.
+func (c Claude) settings(req *Request) string {
+	if req.AllowMentions {
+		return `{"enableAllProjectMcpServers":true}`
+	}
+	return `{"enableAllProjectMcpServers":true,"env":{"CLAUDE_CODE_DISABLE_ATTACHMENTS":"1","CLAUDE_CODE_DISABLE_WORKFLOWS":"1"}}`
+}
 
 func (c Claude) env(req *Request, tmp string) []string {
 	env := []string{

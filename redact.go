@@ -17,9 +17,6 @@ const gram = 8
 
 var tokenShape = regexp.MustCompile(`sk-[A-Za-z0-9_-]{8,}`)
 
-// secretName is the name of an environment variable whose value is a secret.
-var secretName = regexp.MustCompile(`(?i)(token|key|secret|passw|credential|auth)`)
-
 // A redactor replaces secrets in what is shown to people.
 type redactor struct {
 	long  []string
@@ -100,17 +97,17 @@ type sighting struct {
 }
 
 // redact replaces each run of characters that belongs to a secret, however it
-// is wrapped.
+// is wrapped. A secret that is shown in another encoding (base64, escaped) is not
+// found.
 func (r *redactor) redact(s string) string {
 	s = tokenShape.ReplaceAllString(s, redacted)
 	v := sighting{text: []rune(s)}
 	v.hide = make([]bool, len(v.text))
-	for i, c := range v.text {
-		if counts(c) {
-			v.at = append(v.at, i)
-		}
-	}
-	v.hideLong(r.long)
+	// Once more for secrets in rows that a screen puts a sign in front of.
+	v.find(isAlnum)
+	v.hideLong(r.long, isAlnum)
+	v.find(counts)
+	v.hideLong(r.long, counts)
 	for _, short := range r.short {
 		v.hideShort(short)
 	}
@@ -120,9 +117,20 @@ func (r *redactor) redact(s string) string {
 	return v.String()
 }
 
-// hideLong hides every piece of gram characters or more. Indexed is the text,
-// which is a screen, and not the secrets, which may be a prompt of megabytes.
-func (v *sighting) hideLong(secrets []string) {
+// find lists the characters that count.
+func (v *sighting) find(counts func(rune) bool) {
+	v.at = v.at[:0]
+	for i, c := range v.text {
+		if counts(c) {
+			v.at = append(v.at, i)
+		}
+	}
+}
+
+// hideLong hides every piece of gram characters that count or more. Indexed is
+// the text, which is a screen, and not the secrets, which may be a prompt of
+// megabytes.
+func (v *sighting) hideLong(secrets []string, counts func(rune) bool) {
 	ends := make(map[window][]int)
 	var w window
 	for i, at := range v.at {
@@ -183,8 +191,10 @@ func (v *sighting) begins(s shortSecret, i int) bool {
 }
 
 func (v *sighting) inWord(i int) bool {
-	return i >= 0 && i < len(v.text) && (unicode.IsLetter(v.text[i]) || unicode.IsDigit(v.text[i]))
+	return i >= 0 && i < len(v.text) && isAlnum(v.text[i])
 }
+
+func isAlnum(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 
 // hideComposed hides each word with a letter that may be composed. Whether it
 // is a secret's can't be told without the tables of Unicode's normalisation.

@@ -18,6 +18,8 @@ func TestRedact(t *testing.T) {
 		"words":                 {"tell no one", "he said: tell  no one", "he said: [redacted]"},
 		"a part":                {"abcdefghijklmnop", "…efghijkl", "…[redacted]"},
 		"too short a part":      {"abcdefghijklmnop", "abcdefg", "abcdefg"},
+		"quoted":                {"user\nhunter2\nnow", "▎ user\n▎ hunter2\n> now", "▎ [redacted]\n▎ [redacted]\n> [redacted]"},
+		"only signs":            {"!!@@##$$%%", "a !!@@##$$%% b", "a [redacted] b"},
 		"short":                 {"pin", "the pin.", "the [redacted]."},
 		"short, in a word":      {"pin", "pinned", "[redacted]ned"},
 		"short, wrapped":        {"pin 12", "│ pi  │\n│ n 12│", "│ [redacted]  │\n│ [redacted]│"},

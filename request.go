@@ -18,7 +18,8 @@ type Request struct {
 	// AllowCommands lets a prompt that begins with "/" be a command of the
 	// agent's, one that gives the model something to do, such as a skill. One
 	// that only shows something to a person has no answer, and its turn ends
-	// blocked. Exit words end the agent.
+	// blocked. Exit words end the agent, and /export writes files: it is for
+	// prompts of trusted people.
 	AllowCommands bool
 
 	// AllowMentions lets "@path" in the prompt send that file's content along,
@@ -26,6 +27,12 @@ type Request struct {
 	// change how the agent works. Without it the agent adds nothing of its own
 	// to the prompt, reminders and its list of skills included.
 	AllowMentions bool
+
+	// AllowProject lets the working directory instruct the agent: CLAUDE.md there
+	// and in the directories above it, settings, hooks, skills. Whoever can write
+	// there can then run commands as the user that the host runs as, and files
+	// that links in it lead to are sent along.
+	AllowProject bool
 
 	// Model is the model's name or alias; empty means the agent's own choice.
 	Model string
@@ -41,7 +48,7 @@ type Request struct {
 	NoTools bool
 
 	// Env is added to the agent's environment, "KEY=VALUE" each, and wins over
-	// what the Runner puts there. It must not name HOME.
+	// what the Runner puts there. As to names see Runner.Env.
 	Env []string
 
 	// Trace, if not nil, is told how far the turn is.

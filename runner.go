@@ -40,7 +40,9 @@ type Runner struct {
 	Environ []string
 
 	// Env is added to the agent's environment, "KEY=VALUE" each, without a
-	// filter. It must not name HOME, which is Home's to set.
+	// filter. HOME and CLAUDE_CONFIG_DIR, which are Home's to set, and
+	// CLAUDE_CODE_OAUTH_TOKEN, which is Token's, are refused. Environ and Env hold
+	// secrets: don't print a Runner.
 	Env []string
 
 	// Terminal is the kind of terminal to use.
@@ -180,6 +182,8 @@ func checkEnv(field string, env []string) error {
 		case strings.HasPrefix(kv, "HOME="), strings.HasPrefix(kv, "CLAUDE_CONFIG_DIR="):
 			// The transcript would be looked for elsewhere.
 			return fmt.Errorf("%s[%d] moves the agent's home: set Runner.Home instead", field, i)
+		case strings.HasPrefix(kv, "CLAUDE_CODE_OAUTH_TOKEN="):
+			return fmt.Errorf("%s[%d] is the token: set Runner.Token instead", field, i)
 		}
 	}
 	return nil

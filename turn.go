@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/secret"
 	"github.com/tuiturn/tuiturn/internal/terminal"
 	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
@@ -43,16 +45,7 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 
 // secrets are the values that no error or log may show.
 func (r *Runner) secrets(req *Request) []string {
-	secrets := []string{r.Token.Reveal(), normalize(req.Prompt)}
-	for _, env := range [][]string{r.Env, req.Env, r.Environ} {
-		for _, kv := range env {
-			name, value, _ := strings.Cut(kv, "=")
-			if secretName.MatchString(name) {
-				secrets = append(secrets, value)
-			}
-		}
-	}
-	return secrets
+	return append(secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), r.Token.Reveal(), normalize(req.Prompt))
 }
 
 // A turn is the state of one Turn.
@@ -153,11 +146,9 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 	if err != nil {
 		return cfg, "finding the agent", err
 	}
-	report, err := tuiauth.PrepareHomeContext(ctx, r.Home, t.workdir)
-	if err != nil {
+	if err := t.prepareHome(ctx); err != nil {
 		return cfg, "preparing the home", err
 	}
-	r.log().Debug("home prepared", "session", t.res.SessionID, "report", report)
 
 	if t.dir, err = os.MkdirTemp(t.place.dir, "t-"); err != nil {
 		return cfg, "making the turn's directory", err
@@ -173,14 +164,14 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 		return cfg, "making the turn's directory", err
 	}
 	settings := filepath.Join(t.dir, "settings.json")
-	if err := os.WriteFile(settings, []byte(t.agent.settings()), 0o600); err != nil {
+	if err := os.WriteFile(settings, []byte(t.agent.settings(t.req)), 0o600); err != nil {
 		return cfg, "making the turn's directory", err
 	}
 	env = append(env, t.agent.env(t.req, tmp)...)
 	env = append(env, t.door.env()...)
 	env = append(env, r.Env...)
 	env = append(env, t.req.Env...)
-	if _, err := tuiauth.Audit(r.Home, t.workdir, env); err != nil {
+	if err := t.audit(env); err != nil {
 		return cfg, "checking the credential", err
 	}
 	return terminal.Config{
@@ -190,6 +181,30 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 		Env:  env,
 		Dir:  t.workdir,
 	}, "", nil
+}
+
+// prepareHome makes the home what it is to be. A login that somebody left there
+// is worth a warning: it still lies beside its old place.
+func (t *turn) prepareHome(ctx context.Context) error {
+	report, err := tuiauth.PrepareHomeContext(ctx, t.runner.Home, t.workdir)
+	log := t.runner.log().With("session", t.res.SessionID)
+	if len(report.MovedAside)+len(report.Unlinked) > 0 {
+		log.Warn("there was a login in the agent's home", "moved_aside", report.MovedAside, "unlinked", report.Unlinked)
+	}
+	log.Debug("home prepared", "report", report)
+	return err
+}
+
+// audit refuses an environment in which another credential than the Runner's
+// would be used, or sent elsewhere.
+func (t *turn) audit(env []string) error {
+	workdir := ""
+	if t.req.AllowProject {
+		workdir = t.workdir
+	}
+	sources, err := tuiauth.Audit(t.runner.Home, workdir, env)
+	t.runner.log().Debug("credentials audited", "session", t.res.SessionID, "sources", sources)
+	return err
 }
 
 // live is the part of the turn in which the agent runs.
@@ -252,8 +267,11 @@ func (t *turn) boot(ctx context.Context, cfg terminal.Config) (op string, err er
 		if err := t.endAgent(); err != nil {
 			return "starting the agent again", err
 		}
-		if _, err := tuiauth.PrepareHomeContext(ctx, t.runner.Home, t.workdir); err != nil {
+		if err := t.prepareHome(ctx); err != nil {
 			return "preparing the home again", err
+		}
+		if err := t.audit(cfg.Env); err != nil {
+			return "checking the credential again", err
 		}
 	}
 }

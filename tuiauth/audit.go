@@ -63,7 +63,12 @@ type Source struct {
 // directory or of an isolated home would send it to another service; it repeats
 // the Fix of every Source that has one. In a home that is not isolated, and in
 // the administrator's settings, such an address is the operator's wish. Without
-// a token the agent's own rules decide, and nothing is refused.
+// a token the agent's own rules decide, but the settings of the working directory
+// are refused all the same if they replace the operator's login or send it
+// elsewhere: the agent is not going to ask anybody.
+//
+// An empty workdir tells that the agent is started so that it does not read the
+// working directory's settings.
 //
 // A variable in environ that is no credential counts as the host's wish:
 // ANTHROPIC_BASE_URL is reported there and refused in a settings file, and where
@@ -93,6 +98,7 @@ type ranked struct {
 	kind kind
 }
 
+// add adds a source. Without a token what would come before one is no fault.
 func (a *auditor) add(k kind, name string, p Presence, why, fix string) {
 	if !a.token {
 		fix = ""
@@ -115,12 +121,16 @@ func (a *auditor) audit(h Home, workdir string, environ []string) ([]Source, err
 
 	// A setting replaces the variable of that name. The strongest come first.
 	a.files("the administrator", a.managed, true)
-	if workdir, err := physicalDir(workdir); err != nil {
-		return nil, fmt.Errorf("audit credentials: %w", err)
-	} else if files := projectFiles(workdir); !sameDir(workdir, home) {
+	if workdir != "" {
+		workdir, err := physicalDir(workdir)
+		if err != nil {
+			return nil, fmt.Errorf("audit credentials: %w", err)
+		}
+		files := projectFiles(workdir)
+		if sameDir(workdir, home) {
+			files = slices.Delete(files, 1, 2) // which is the home's
+		}
 		a.files("the working directory", files, false)
-	} else {
-		a.files("the working directory", files[:1], false) // the other is the home's
 	}
 	a.files("the home", homeFiles(home, configDir), h.Mode != Isolated)
 	a.environ(env, home != h.Dir)
@@ -167,6 +177,9 @@ func (a *auditor) files(whose string, paths []string, trusted bool) {
 				fix = "" // it loses to the token, or is meant
 			}
 			a.add(f.kind, f.String(), Present, "a setting of "+whose+": "+f.kind.String(), fix)
+			if whose == "the working directory" {
+				a.sources[len(a.sources)-1].Fix = fix // with or without a token
+			}
 		}
 		if quiet {
 			a.add(harmless, "settings in "+path, Absent, "nothing in it has a part in the choice", "")

@@ -78,6 +78,13 @@ func TestAudit(t *testing.T) {
 		"no object":   {Isolated, files{project: `{"env":["ANTHROPIC_AUTH_TOKEN"]}`}, vars{token}, ourToken, "valid JSON"},
 		"file in way": {Isolated, files{"work/.claude": "x"}, vars{token}, ourToken, ""},
 
+		"remote settings":        {Isolated, files{"home/.claude/remote-settings.json": env("ANTHROPIC_BASE_URL")}, vars{token}, ourToken, "remove env.ANTHROPIC_BASE_URL in "},
+		"remote helper":          {Isolated, files{"home/.claude/remote-settings.json": `{"apiKeyHelper":"x"}`, home: `{"apiKeyHelper":"x"}`}, vars{token}, "apiKeyHelper in home/.claude/remote-settings.json", "remote-settings.json"},
+		"git root":               {Isolated, files{".git/HEAD": "x", ".claude/settings.local.json": env("ANTHROPIC_BASE_URL"), ".claude/settings.json": env("ANTHROPIC_AUTH_TOKEN")}, vars{token}, ourToken, "settings.local.json"},
+		"main work tree":         {Isolated, files{"work/.git": "gitdir: ../main/.git/worktrees/w\n", "main/.claude/settings.local.json": env("ANTHROPIC_AUTH_TOKEN")}, vars{token}, "env.ANTHROPIC_AUTH_TOKEN in main/.claude/settings.local.json", "remove "},
+		"git file of some kind":  {Isolated, files{"work/.git": "x", local: env("FOO")}, vars{token}, ourToken, ""},
+		"project, without token": {Real, files{login: hidden, project: env("ANTHROPIC_BASE_URL")}, nil, "login in " + login, "remove env.ANTHROPIC_BASE_URL in "},
+
 		"service at home":    {Isolated, files{home: env("ANTHROPIC_BASE_URL")}, vars{token}, ourToken, "remove env.ANTHROPIC_BASE_URL in "},
 		"operator's service": {Real, files{home: env("ANTHROPIC_BASE_URL")}, vars{token}, ourToken, ""},
 		"token, real home":   {Real, files{home: `{"apiKeyHelper":"x"}`}, vars{token}, "apiKeyHelper in " + home, "remove apiKeyHelper"},
@@ -183,6 +190,8 @@ func TestAuditFollowsTheWorkdir(t *testing.T) {
 	_, err := Audit(h, link, vars)
 	is.True(errors.Is(err, ErrCredential))
 	is.True(strings.Contains(err.Error(), filepath.Join(root, "wo rk", ".claude", "settings.json")))
+	_, err = Audit(h, "", vars)
+	is.NoErr(err) // the agent does not read them
 	_, err = Audit(h, filepath.Join(root, "nowhere"), vars)
 	is.True(errors.Is(err, os.ErrNotExist) && !errors.Is(err, ErrCredential))
 
@@ -212,6 +221,8 @@ func TestIsolatedHomeRefusesCredentials(t *testing.T) {
 		"legacy env":     {".claude.json", env("ANTHROPIC_AUTH_TOKEN"), "env.ANTHROPIC_AUTH_TOKEN"},
 		"primary key":    {".claude.json", `{"primaryApiKey":"` + hidden + `"}`, "primaryApiKey"},
 		"older place":    {".claude/.config.json", `{"primaryApiKey":"` + hidden + `"}`, "primaryApiKey"},
+		"remote":         {".claude/remote-settings.json", `{"apiKeyHelper":"x"}`, "apiKeyHelper"},
+		"without TLS":    {".claude/settings.json", env("NODE_TLS_REJECT_UNAUTHORIZED"), "env.NODE_TLS_REJECT_UNAUTHORIZED"},
 		"profile":        {".config/anthropic/credentials/default.json", hidden, ".config/anthropic"},
 		"proxy":          {".claude/settings.json", env("HTTPS_PROXY", "NODE_EXTRA_CA_CERTS"), ""},
 		"account":        {".claude.json", `{"oauthAccount":{},"customApiKeyResponses":{"approved":["x"]},"primaryApiKey":null}`, ""},
@@ -239,15 +250,20 @@ func TestIsolatedHomeRefusesCredentials(t *testing.T) {
 	}
 }
 
-func TestIsolatedHomeRefusesALinkToRealSettings(t *testing.T) {
+func TestIsolatedHomeRefusesLinksIntoTheRealHome(t *testing.T) {
 	is := is.New(t)
 	h := Home{Dir: tempDir(t), RealHome: tempDir(t), Mode: Isolated}
-	real := filepath.Join(h.RealHome, ".claude", "settings.json")
-	writeFile(t, real, "{}")
+	is.NoErr(os.MkdirAll(filepath.Join(h.RealHome, ".claude", "projects"), 0o700))
 	is.NoErr(os.Mkdir(filepath.Join(h.Dir, ".claude"), 0o700))
-	is.NoErr(os.Symlink(real, filepath.Join(h.Dir, ".claude", "settings.json")))
+	for _, name := range []string{".claude/settings.json", ".claude/CLAUDE.md", ".claude/projects", ".claude/skills", ".mcp.json"} {
+		link := filepath.Join(h.Dir, name)
+		is.NoErr(os.Symlink(filepath.Join(h.RealHome, name), link)) // where some lead to nothing, yet
+		_, err := PrepareHome(h, tempDir(t))
+		is.True(err != nil && strings.Contains(err.Error(), "remove the link") && strings.Contains(err.Error(), link))
+		is.NoErr(os.Remove(link))
+	}
 	_, err := PrepareHome(h, tempDir(t))
-	is.True(err != nil && strings.Contains(err.Error(), "remove the link"))
+	is.NoErr(err)
 }
 
 func TestKindOfVariable(t *testing.T) {
@@ -259,9 +275,9 @@ func TestKindOfVariable(t *testing.T) {
 		oauthFD:     "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
 		otherSecret: "ANTHROPIC_FOUNDRY_API_KEY ANTHROPIC_IDENTITY_TOKEN_FILE CLAUDE_CODE_OAUTH_REFRESH_TOKEN CLAUDE_CODE_HOST_CREDS_FILE CLAUDE_CODE_SESSION_ACCESS_TOKEN AWS_BEARER_TOKEN_BEDROCK CLAUDE_CODE_CUSTOM_OAUTH_URL",
 		provider:    "CLAUDE_CODE_USE_BEDROCK CLAUDE_CODE_USE_SOMETHING_NEW CLAUDE_CODE_SKIP_VERTEX_AUTH CLAUDE_CODE_SIMPLE CLAUDE_CODE_REMOTE CLAUDE_CODE_REMOTE_SETTINGS_PATH CLAUDE_CODE_ENTRYPOINT",
-		service:     "ANTHROPIC_BASE_URL ANTHROPIC_CUSTOM_HEADERS ANTHROPIC_UNIX_SOCKET ANTHROPIC_PROFILE ANTHROPIC_SOMETHING_NEW CLAUDE_CODE_API_BASE_URL CLAUDE_CODE_CLIENT_CERT",
+		service:     "NODE_TLS_REJECT_UNAUTHORIZED ANTHROPIC_BASE_URL ANTHROPIC_CUSTOM_HEADERS ANTHROPIC_UNIX_SOCKET ANTHROPIC_PROFILE ANTHROPIC_SOMETHING_NEW CLAUDE_CODE_API_BASE_URL CLAUDE_CODE_CLIENT_CERT",
 		place:       "HOME XDG_CONFIG_HOME CLAUDE_CONFIG_DIR CLAUDE_SECURESTORAGE_CONFIG_DIR ANTHROPIC_CONFIG_DIR",
-		network:     "HTTPS_PROXY http_proxy ALL_PROXY CLAUDE_CODE_HTTPS_PROXY NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED SSL_CERT_FILE",
+		network:     "HTTPS_PROXY http_proxy ALL_PROXY CLAUDE_CODE_HTTPS_PROXY NODE_EXTRA_CA_CERTS SSL_CERT_FILE",
 		harmless: "ANTHROPIC_MODEL ANTHROPIC_DEFAULT_OPUS_MODEL_NAME ANTHROPIC_BETAS CLAUDE_CODE_MAX_OUTPUT_TOKENS MAX_THINKING_TOKENS CLAUDE_CODE_ENABLE_TOKEN_USAGE_ATTACHMENT " +
 			"CLAUDE_CODE_API_KEY_HELPER_TTL_MS CLAUDE_CODE_SKIP_PROMPT_HISTORY CLAUDE_CODE_TMPDIR GITHUB_TOKEN AWS_PROFILE FOO PATH",
 	} {

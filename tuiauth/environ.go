@@ -2,9 +2,10 @@ package tuiauth
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tuiturn/tuiturn/internal/secret"
 )
 
 // tokenVariable is the one credential that the agent gets.
@@ -48,12 +49,6 @@ var inherited = []string{
 	"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO",
 }
 
-// secretName is the name of a variable that holds a secret; minSecret is the
-// length in bytes from which its value is taken for one.
-var secretName = regexp.MustCompile(`(?i)(token|key|secret|passw|credential|auth)`)
-
-const minSecret = 8
-
 // unattended is what a start without a person needs. The last keeps 2.1.104
 // from dropping keystrokes for seconds while it retries a download.
 var unattended = []string{
@@ -72,8 +67,9 @@ var unattended = []string{
 // base whose value contains it is dropped, whatever its name, and so is one whose
 // value is that of a variable in base that by its name holds a secret
 // (ANTHROPIC_API_KEY, DB_PASSWORD), of 8 bytes or more: below that it may as well
-// be a switch. Give a token that CheckToken accepts. Proxy variables pass as they are, and with them a password
-// that stands in a proxy's URL: the agent can't reach its service without it.
+// be a switch. Give a token that CheckToken accepts. Proxy variables pass as they
+// are, and with them a password that stands in a proxy's URL: the agent can't
+// reach its service without it.
 //
 // TERM is the terminal's to set. To give the agent further variables, append
 // them to the result.
@@ -86,8 +82,8 @@ func Environ(base []string, h Home, token Secret) []string {
 			continue
 		}
 		values[name] = value
-		if len(value) >= minSecret && !slices.Contains(inherited, name) && secretName.MatchString(name) {
-			secrets[value] = true
+		if s := secret.Named(kv); s != "" && !slices.Contains(inherited, name) {
+			secrets[s] = true
 		}
 	}
 	for name, value := range values {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/secret"
 )
 
 const dummy = "dummy-token-not-a-real-one"
@@ -96,8 +98,9 @@ func FuzzEnviron(f *testing.F) {
 			}
 		}
 		for kv := range strings.SplitSeq(base, "\n") {
-			name, secret, _ := strings.Cut(kv, "=")
-			if len(secret) < minSecret || !secretName.MatchString(name) || slices.Contains(inherited, name) {
+			name, _, _ := strings.Cut(kv, "=")
+			secret := secret.Named(kv)
+			if secret == "" || slices.Contains(inherited, name) {
 				continue
 			}
 			for _, name := range inherited {

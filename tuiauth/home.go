@@ -49,7 +49,7 @@ func (h Home) Why() string {
 	case h.Mode == Linked:
 		return fmt.Sprintf("linked home %q: no token was given, so the login of %q is used through a link, and a turn that is ended while it is refreshed can lose it", h.Dir, h.RealHome)
 	case h.Mode == Real && h.Dir != "":
-		return fmt.Sprintf("real home %q: the agent uses the operator's own files and login", h.Dir)
+		return fmt.Sprintf("real home %q: the agent uses the operator's own files, and their login where it gets no token", h.Dir)
 	}
 	return "no home: get one from ResolveHome"
 }

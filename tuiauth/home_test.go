@@ -60,7 +60,7 @@ func TestWhy(t *testing.T) {
 	is := is.New(t)
 	is.Equal(Home{"/h", "/r", Isolated}.Why(), `isolated home "/h": the token in the environment is the only credential, and nothing is refreshed`)
 	is.Equal(Home{"/h", "/r", Linked}.Why(), `linked home "/h": no token was given, so the login of "/r" is used through a link, and a turn that is ended while it is refreshed can lose it`)
-	is.Equal(Home{"/r", "/r", Real}.Why(), `real home "/r": the agent uses the operator's own files and login`)
+	is.Equal(Home{"/r", "/r", Real}.Why(), `real home "/r": the agent uses the operator's own files, and their login where it gets no token`)
 	is.Equal(Home{}.Why(), "no home: get one from ResolveHome")
 	is.Equal(Home{"/h", "/r", Mode(9)}.Why(), "no home: get one from ResolveHome")
 }

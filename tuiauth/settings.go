@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -62,7 +63,7 @@ var (
 	secretWord   = regexp.MustCompile(`_(TOKEN|OAUTH|KEY|CREDS|CREDENTIALS?|SECRET|AUTH|PASSWORD|INGRESS|FILE_DESCRIPTOR)(_|$)`)
 	serviceWord  = regexp.MustCompile(`_(URL|URI|HOST|SOCKET|CLIENT_CERT|CLIENT_KEY|CERT_STORE)(_|$)`)
 	providerWord = regexp.MustCompile(`^CLAUDE_CODE_USE_|^CLAUDE_CODE_SKIP_.*_AUTH$|_REMOTE_SETTINGS(_|$)|^CLAUDE_CODE_(SIMPLE|REMOTE|ENTRYPOINT|PROVIDER_MANAGED_BY_HOST)$`)
-	networkWord  = regexp.MustCompile(`^(CLAUDE_CODE_)?(HTTPS?|ALL|NO)_PROXY$|^NODE_(EXTRA_CA_CERTS|TLS_REJECT_UNAUTHORIZED)$|^SSL_CERT_(FILE|DIR)$`)
+	networkWord  = regexp.MustCompile(`^(CLAUDE_CODE_)?(HTTPS?|ALL|NO)_PROXY$|^NODE_EXTRA_CA_CERTS$|^SSL_CERT_(FILE|DIR)$`)
 	plainWord    = regexp.MustCompile(`^ANTHROPIC_.*(MODEL|BETAS|LOG)(_|$)|^CLAUDE_CODE_(DISABLE|ENABLE)_|^CLAUDE_CODE_.*_(MS|THRESHOLD)$`)
 )
 
@@ -83,8 +84,11 @@ func kindOfVariable(name string) kind {
 		return oauthFD
 	case "AWS_BEARER_TOKEN_BEDROCK":
 		return otherSecret
-	case "HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR", "ANTHROPIC_CONFIG_DIR":
+	case "HOME", "XDG_CONFIG_HOME", "CLAUDE_CONFIG_DIR", "CLAUDE_SECURESTORAGE_CONFIG_DIR", "ANTHROPIC_CONFIG_DIR",
+		"CLAUDE_CODE_MANAGED_SETTINGS_PATH":
 		return place
+	case "NODE_TLS_REJECT_UNAUTHORIZED":
+		return service // whoever is on the way can be it
 	case "CLAUDE_CODE_USE_NATIVE_FILE_SEARCH", "CLAUDE_CODE_USE_POWERSHELL_TOOL":
 		return harmless
 	}
@@ -209,6 +213,9 @@ func homeFiles(home, configDir string) []string {
 		home = configDir
 	}
 	return []string{
+		// What an administrator's service sent last, 2.1.104 to 2.1.330. It is read
+		// where the agent speaks to its own service.
+		filepath.Join(configDir, "remote-settings.json"),
 		filepath.Join(configDir, "settings.json"),
 		filepath.Join(configDir, ".config.json"),
 		filepath.Join(home, ".claude.json"),
@@ -219,22 +226,71 @@ func homeFiles(home, configDir string) []string {
 // 2.1.330 use where they find no other.
 func profileDir(home string) string { return filepath.Join(home, ".config", "anthropic") }
 
-// projectFiles are the same for a working directory.
+// projectFiles are the same for a working directory. 2.1.330 reads the local
+// settings of its git repository's root and main work tree too.
 func projectFiles(workdir string) []string {
-	return []string{
+	files := []string{
 		filepath.Join(workdir, ".claude", "settings.local.json"),
 		filepath.Join(workdir, ".claude", "settings.json"),
+	}
+	for _, root := range gitRoots(workdir) {
+		if root != workdir {
+			files = append(files, filepath.Join(root, ".claude", "settings.local.json"))
+		}
+	}
+	return files
+}
+
+// gitRoots are the root of the git work tree that dir lies in, and of the main
+// one that it belongs to.
+func gitRoots(dir string) (roots []string) {
+	for {
+		git := filepath.Join(dir, ".git")
+		if info, err := os.Stat(git); err == nil {
+			roots = append(roots, dir)
+			if !info.Mode().IsRegular() {
+				return roots
+			}
+			// A linked work tree: "gitdir: MAIN/.git/worktrees/NAME".
+			text, _ := os.ReadFile(git)
+			linked, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir: ")
+			if ok && !filepath.IsAbs(linked) {
+				linked = filepath.Join(dir, linked)
+			}
+			if main := filepath.Dir(filepath.Dir(linked)); ok && filepath.Base(main) == ".git" {
+				roots = append(roots, filepath.Dir(main))
+			}
+			return roots
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return nil
+		}
+		dir = parent
 	}
 }
 
 // checkIsolated fails if the home's own files hold a credential, or would send
 // one elsewhere. The operator wrote them, so they are named and left as they are.
 func checkIsolated(h Home) error {
-	var all []string
-	for _, path := range homeFiles(h.Dir, "") {
-		if err := refuseLinkToReal(h, path); err != nil {
+	// Not only the files that are known here: the agent reads instructions,
+	// skills and more, and writes transcripts.
+	for _, dir := range []string{h.Dir, filepath.Join(h.Dir, ".claude")} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
 			return err
 		}
+		for _, e := range entries {
+			if e.Name() == ".credentials.json" {
+				continue // is unlinked
+			}
+			if err := refuseLinkToReal(h, filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	var all []string
+	for _, path := range homeFiles(h.Dir, "") {
 		found, _, err := scanFile(path)
 		if err != nil {
 			return err

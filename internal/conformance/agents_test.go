@@ -30,6 +30,17 @@ func itsTurn(i int, version string, terminal tuiturn.TerminalKind) bool {
 	return long() || terminals[(i+slices.Index(versions(), version))%len(terminals)] == terminal
 }
 
+// oneVersion tells whether case number i belongs to the version, where one is
+// enough unless time does not matter.
+func oneVersion(i int, version string) bool {
+	return long() || i%len(versions()) == slices.Index(versions(), version)
+}
+
+// twoVersions is oneVersion for two.
+func twoVersions(i int, version string) bool {
+	return oneVersion(i, version) || oneVersion(i+1, version)
+}
+
 // agentPath is the agent of one version.
 func agentPath(t *testing.T, version string) string {
 	t.Helper()

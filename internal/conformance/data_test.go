@@ -21,7 +21,8 @@ import (
 // be answered.
 //
 // The prompts of one version and terminal share a Runner, as those of a host
-// do. Every version gets every prompt over one of the terminals, in turns.
+// do. Each prompt goes to two versions, in turns, over one of the terminals; with
+// TUITURN_LONG to all, over both.
 func TestPromptIsData(t *testing.T) {
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		h := newHost(t, version, terminal)
@@ -29,7 +30,7 @@ func TestPromptIsData(t *testing.T) {
 		plain := h.tryPrompt(t, ordinary)
 		usual := plain.additions(t, plain.asked()[0], ordinary)
 		for i, p := range hostile(long()) {
-			if !itsTurn(i, version, terminal) {
+			if !twoVersions(i, version) || !itsTurn(i, version, terminal) {
 				continue
 			}
 			t.Run(p.name, func(t *testing.T) {

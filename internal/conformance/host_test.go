@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,8 +19,9 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// token is what the agents log in with. No service knows it.
-const token = "sk-ant-oat01-dummy-of-the-conformance-suite"
+// token is what the agents log in with. No service knows it, and no other run of
+// the suite has the same.
+var token = "sk-ant-oat01-dummy-" + rand.Text()
 
 // turnTimeout is for a turn that hangs. On two busy cores one takes some 5 s,
 // and minutes where 2.1.104 has an answer of 200 KB to draw.
@@ -55,7 +57,7 @@ func newHost(t *testing.T, version string, terminal tuiturn.TerminalKind) *host 
 	h.runner = &tuiturn.Runner{
 		Agent:    tuiturn.Claude{Path: agentPath(t, version)},
 		Home:     home,
-		Token:    token,
+		Token:    tuiauth.Secret(token),
 		Environ:  []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.realHome},
 		Terminal: terminal,
 		TempDir:  h.temp,

@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,7 +24,7 @@ import (
 )
 
 // promptMarker stands in every prompt whose way is watched.
-const promptMarker = "prompt-marker-6e07b1"
+var promptMarker = "prompt-marker-" + rand.Text()
 
 // TestSecretsAreOnNoCommandLine runs turns while every command line of the
 // machine is read as fast as can be, and tmux is asked for all it knows: two for

@@ -287,7 +287,7 @@ func homeOfPrintMode(t *testing.T, h *host) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, agentPath(t, h.version), "-p", "hello")
 	cmd.Dir = h.workDir(t)
-	cmd.Env = append(tuiauth.Environ(h.runner.Environ, h.runner.Home, token), "ANTHROPIC_BASE_URL="+api.URL, "TMPDIR="+h.workDir(t))
+	cmd.Env = append(tuiauth.Environ(h.runner.Environ, h.runner.Home, tuiauth.Secret(token)), "ANTHROPIC_BASE_URL="+api.URL, "TMPDIR="+h.workDir(t))
 	out, err := cmd.Output()
 	is.NoErr(err)
 	is.Equal(strings.TrimSpace(string(out)), "printed")
