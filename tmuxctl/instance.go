@@ -201,7 +201,9 @@ func (in *instance) runUntil(ctx context.Context, cancel func() error, stdin []b
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, exec.ErrWaitDelay):
+		// ErrWaitDelay is a success whose pipe the server, on a busy machine, has
+		// not let go of yet. It had written all before the client ended.
 		return out.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("tmux %s: %w", args[0], context.Cause(ctx))
