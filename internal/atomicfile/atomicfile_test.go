@@ -140,6 +140,9 @@ func TestLock(t *testing.T) {
 	is.NoErr(err)
 	_, err = Lock(t.Context(), dir, 10*time.Millisecond)
 	is.True(errors.Is(err, ErrLocked))
+	locked, err := Locked(dir)
+	is.NoErr(err)
+	is.True(locked)
 	got := make(chan error)
 	go func() {
 		unlock, err := Lock(t.Context(), dir, 10*time.Second)
@@ -150,6 +153,11 @@ func TestLock(t *testing.T) {
 	}()
 	unlock()
 	is.NoErr(<-got)
+	locked, err = Locked(dir)
+	is.NoErr(err)
+	is.True(!locked)
+	_, err = Locked(filepath.Join(dir, "no"))
+	is.True(errors.Is(err, fs.ErrNotExist))
 	_, err = Lock(t.Context(), filepath.Join(dir, "no"), 0)
 	is.True(errors.Is(err, fs.ErrNotExist))
 }

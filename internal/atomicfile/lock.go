@@ -26,7 +26,7 @@ func Lock(ctx context.Context, dir string, wait time.Duration) (unlock func(), e
 	}
 	deadline := time.Now().Add(wait)
 	for {
-		ok, err := tryLock(f)
+		ok, err := tryLock(f, exclusive)
 		if ok {
 			return func() { f.Close() }, nil
 		}
@@ -46,4 +46,19 @@ func Lock(ctx context.Context, dir string, wait time.Duration) (unlock func(), e
 		// waiters from moving in step.
 		time.Sleep(time.Millisecond + rand.N(4*time.Millisecond))
 	}
+}
+
+// Locked tells whether somebody holds the lock on a directory. Two that ask at
+// once don't meet, but a Lock may, and wait a moment for it.
+func Locked(dir string) (bool, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	ok, err := tryLock(f, shared)
+	if err != nil {
+		return false, fmt.Errorf("lock %s: %w", dir, err)
+	}
+	return !ok, nil
 }

@@ -8,11 +8,16 @@ import (
 	"syscall"
 )
 
+const (
+	exclusive = syscall.LOCK_EX
+	shared    = syscall.LOCK_SH
+)
+
 // tryLock reports whether it got the lock. Closing f, or the process's end,
 // releases it.
-func tryLock(f *os.File) (bool, error) {
+func tryLock(f *os.File, how int) (bool, error) {
 	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
 		switch err {
 		case nil:
 			return true, nil

@@ -7,4 +7,6 @@ import (
 	"os"
 )
 
-func tryLock(f *os.File) (bool, error) { return false, errors.ErrUnsupported }
+const exclusive, shared = 0, 0
+
+func tryLock(f *os.File, how int) (bool, error) { return false, errors.ErrUnsupported }

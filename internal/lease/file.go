@@ -1,0 +1,94 @@
+package lease
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/tuiturn/tuiturn/internal/atomicfile"
+)
+
+const (
+	prefix   = "tuiturn-" // of a lease's directory
+	fileName = "lease"    // in it
+
+	// maxFile is far more than a lease ever says.
+	maxFile = 1 << 20
+)
+
+// A file is what the file "lease" says, as JSON.
+type file struct {
+	ID string `json:"id"`
+
+	// Locked tells that the host has locked the directory: then nobody's
+	// lock proves that the host is gone.
+	Locked bool `json:"locked"`
+
+	Servers []SharedServer `json:"servers,omitempty"`
+}
+
+// A SharedServer is a tmux server that the lease has sessions on and others too.
+type SharedServer struct {
+	Socket string `json:"socket"` // absolute
+	Tmux   string `json:"tmux"`   // the program, absolute
+	Prefix string `json:"prefix"` // of the names of the lease's sessions: [A-Za-z0-9_-]+, nobody else's begin so
+}
+
+func readFile(dir string) (file, identity, error) {
+	// Not a link, and not a FIFO to wait at: nobody but us can write here, but
+	// a lease that is not what it seems is left alone.
+	f, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return file{}, identity{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return file{}, identity{}, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return file{}, identity{}, fmt.Errorf("%s is no file of ours: mode %v, %d bytes", f.Name(), info.Mode(), info.Size())
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return file{}, identity{}, err
+	}
+	return parseFile(data)
+}
+
+func parseFile(data []byte) (file, identity, error) {
+	var c file
+	if err := json.Unmarshal(data, &c); err != nil {
+		return file{}, identity{}, fmt.Errorf("its file %q: %w", fileName, err)
+	}
+	id, err := parseID(c.ID)
+	if err != nil {
+		return file{}, identity{}, fmt.Errorf("its file %q: %w", fileName, err)
+	}
+	return c, id, nil
+}
+
+// writeFile replaces old, what the file holds; nil is none.
+func writeFile(dir string, c file, old []byte) ([]byte, error) {
+	data, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	p, err := atomicfile.Stage(filepath.Join(dir, fileName), data)
+	if err != nil {
+		return nil, err
+	}
+	defer p.Discard()
+	ok, err := p.Commit(old)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, errors.New("its file " + fileName + " was changed by somebody else")
+	}
+	return data, nil
+}

@@ -1,0 +1,182 @@
+package lease
+
+import (
+	_ "embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// guardianScript is for any POSIX shell. It waits at its standard input, a pipe
+// whose other end only the host holds: a line dismisses it, and the pipe's end
+// tells that the host has died, however that happened.
+//
+//go:embed guardian.sh
+var guardianScript string
+
+var comments = regexp.MustCompile(`(?m)^\s*(#.*)?\n`)
+
+// guardianTitle is what a person sees in ps.
+const guardianTitle = "# tuiturn-guardian: when its host has died, this ends what the host has left\n"
+
+// Tests change these.
+var (
+	shell = "/bin/sh"
+
+	// toolPath is the guardian's PATH, and all of its environment.
+	toolPath = "/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin:/run/current-system/sw/bin"
+)
+
+const (
+	// A guardian that was killed is replaced after a pause, each time twice as
+	// long unless the last one lived for steady.
+	minPause = 10 * time.Millisecond
+	maxPause = 30 * time.Second
+	steady   = time.Minute
+
+	// endWait is how long a guardian that was dismissed has to go, before and
+	// after it is killed. It takes 1 ms.
+	endWait = 2 * time.Second
+)
+
+// A guardian ends what a lease has left behind when its host has died. A process
+// of its own in a session of its own, it sees to it however the host dies.
+type guardian struct {
+	args  []string      // of the shell
+	quit  chan struct{} // closed when it is dismissed
+	ended chan struct{} // closed when no process is left and none will come
+
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	pipe *os.File // our end
+}
+
+func startGuardian(id, dir string, info fs.FileInfo) (*guardian, error) {
+	for _, tool := range tools {
+		if !found(tool) {
+			return nil, fmt.Errorf("starting its guardian: there is no %s in %s: install it", tool, toolPath)
+		}
+	}
+	g := &guardian{
+		args: []string{"-c", guardianTitle + look + comments.ReplaceAllString(guardianScript, ""),
+			"tuiturn-guardian", id, dir, fmt.Sprint(info.Sys().(*syscall.Stat_t).Ino)},
+		quit:  make(chan struct{}),
+		ended: make(chan struct{}),
+	}
+	if err := g.start(); err != nil {
+		return nil, fmt.Errorf("starting its guardian: %w: a POSIX shell is needed, and room for one more process", err)
+	}
+	go g.keep()
+	return g, nil
+}
+
+func found(tool string) bool {
+	for _, dir := range filepath.SplitList(toolPath) {
+		if info, err := os.Stat(filepath.Join(dir, tool)); err == nil && info.Mode()&0o111 != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// start starts a process.
+func (g *guardian) start() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	cmd := exec.Command(shell, g.args...)
+	cmd.Args[0] = "sh" // where that is busybox, it goes by this name
+	cmd.Env = []string{"PATH=" + toolPath}
+	cmd.Dir = "/"
+	cmd.Stdin = r
+	cmd.ExtraFiles = make([]*os.File, inheritable()) // a nil one is closed
+	// What is sent to the host's group, by a terminal or a service manager,
+	// is not for the guardian.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		w.Close()
+		return err
+	}
+	g.cmd, g.pipe = cmd, w
+	return nil
+}
+
+// inheritable is how many descriptors after the first three must be closed in a
+// child. Ours are closed by the exec, but what this process itself was given by
+// its parent it passes on, and somebody may wait for the last copy to close.
+func inheritable() int {
+	highest := 2
+	fds, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		return 0
+	}
+	for _, fd := range fds {
+		n, err := strconv.Atoi(fd.Name())
+		if err != nil {
+			continue
+		}
+		if flags, err := unix.FcntlInt(uintptr(n), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
+			highest = max(highest, n)
+		}
+	}
+	return highest - 2
+}
+
+// keep waits for the process, and replaces one that was not dismissed.
+func (g *guardian) keep() {
+	defer close(g.ended)
+	pause := minPause
+	for {
+		began := time.Now()
+		g.cmd.Wait()
+		g.pipe.Close()
+		if time.Since(began) > steady {
+			pause = minPause
+		}
+		for started := false; !started; pause = min(2*pause, maxPause) {
+			select {
+			case <-g.quit:
+				return
+			case <-time.After(pause):
+			}
+			g.mu.Lock()
+			select {
+			case <-g.quit:
+			default:
+				started = g.start() == nil
+			}
+			g.mu.Unlock()
+		}
+	}
+}
+
+// release dismisses the guardian and returns when its process has been waited
+// for. It must be called once.
+func (g *guardian) release() error {
+	g.mu.Lock()
+	close(g.quit)
+	g.pipe.WriteString("released\n") // fails if it has died
+	g.pipe.Close()
+	pid, kill := g.cmd.Process.Pid, g.cmd.Process.Kill
+	g.mu.Unlock()
+	for range 2 {
+		select {
+		case <-g.ended:
+			return nil
+		case <-time.After(endWait):
+			kill() // it was stopped
+		}
+	}
+	return fmt.Errorf("its guardian, process %d, is still there after SIGKILL", pid)
+}

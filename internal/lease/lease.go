@@ -1,0 +1,274 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/tuiturn/tuiturn/internal/atomicfile"
+	"github.com/tuiturn/tuiturn/internal/terminal"
+)
+
+// A Lease is a private directory of this process. Its methods are safe for
+// concurrent use.
+type Lease struct {
+	dir    string
+	info   fs.FileInfo // the directory as it was made
+	id     string
+	unlock func()
+	last   atomic.Int64 // see Mark
+
+	mu       sync.Mutex
+	guardian *guardian // nil once released
+	file     file
+	written  []byte // what the file holds
+}
+
+// lockWait is how long a new directory's lock may be held by a List that has
+// just met it.
+const lockWait = time.Second
+
+// New makes a directory below parent that only this user can enter, and that
+// says whose it is for as long as this process lives. parent must exist; empty
+// means os.TempDir(). ctx bounds the start only. The Lease must be released.
+//
+// The directory's path has no links in it, whatever parent has.
+func New(ctx context.Context, parent string) (*Lease, error) {
+	l, err := newLease(ctx, parent)
+	if err != nil {
+		return nil, fmt.Errorf("making a private directory: %w", err)
+	}
+	return l, nil
+}
+
+func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	id, err := newIdentity()
+	if err != nil {
+		return nil, err
+	}
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	l := &Lease{id: id.String(), unlock: func() {}}
+	if l.dir, l.info, err = makeDir(parent); err != nil {
+		return nil, fmt.Errorf("%w: name a directory on a local file system that can be written in", err)
+	}
+	defer func() {
+		if err != nil {
+			l.release()
+		}
+	}()
+
+	// Until the file is written the directory is nobody's; it is too young for
+	// a sweep to clear it away. The guardian first: from here on nothing is left
+	// behind.
+	l.file.ID = l.id
+	unlock, err := atomicfile.Lock(ctx, l.dir, lockWait)
+	switch {
+	case err == nil:
+		l.unlock, l.file.Locked = sync.OnceFunc(unlock), true
+	case !errors.Is(err, errors.ErrUnsupported):
+		return nil, err
+	}
+	if l.guardian, err = startGuardian(l.id, l.dir, l.info); err != nil {
+		return nil, err
+	}
+	if l.written, err = writeFile(l.dir, l.file, nil); err != nil {
+		return nil, fmt.Errorf("saying whose it is: %w: make room there, or name another directory", err)
+	}
+	enroll(l)
+	return l, nil
+}
+
+// makeDir makes the directory and checks that it is what was asked for: some
+// file systems keep no modes, or give what root makes to nobody.
+func makeDir(parent string) (string, fs.FileInfo, error) {
+	parent, err := realPath(parent)
+	if err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp(parent, prefix)
+	if err != nil {
+		return "", nil, err
+	}
+	err = os.Chmod(dir, 0o700) // the umask may have taken away from it
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = os.Lstat(dir); err == nil {
+			err = private(info)
+		}
+		if err == nil {
+			return dir, info, nil
+		}
+	}
+	os.Remove(dir)
+	return "", nil, err
+}
+
+// private tells what is wrong with a lease's directory.
+func private(info fs.FileInfo) error {
+	switch {
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory but %v", info.Name(), info.Mode().Type())
+	case owner(info) != os.Geteuid():
+		return fmt.Errorf("%s belongs to user %d instead of %d", info.Name(), owner(info), os.Geteuid())
+	case info.Mode().Perm() != 0o700:
+		return fmt.Errorf("%s has mode %#o instead of 0700", info.Name(), info.Mode().Perm())
+	}
+	return nil
+}
+
+func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+func realPath(dir string) (string, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(dir)
+}
+
+// Dir is the directory. A cleaner of temporary files may take it away.
+func (l *Lease) Dir() string { return l.dir }
+
+// ID names the lease and its host: "PID.START.BOOT.NS.NONCE", of [0-9a-z.]. No
+// other lease has the same, ever.
+func (l *Lease) ID() string { return l.id }
+
+// Mark returns an environment entry for the program of a session: whoever
+// carries it, the program and all that it starts, belongs to the lease. No two
+// calls return the same. name is the session's, of [A-Za-z0-9_-].
+func (l *Lease) Mark(name string) string {
+	return fmt.Sprintf("%s=%s@%s.%d", terminal.MarkerVar, name, l.id, l.last.Add(1))
+}
+
+// ServerMark returns an environment entry for a tmux server of the lease. Such
+// a server is ended after the programs in it.
+func (l *Lease) ServerMark() string { return ServerVar + "=" + l.id }
+
+var plainPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// AddServer records that the lease has sessions on a tmux server that others
+// use too. It must come before the first such session, so that a host that dies
+// can't leave one of which nobody knows.
+func (l *Lease) AddServer(s SharedServer) error {
+	for what, path := range map[string]string{"socket": s.Socket, "program": s.Tmux} {
+		if !filepath.IsAbs(path) || !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) {
+			return fmt.Errorf("recording a shared tmux server: %s %q: give an absolute path of printable UTF-8", what, path)
+		}
+	}
+	if !plainPrefix.MatchString(s.Prefix) {
+		return fmt.Errorf("recording a shared tmux server: prefix %q: use one or more letters, digits, - and _", s.Prefix)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.guardian == nil {
+		return errors.New("recording a shared tmux server: the lease has been released")
+	}
+	if slices.Contains(l.file.Servers, s) {
+		return nil
+	}
+	next := l.file
+	next.Servers = append(slices.Clone(next.Servers), s)
+	written, err := writeFile(l.dir, next, l.written)
+	if err != nil {
+		return fmt.Errorf("recording a shared tmux server: %w", err)
+	}
+	l.file, l.written = next, written
+	return nil
+}
+
+// Release ends the guardian, removes the directory with all that is in it, and
+// gives up the lock. Whatever was started for the lease must have ended. It may
+// be called again, and then tries again to remove what could not be removed.
+func (l *Lease) Release() error {
+	dismiss(l)
+	if err := l.release(); err != nil {
+		return fmt.Errorf("releasing %s: %w: release it again, or clear it away by hand", l.dir, err)
+	}
+	return nil
+}
+
+func (l *Lease) release() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	// The directory first: should the host die in the middle, the guardian
+	// does the rest.
+	var all *multierror.Error
+	if err := remove(l.dir, l.info); err != nil {
+		all = multierror.Append(all, err)
+	}
+	if l.guardian != nil {
+		if err := l.guardian.release(); err != nil {
+			all = multierror.Append(all, err)
+		}
+		l.guardian = nil
+	}
+	l.unlock()
+	return all.ErrorOrNil()
+}
+
+// remove removes a directory if it still is the one that info describes.
+func remove(dir string, info fs.FileInfo) error {
+	now, err := os.Lstat(dir)
+	if err == nil && os.SameFile(now, info) {
+		return os.RemoveAll(dir)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// The leases that this process has.
+var (
+	mine   = map[string]*Lease{} // by directory
+	mineMu sync.Mutex
+)
+
+func enroll(l *Lease) {
+	mineMu.Lock()
+	defer mineMu.Unlock()
+	mine[l.dir] = l
+}
+
+func dismiss(l *Lease) {
+	mineMu.Lock()
+	defer mineMu.Unlock()
+	if mine[l.dir] == l { // a cleaner may have freed the name for another
+		delete(mine, l.dir)
+	}
+}
+
+// In returns the lease of this process whose directory dir is, or lies in; nil
+// if there is none. dir must be made of [Lease.Dir]: links are not followed.
+func In(dir string) *Lease {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil
+	}
+	mineMu.Lock()
+	defer mineMu.Unlock()
+	for ; ; dir = filepath.Dir(dir) {
+		if l := mine[dir]; l != nil || dir == filepath.Dir(dir) {
+			return l
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tuiturn/tuiturn/internal/atomicfile"
+)
+
+// An Entry is a directory that is a lease's, or may be.
+type Entry struct {
+	Dir string
+
+	// ID is empty where the directory doesn't say whose it is. State is then
+	// Unknown, or Dead if there is nothing in it to be anybody's.
+	ID    string
+	State State
+	Why   string // a clause of plain English: why State is what it is
+
+	Servers []SharedServer
+
+	info fs.FileInfo
+}
+
+const (
+	// takeWait is how long the lock may be held by a List that looks.
+	takeWait = 50 * time.Millisecond
+
+	// youth is how long a directory may be empty because its host has only
+	// just made it. It takes a millisecond.
+	youth = time.Minute
+)
+
+// List reports the directories "tuiturn-*" of this user below parent, which may
+// be empty for os.TempDir(). Links are not followed. It changes nothing.
+func List(parent string) ([]Entry, error) {
+	if parent == "" {
+		parent = os.TempDir()
+	}
+	parent, err := realPath(parent)
+	if err != nil {
+		return nil, fmt.Errorf("listing what was left behind: %w", err)
+	}
+	names, err := os.ReadDir(parent)
+	if err != nil {
+		return nil, fmt.Errorf("listing what was left behind: %w", err)
+	}
+	var all []Entry
+	for _, n := range names {
+		if !strings.HasPrefix(n.Name(), prefix) || !n.IsDir() {
+			continue
+		}
+		info, err := n.Info()
+		if err != nil || !info.IsDir() || owner(info) != os.Geteuid() {
+			continue
+		}
+		e := Entry{Dir: filepath.Join(parent, n.Name()), info: info}
+		e.judge(probe)
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// probe tells of the lock on a directory.
+func probe(dir string) evidence {
+	locked, err := atomicfile.Locked(dir)
+	switch {
+	case err != nil:
+		return nothing
+	case locked:
+		return lockHeld
+	}
+	return lockFree
+}
+
+// judge fills in what the directory says. A host locks before it says whose the
+// directory is, so what it says is read before probe is asked.
+func (e *Entry) judge(probe func(dir string) evidence) {
+	if err := private(e.info); err != nil {
+		e.State, e.Why = Unknown, "others may have written in it: "+err.Error()
+		return
+	}
+	c, id, err := readFile(e.Dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.State, e.Why = e.judgeNobodys(probe)
+		return
+	case err != nil:
+		e.State, e.Why = Unknown, err.Error()
+		return
+	}
+	lock := probe(e.Dir)
+	if lock == lockFree && !c.Locked {
+		lock = nothing
+	}
+	e.ID, e.Servers = c.ID, c.Servers
+	e.State, e.Why = judge(id, lock)
+}
+
+// judgeNobodys judges a directory without a lease: it was made by a host that
+// died before it could write one, or by somebody else.
+func (e *Entry) judgeNobodys(probe func(dir string) evidence) (State, string) {
+	names, err := os.ReadDir(e.Dir)
+	switch {
+	case err != nil:
+		return Unknown, err.Error()
+	case len(names) > 0:
+		return Unknown, "it doesn't say whose it is: no file " + fileName
+	case time.Since(e.info.ModTime()) < youth:
+		return Unknown, "it is empty, but may have been made just now"
+	case probe(e.Dir) == lockHeld:
+		return Unknown, "it is empty, but somebody has locked it"
+	}
+	return Dead, "it is empty and older than " + youth.String()
+}
+
+// Take locks the directory of a dead lease against other sweeps until release
+// is called, and looks again whether it is dead. An error that wraps
+// [atomicfile.ErrLocked] tells that somebody else has it, one that wraps
+// [fs.ErrNotExist] that it is gone already.
+//
+// Where directories can't be locked two sweeps may meet.
+func (e Entry) Take() (release func(), err error) {
+	if e.State != Dead {
+		return nil, fmt.Errorf("taking over %s: it is %v: %s", e.Dir, e.State, e.Why)
+	}
+	unlock, err := atomicfile.Lock(context.Background(), e.Dir, takeWait)
+	lock := lockFree // but for us
+	if errors.Is(err, errors.ErrUnsupported) {
+		unlock, lock, err = func() {}, nothing, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("taking over %s: %w", e.Dir, err)
+	}
+	if err := e.same(lock); err != nil {
+		unlock()
+		return nil, fmt.Errorf("taking over %s: %w", e.Dir, err)
+	}
+	return unlock, nil
+}
+
+// same tells whether the entry is still what it was.
+func (e Entry) same(lock evidence) error {
+	info, err := os.Lstat(e.Dir)
+	if err != nil {
+		return err
+	}
+	now := Entry{Dir: e.Dir, info: info}
+	if now.judge(func(string) evidence { return lock }); now.ID != e.ID || now.State != Dead || !os.SameFile(info, e.info) {
+		return fmt.Errorf("it has changed: it is %v now: %s: list again", now.State, now.Why)
+	}
+	return nil
+}
+
+// Remove removes the directory, which must have been taken. One that doesn't say
+// whose it is goes only if it is empty.
+func (e Entry) Remove() error {
+	if e.ID != "" {
+		return remove(e.Dir, e.info)
+	}
+	if err := os.Remove(e.Dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
