@@ -174,10 +174,10 @@ func (s *stage) turn(ctx context.Context, req Request) (*Result, error) {
 // processes are those that carry the mark of a session, zombies aside. Only
 // Linux tells.
 func processes(sessionID string) (pids []string) {
-	mark := []byte("TUITURN_SESSION=turn-" + sessionID + "\x00")
+	mark := []byte("TUITURN_SESSION=turn-" + sessionID + "@")
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
-		if env, err := os.ReadFile(file); err == nil && bytes.Contains(append(env, 0), mark) {
+		if env, err := os.ReadFile(file); err == nil && bytes.Contains(env, mark) {
 			pids = append(pids, filepath.Base(filepath.Dir(file)))
 		}
 	}

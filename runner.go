@@ -7,13 +7,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
@@ -64,10 +64,31 @@ type Runner struct {
 	closed bool
 }
 
-// A place is what the turns of a Runner share.
+// A place is what the turns of a Runner share: a directory of their own, which
+// says to whoever sweeps up later whose they are, and a tmux server in it.
 type place struct {
-	dir  string // private
-	tmux *tmuxctl.Server
+	lease *lease.Lease
+	tmux  *tmuxctl.Server
+}
+
+func newPlace(ctx context.Context, tempDir string) (*place, error) {
+	l, err := lease.New(ctx, tempDir)
+	if err != nil {
+		return nil, fmt.Errorf("%w: name another one in Runner.TempDir", err)
+	}
+	return &place{l, &tmuxctl.Server{TempDir: l.Dir()}}, nil
+}
+
+// close ends the server and everything in it.
+func (p *place) close() error {
+	var all *multierror.Error
+	if err := p.tmux.Close(); err != nil {
+		all = multierror.Append(all, err)
+	}
+	if err := p.lease.Release(); err != nil {
+		all = multierror.Append(all, err)
+	}
+	return all.ErrorOrNil()
 }
 
 // open makes ready what turns share and counts one in. The caller calls done.
@@ -78,24 +99,18 @@ func (r *Runner) open(ctx context.Context) (_ context.Context, _ *place, done fu
 		return nil, nil, nil, ErrClosed
 	}
 	if r.place != nil {
-		if _, err := os.Lstat(r.place.dir); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(r.place.lease.Dir()); errors.Is(err, fs.ErrNotExist) {
 			// Whatever cleans the temporary directory took it for abandoned.
-			if err := r.place.tmux.Close(); err != nil {
+			if err := r.place.close(); err != nil {
 				return nil, nil, nil, err
 			}
 			r.place = nil
 		}
 	}
 	if r.place == nil {
-		dir, err := os.MkdirTemp(r.TempDir, "tuiturn-")
-		if err == nil {
-			// The agent and tmux have working directories of their own.
-			dir, err = filepath.Abs(dir)
+		if r.place, err = newPlace(ctx, r.TempDir); err != nil {
+			return nil, nil, nil, err
 		}
-		if err != nil {
-			return nil, nil, nil, fmt.Errorf("making a private directory: %w: name one that can be written in Runner.TempDir", err)
-		}
-		r.place = &place{dir, &tmuxctl.Server{TempDir: dir}}
 	}
 	if r.ctx == nil {
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
@@ -127,15 +142,8 @@ func (r *Runner) Close() error {
 	if place == nil {
 		return nil
 	}
-	var all *multierror.Error
-	if err := place.tmux.Close(); err != nil {
-		all = multierror.Append(all, err)
-	}
-	if err := os.RemoveAll(place.dir); err != nil {
-		all = multierror.Append(all, err)
-	}
-	if all != nil {
-		return fmt.Errorf("closing the Runner: %w", all)
+	if err := place.close(); err != nil {
+		return fmt.Errorf("closing the Runner: %w", err)
 	}
 	return nil
 }

@@ -387,7 +387,7 @@ func TestPanicInTrace(t *testing.T) {
 					s.turn(t.Context(), Request{Prompt: "hello", Trace: trace})
 				}()
 				is.Equal(recovered, name)
-				turns, err := filepath.Glob(filepath.Join(s.place.dir, "t-*"))
+				turns, err := filepath.Glob(filepath.Join(s.place.lease.Dir(), "t-*"))
 				is.NoErr(err)
 				is.Equal(len(turns), 0)
 				is.Equal(anyMarked(s.home), 0) // no process of the turn is left
@@ -483,7 +483,7 @@ func TestPrivateDirectoryRemoved(t *testing.T) {
 			res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 			is.NoErr(err)
 			is.Equal(res.Text, "You said: hello")
-			is.NoErr(os.RemoveAll(s.place.dir))
+			is.NoErr(os.RemoveAll(s.place.lease.Dir()))
 		}
 	})
 }

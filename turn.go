@@ -150,7 +150,7 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 		return cfg, "preparing the home", err
 	}
 
-	if t.dir, err = os.MkdirTemp(t.place.dir, "t-"); err != nil {
+	if t.dir, err = os.MkdirTemp(t.place.lease.Dir(), "t-"); err != nil {
 		return cfg, "making the turn's directory", err
 	}
 	// What the agent leaves in its temporary directory goes with the turn.
@@ -174,8 +174,10 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 	if err := t.audit(env); err != nil {
 		return cfg, "checking the credential", err
 	}
+	name := "turn-" + t.res.SessionID
 	return terminal.Config{
-		Name: "turn-" + t.res.SessionID,
+		Name: name,
+		Mark: t.place.lease.Mark(name),
 		Path: path,
 		Args: t.agent.args(t.res.SessionID, t.req, settings),
 		Env:  env,

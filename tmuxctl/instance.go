@@ -9,10 +9,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/tuiturn/tuiturn/internal/lease"
 )
 
 // maxSocketPath is what a Unix socket's name may hold where it holds least
@@ -28,6 +33,8 @@ const commandTimeout = 10 * time.Second
 type instance struct {
 	tmux  string // the program's path
 	dir   string // private, with the socket and the FIFOs
+	lease *lease.Lease
+	own   bool // the lease is for this instance alone, and dir is its directory
 	env   []string
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when cmd has been waited for
@@ -71,11 +78,11 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	if env == nil {
 		env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
 	}
-	dir, err := makeDir(tempDir)
-	if err != nil {
+	in := &instance{tmux: tmux, ended: make(chan struct{})}
+	if err := in.makeDir(ctx, tempDir); err != nil {
 		return nil, err
 	}
-	in := &instance{tmux: tmux, dir: dir, env: env, ended: make(chan struct{})}
+	in.env = append(slices.Clone(env), in.lease.ServerMark())
 
 	// The server outlives ctx, which only bounds the start.
 	in.cmd = in.command(context.Background(), "-D")
@@ -84,7 +91,9 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	var said bytes.Buffer
 	in.cmd.Stderr = &said
 	if err := in.cmd.Start(); err != nil {
-		os.RemoveAll(dir)
+		if e := in.removeDir(); e != nil {
+			err = multierror.Append(err, e)
+		}
 		return nil, err
 	}
 	go func() {
@@ -97,27 +106,44 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	if err != nil {
 		in.cmd.Process.Kill()
 		<-in.ended
-		os.RemoveAll(dir)
 		if text := strings.TrimSpace(said.String()); text != "" {
 			err = fmt.Errorf("%w: %s", err, text)
+		}
+		if e := in.removeDir(); e != nil {
+			err = multierror.Append(err, e)
 		}
 		return nil, err
 	}
 	return in, nil
 }
 
-// makeDir makes the private directory. os.MkdirTemp makes it with mode 0700
-// and fails on a name that exists, link or not, so nobody else can own it.
-func makeDir(parent string) (string, error) {
-	dir, err := os.MkdirTemp(parent, "tuiturn-")
+// makeDir makes the private directory: that of a lease, or one in it where
+// tempDir is a lease's of this process already.
+func (in *instance) makeDir(ctx context.Context, tempDir string) (err error) {
+	if in.lease = lease.In(tempDir); in.lease != nil {
+		in.dir, err = os.MkdirTemp(tempDir, "s-")
+	} else if in.lease, err = lease.New(ctx, tempDir); err == nil {
+		in.own, in.dir = true, in.lease.Dir()
+	}
 	if err != nil {
-		return "", fmt.Errorf("making a private directory: %w: name one that can be written in Server.TempDir", err)
+		return fmt.Errorf("%w: name a directory that can be written in Server.TempDir", err)
 	}
-	if n := len(filepath.Join(dir, "s")); n > maxSocketPath {
-		os.Remove(dir)
-		return "", fmt.Errorf("a socket in %s would have a name of %d bytes and may have %d: name a shorter Server.TempDir", dir, n, maxSocketPath)
+	if n := len(in.socket()); n > maxSocketPath {
+		in.removeDir()
+		return fmt.Errorf("a socket in %s would have a name of %d bytes and may have %d: name a shorter Server.TempDir", in.dir, n, maxSocketPath)
 	}
-	return dir, nil
+	return nil
+}
+
+// removeDir removes the directory when the server has ended.
+func (in *instance) removeDir() error {
+	if in.own {
+		return in.lease.Release()
+	}
+	if err := os.RemoveAll(in.dir); err != nil {
+		return fmt.Errorf("removing its directory: %w", err)
+	}
+	return nil
 }
 
 // listening waits until the server answers on its socket.
@@ -249,10 +275,7 @@ func (in *instance) end() error {
 		kill()
 		select {
 		case <-in.ended:
-			if err := os.RemoveAll(in.dir); err != nil {
-				return fmt.Errorf("removing its directory: %w", err)
-			}
-			return nil
+			return in.removeDir()
 		case <-time.After(endDelay):
 		}
 	}

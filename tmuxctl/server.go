@@ -26,7 +26,8 @@ type Server struct {
 
 	// TempDir is where the server's private directory (mode 0700) is made;
 	// empty means os.TempDir(). Keep it short: a socket's path may have about
-	// 100 bytes.
+	// 100 bytes. The directory says whose it is, and when this process dies,
+	// however it does, everything in the server is ended.
 	TempDir string
 
 	// Env is the server's own environment, which no program in it sees; nil

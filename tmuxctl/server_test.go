@@ -219,7 +219,7 @@ func TestSecretsShowNowhere(t *testing.T) {
 		is.NoErr(err)
 		is.True(!strings.Contains(string(out), secret)) // tmux does not know it
 	}
-	is.Equal(list(t, filepath.Dir(s.Socket())), []string{"s"}) // nor is it in a file
+	is.Equal(list(t, filepath.Dir(s.Socket())), []string{"lease", "s"}) // nor is it in a file
 }
 
 func TestTheUsersTmuxChangesNothing(t *testing.T) {

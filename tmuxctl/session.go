@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +27,8 @@ import (
 // MarkerVar is the environment variable that every program in a session, and
 // whatever it starts, carries. It is how Close finds a child that has detached.
 // Its value is the session's name, "@", and what sets this session apart from
-// others of that name, on other servers too.
+// others of that name: the lease of the directory that its server is in, which
+// names the host's process, and a number.
 const MarkerVar = terminal.MarkerVar
 
 // ErrPasteEnd is returned for a paste that holds the sequence ESC [ 201 ~,
@@ -52,14 +52,10 @@ type SessionConfig struct {
 
 var sessionName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// inherited are the variables that tmux 3.3a and the pane's shell add to a
-// pane's environment, and those of the server's own. The program sees none of
-// them: one that found TMUX could end our server. (Where /bin/sh is bash 5.2 its
-// exec adds SHLVL=0 all the same.)
-var inherited = []string{
-	"TMUX", "TMUX_PANE", "TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION",
-	"PWD", "OLDPWD", "SHELL", "SHLVL", "COLORTERM", "_",
-}
+// shellsOwn are the variables that a pane's shell adds to the empty environment
+// that it begins with. (Where /bin/sh is bash 5.2 its exec adds SHLVL=0 all the
+// same.)
+var shellsOwn = []string{"PWD", "OLDPWD", "SHLVL", "_"}
 
 // NewSession starts a program in a new session, and the server if need be. When
 // it returns without error the program's environment has been delivered and its
@@ -94,8 +90,8 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, err
 	}
 	defer s.mu.RUnlock()
-	marker := MarkerVar + "=" + cfg.Name + "@" + in.unique(filepath.Base(in.dir))
-	script, err := cfg.script(in.env, marker)
+	marker := in.lease.Mark(cfg.Name)
+	script, err := cfg.script(marker)
 	if err != nil {
 		return nil, err
 	}
@@ -105,14 +101,16 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	defer env.Remove()
 
-	// Several words run as they are, without the user's shell. The directory
-	// is the shell's affair: tmux goes elsewhere silently when it is missing.
+	// Several words run as they are, without the user's shell. Nothing of the
+	// server's environment gets in, nor what tmux adds to it: a program that found
+	// TMUX could end our server. The directory is the shell's affair: tmux goes
+	// elsewhere silently when it is missing.
 	// Cut short, the client could not tell whether there is a session, and
 	// which: the name alone may be another's.
 	out, err := in.runWhole(ctx, "new-session", "-d", "-P",
 		"-F", "#{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
 		"-s", cfg.Name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
-		"-c", "/", "/bin/sh", env.Path)
+		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -158,18 +156,14 @@ func (cfg SessionConfig) check() error {
 	if err := checkDir(cfg.Command.Dir); err != nil {
 		return fmt.Errorf("working directory: %w", err)
 	}
-	_, err := cfg.script(nil, MarkerVar+"=")
+	_, err := cfg.script(MarkerVar + "=")
 	return err
 }
 
 // script is what the pane's shell reads to become the program.
-func (cfg SessionConfig) script(serverEnv []string, marker string) (string, error) {
+func (cfg SessionConfig) script(marker string) (string, error) {
 	c := cfg.Command
-	c.Unset = slices.Clone(inherited)
-	for _, kv := range serverEnv {
-		name, _, _ := strings.Cut(kv, "=")
-		c.Unset = append(c.Unset, name)
-	}
+	c.Unset = shellsOwn
 	c.Env = append([]string{"TERM=xterm-256color"}, c.Env...)
 	c.Env = append(c.Env, marker)
 	line, err := BuildCmd(c)

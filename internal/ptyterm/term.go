@@ -61,8 +61,8 @@ var _ terminal.Terminal = (*Term)(nil)
 
 // Start starts cfg's program as the leader of a session whose controlling
 // terminal is a new pseudo terminal. Its environment is cfg.Env, TERM
-// (xterm-256color) where that has none, and [terminal.MarkerVar], whose value is
-// the terminal's name.
+// (xterm-256color) where that has none, and cfg.Mark, or [terminal.MarkerVar] with
+// the terminal's name where that is empty.
 //
 // A program or directory that does not exist or may not be used is an error
 // that wraps the [io/fs] error and names the path. The Term must be closed,
@@ -111,7 +111,7 @@ func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 		target: proc.Target{
 			Pid:    cmd.Process.Pid,
 			Start:  began,
-			Marker: terminal.MarkerVar + "=" + cfg.Name,
+			Marker: cfg.Mark,
 		},
 		pty:     master,
 		tty:     slave.Name(),
@@ -147,6 +147,9 @@ func check(cfg *terminal.Config) (*pty.Winsize, error) {
 	} else if !info.IsDir() {
 		return nil, fmt.Errorf("working directory: %w", &os.PathError{Op: "chdir", Path: cfg.Dir, Err: syscall.ENOTDIR})
 	}
+	if cfg.Mark == "" {
+		cfg.Mark = terminal.MarkerVar + "=" + cfg.Name
+	}
 	if cfg.Cols == 0 {
 		cfg.Cols = 120
 	}
@@ -164,7 +167,7 @@ func environ(cfg terminal.Config) []string {
 	hasTerm := false
 	for _, kv := range cfg.Env {
 		if strings.HasPrefix(kv, terminal.MarkerVar+"=") {
-			continue
+			continue // another terminal's
 		}
 		hasTerm = hasTerm || strings.HasPrefix(kv, "TERM=")
 		env = append(env, kv)
@@ -172,7 +175,7 @@ func environ(cfg terminal.Config) []string {
 	if !hasTerm {
 		env = append(env, "TERM=xterm-256color")
 	}
-	return append(env, terminal.MarkerVar+"="+cfg.Name)
+	return append(env, cfg.Mark)
 }
 
 // open returns a pty whose master takes part in Go's poller: a read or write

@@ -18,14 +18,18 @@ type Config struct {
 	// Name identifies the terminal: [A-Za-z0-9_-]+, unique on the host.
 	Name string
 
+	// Mark is an environment entry, "KEY=VALUE", that the program is given too:
+	// it and whatever it starts can be found by it, and nothing else on the host
+	// carries it. A terminal of a server with a lease makes its own.
+	Mark string
+
 	// Path is the program's absolute path, Args its arguments without the
 	// program's name.
 	Path string
 	Args []string
 
 	// Env is the program's whole environment, "KEY=VALUE" each. Nothing is
-	// inherited, but a terminal adds TERM where Env has none, and tmux its own
-	// TMUX and TMUX_PANE.
+	// inherited, but a terminal adds TERM where Env has none.
 	Env []string
 
 	// Dir is the working directory. It must exist.
