@@ -261,7 +261,7 @@ func TestACancelledStartLeavesNothing(t *testing.T) {
 		}
 		names, err := s.Sessions(t.Context())
 		is.NoErr(err)
-		is.Equal(names, []string{"first"})                         // after round i
+		is.Equal(names, []string{"first"})                                  // after round i
 		is.Equal(list(t, filepath.Dir(s.Socket())), []string{"lease", "s"}) // no FIFO
 	}
 	is.True(failed > 0)
