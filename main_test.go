@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 	if fakeagent.Enabled() {
 		os.Exit(fakeagent.Main())
 	}
+	if config := os.Getenv(hostVar); config != "" {
+		beHost(config)
+		return
+	}
 	flag.Parse()
 	if n := flag.Lookup("test.parallel").Value; n.String() == flag.Lookup("test.parallel").DefValue {
 		n.Set("4") // a turn waits most of its time
