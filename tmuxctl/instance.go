@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/lease"
+	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
 // maxSocketPath is what a Unix socket's name may hold where it holds least
@@ -31,13 +32,14 @@ const commandTimeout = 10 * time.Second
 // An instance is one running tmux server process. A Server whose instance has
 // ended gets a new one, in a new directory: ids such as "$3" mean nothing there.
 type instance struct {
-	tmux  string // the program's path
-	dir   string // private, with the socket and the FIFOs
-	lease *lease.Lease
-	own   bool // the lease is for this instance alone, and dir is its directory
-	env   []string
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when cmd has been waited for
+	tmux    string // the program's path
+	dir     string // private, with the socket and the FIFOs
+	lease   *lease.Lease
+	own     bool // the lease is for this instance alone, and dir is its directory
+	env     []string
+	server  proc.Identity
+	ended   chan struct{} // closed when the server is no more
+	control *control      // nil: there is none
 
 	last atomic.Int64 // see unique
 }
@@ -73,7 +75,7 @@ func (in *instance) unique(prefix string) string {
 }
 
 // startInstance starts a server with -D (tmux 3.2): it stays our own child,
-// which can be waited for, and it does not end when its last session does.
+// which can be waited for.
 func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *instance, err error) {
 	if env == nil {
 		env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
@@ -85,26 +87,25 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	in.env = append(slices.Clone(env), in.lease.ServerMark())
 
 	// The server outlives ctx, which only bounds the start.
-	in.cmd = in.command(context.Background(), "-D")
-	// A session of its own: a Ctrl+C at the host's terminal is not for it.
-	in.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd := in.command(context.Background(), "-D")
 	var said bytes.Buffer
-	in.cmd.Stderr = &said
-	if err := in.cmd.Start(); err != nil {
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
 		if e := in.removeDir(); e != nil {
 			err = multierror.Append(err, e)
 		}
 		return nil, err
 	}
+	in.server = proc.Identify(cmd.Process.Pid)
 	go func() {
-		in.cmd.Wait()
+		cmd.Wait()
 		close(in.ended)
 	}()
 	if err = in.listening(ctx); err == nil {
-		_, err = in.run(ctx, nil, setOptions()...)
+		err = in.keep(ctx)
 	}
 	if err != nil {
-		in.cmd.Process.Kill()
+		in.server.Signal(syscall.SIGKILL)
 		<-in.ended
 		if text := strings.TrimSpace(said.String()); text != "" {
 			err = fmt.Errorf("%w: %s", err, text)
@@ -170,36 +171,46 @@ func (in *instance) listening(ctx context.Context) error {
 	}
 }
 
-// options are set before the first session is made. -q: a tmux that does not
-// know one does without it.
-var options = [][]string{
-	{"history-limit", "0"},        // a full history of 2,000 lines is 2 MB a pane, never given back
-	{"remain-on-exit", "on"},      // keeps the exit status for us to read
-	{"remain-on-exit-format", ""}, // with nothing written over the last screen (3.3)
-	{"status", "off"},             // the program gets every row
-	{"escape-time", "0"},          // Escape is a key, not the start of one
-	{"update-environment", ""},    // nothing of a client's environment gets in
-	{"allow-rename", "off"},
-	{"automatic-rename", "off"},
-}
-
-func setOptions() []string {
-	var args []string
-	for _, o := range options {
-		args = append(args, "set-option", "-gq", o[0], o[1], ";")
-	}
-	return args
-}
-
-// run is one tmux client process. stdin may be nil.
+// run gives the server one command, over the control connection or else as a
+// process. stdin may be nil.
 func (in *instance) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
-	return in.runUntil(ctx, nil, stdin, args...)
+	if _, ok := ctx.Deadline(); !ok {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, commandTimeout)
+		defer stop()
+	}
+	out, err := []byte(nil), errNotSent
+	line, ok := newControlLine(args)
+	if ok && stdin == nil && in.control != nil {
+		out, err = in.control.do(ctx, line)
+	}
+	if err == errNotSent || err == errNoAnswer && line.repeatable {
+		out, err = in.process(ctx, stdin, args...)
+	}
+	if err == errNoAnswer && in.lost("") {
+		err = ErrServerClosed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tmux %s: %w", args[0], err)
+	}
+	return out, nil
 }
 
 // runWhole is run for a command that must not be cut short: when ctx ends it
 // goes on for cutDelay, and succeeds if it ends by itself until then.
 func (in *instance) runWhole(ctx context.Context, args ...string) ([]byte, error) {
-	return in.runUntil(ctx, func() error { return os.ErrProcessDone }, nil, args...)
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("tmux %s: %w", args[0], context.Cause(ctx))
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	whole, cut := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cut(nil)
+	stop := context.AfterFunc(ctx, func() {
+		time.AfterFunc(cutDelay, func() { cut(context.Cause(ctx)) })
+	})
+	defer stop()
+	return in.run(whole, nil, args...)
 }
 
 // cutDelay is how long a client may take when it should have ended: to finish
@@ -207,24 +218,26 @@ func (in *instance) runWhole(ctx context.Context, args ...string) ([]byte, error
 // the server, and a stopped server keeps it open.
 const cutDelay = 500 * time.Millisecond
 
-// runUntil has cancel called when ctx ends; nil kills.
-func (in *instance) runUntil(ctx context.Context, cancel func() error, stdin []byte, args ...string) ([]byte, error) {
-	if _, ok := ctx.Deadline(); !ok {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, commandTimeout)
-		defer stop()
-	}
+// A refusal is what tmux said about a command that it did not carry out.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// newRefusal leaves out what only control mode says in front.
+func newRefusal(said []byte) refusal {
+	return refusal(strings.TrimPrefix(string(bytes.TrimSpace(said)), "parse error: "))
+}
+
+// process runs one tmux client.
+func (in *instance) process(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	// -N: a server that has ended must not be started again by its client,
 	// as nobody's child.
 	cmd := in.command(ctx, append([]string{"-N"}, args...)...)
-	if cancel != nil {
-		cmd.Cancel = cancel
-	}
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &said
 	err := cmd.Run()
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
@@ -232,11 +245,13 @@ func (in *instance) runUntil(ctx context.Context, cancel func() error, stdin []b
 		// not let go of yet. It had written all before the client ended.
 		return out.Bytes(), nil
 	case ctx.Err() != nil:
-		return nil, fmt.Errorf("tmux %s: %w", args[0], context.Cause(ctx))
-	case in.lost(errs.String()):
-		return nil, fmt.Errorf("tmux %s: %w", args[0], ErrServerClosed)
+		return nil, context.Cause(ctx)
+	case in.lost(said.String()):
+		return nil, ErrServerClosed
+	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1:
+		return nil, newRefusal(said.Bytes())
 	}
-	return nil, fmt.Errorf("tmux %s: %w: %s", args[0], err, bytes.TrimSpace(errs.Bytes()))
+	return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
 }
 
 // cleanup runs a command whose failure changes nothing, also after a context
@@ -254,32 +269,37 @@ func (in *instance) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, in.tmux, args...)
 	cmd.Env = in.env
 	cmd.Dir = "/"
+	// A session of its own: a Ctrl+C at the host's terminal is not for it.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = cutDelay
 	return cmd
 }
 
 // nudge makes the server look again for children that have ended.
-func (in *instance) nudge() { in.cmd.Process.Signal(syscall.SIGCHLD) }
+func (in *instance) nudge() { in.server.Signal(syscall.SIGCHLD) }
 
 // hangUp asks the server to go, which is what kill-server does within it: a
 // server that is stopped, or was wedged by a kill that met a new session, takes
 // no command but heeds the signal.
 func (in *instance) hangUp() {
-	in.cmd.Process.Signal(syscall.SIGTERM)
-	in.cmd.Process.Signal(syscall.SIGCONT)
+	in.server.Signal(syscall.SIGTERM)
+	in.server.Signal(syscall.SIGCONT)
 }
 
 // end makes the server go and removes its directory.
 func (in *instance) end() error {
-	for _, kill := range []func(){in.hangUp, func() { in.cmd.Process.Kill() }} {
+	for _, kill := range []func(){in.hangUp, func() { in.server.Signal(syscall.SIGKILL) }} {
 		kill()
 		select {
 		case <-in.ended:
+			if in.control != nil {
+				in.control.close()
+			}
 			return in.removeDir()
 		case <-time.After(endDelay):
 		}
 	}
-	return fmt.Errorf("its process %d is still there after SIGKILL", in.cmd.Process.Pid)
+	return fmt.Errorf("its process %d is still there after SIGKILL", in.server.Pid)
 }
 
 // endDelay is how long a server has to end once it was told to: 104 ms with 30

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,7 +53,10 @@ func (s *Server) Socket() string {
 
 // Run gives the server one tmux command and returns what it prints. The server
 // must have been started by a session. Without a deadline in ctx it may take 10
-// seconds.
+// seconds; when ctx ends first, the command may still be carried out.
+//
+// Give commands their target (-t): besides those of NewSession the server has a
+// session of its own, "(tuiturn)", without a program, which tmux may choose.
 func (s *Server) Run(ctx context.Context, args ...string) ([]byte, error) {
 	if len(args) == 0 {
 		return nil, errors.New("running a tmux command: none was given")
@@ -75,7 +79,8 @@ func (s *Server) Sessions(ctx context.Context) ([]string, error) {
 	if errors.Is(err, ErrServerClosed) || err != nil && strings.Contains(err.Error(), "no sessions") {
 		return nil, nil
 	}
-	return strings.Fields(string(out)), err
+	names := strings.Fields(string(out))
+	return slices.DeleteFunc(names, func(name string) bool { return name == keeper }), err
 }
 
 // running is the instance that runs now, nil if none does.

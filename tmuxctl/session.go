@@ -8,11 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -111,6 +109,9 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		"-F", "#{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
 		"-s", cfg.Name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
 		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path)
+	if errors.Is(err, errNoAnswer) {
+		in.discard(env.Path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -134,6 +135,9 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	if err == nil {
 		err = w.Deliver(ctx, []byte(script))
 	}
+	if s.closed.Load() {
+		return nil, t.abandon(ErrServerClosed)
+	}
 	if err != nil {
 		if in.gone() {
 			err = fmt.Errorf("%w: %w", err, ErrServerClosed)
@@ -141,6 +145,23 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, t.abandon(fmt.Errorf("handing over the environment: %w", err))
 	}
 	return t, nil
+}
+
+// discard ends the session, if there is one, whose shell was to read the FIFO:
+// the name alone may be another's.
+func (in *instance) discard(fifo string) {
+	ctx, cancel := context.WithTimeout(context.Background(), statusDelay)
+	defer cancel()
+	out, err := in.run(ctx, nil, "list-panes", "-a", "-F", "#{session_id} #{pane_start_command}")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(out)) {
+		id, command, _ := strings.Cut(line, " ")
+		if strings.HasSuffix(strings.TrimRight(command, "\"'\n"), "/"+filepath.Base(fifo)) { // 3.x quotes it
+			in.cleanup("kill-session", "-t", id)
+		}
+	}
 }
 
 func (cfg SessionConfig) check() error {
@@ -207,65 +228,16 @@ func (t *Session) Status() syscall.WaitStatus {
 	}
 }
 
-// A program's end and its last output reach tmux on two ways. Where a child
-// holds the terminal open, the second is taken as complete after drainDelay.
-const (
-	drainDelay  = 100 * time.Millisecond
-	statusDelay = 2 * time.Second
-)
-
 // wait learns of the program's end from the kernel and of its status from tmux.
-//
-// A tmux before 3.6 that was built with libutempter misses the SIGCHLD of a
-// pane that ends by itself (72 of 100), and then neither reaps it nor knows its
-// status. A further SIGCHLD makes it look again: 200 of 200, at most 22 ms.
 func (t *Session) wait(watcher *proc.Watcher) {
 	defer close(t.done)
 	defer watcher.Stop()
 	<-watcher.Done()
-	ended := time.Now()
-	t.status = syscall.WaitStatus(unix.SIGHUP)
-	ctx, cancel := context.WithTimeout(context.Background(), statusDelay)
-	defer cancel()
-	for ctx.Err() == nil && !t.in.gone() {
-		out, err := t.in.run(ctx, nil, "display-message", "-p", "-t", t.pane,
-			"#{pane_dead} #{pane_dead_status} #{pane_dead_signal}")
-		if err != nil {
-			time.Sleep(5 * time.Millisecond) // the server may be ending
-			continue
-		}
-		dead, status, known := parseStatus(string(out))
-		if known {
-			t.status = status
-		}
-		switch {
-		case strings.HasPrefix(string(out), " "): // the pane is gone
-			return
-		case known && (dead || time.Since(ended) > drainDelay):
-			return
-		case !known:
-			t.in.nudge()
-		}
+	status, known := t.in.paneStatus(context.Background(), t.pane)
+	if !known {
+		status = syscall.WaitStatus(unix.SIGHUP)
 	}
-}
-
-// parseStatus reads "1 7 " (exit status 7) or "1  KILL" (a signal, by name or
-// by number); dead means that the terminal's output has ended too. A tmux
-// before 3.3 does not tell signals.
-func parseStatus(s string) (dead bool, _ syscall.WaitStatus, known bool) {
-	f := strings.Split(strings.TrimSuffix(s, "\n"), " ")
-	if len(f) != 3 {
-		return false, 0, false
-	}
-	dead = f[0] == "1"
-	if code, err := strconv.Atoi(f[1]); err == nil {
-		return dead, syscall.WaitStatus(code << 8), true
-	}
-	sig := unix.SignalNum("SIG" + f[2])
-	if n, err := strconv.Atoi(f[2]); err == nil {
-		sig = syscall.Signal(n)
-	}
-	return dead, syscall.WaitStatus(sig), sig > 0
+	t.status = status
 }
 
 // run is a command to the session's server, while the program lives.

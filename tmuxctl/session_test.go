@@ -22,8 +22,9 @@ import (
 
 var _ terminal.Terminal = (*tmuxctl.Session)(nil)
 
-func TestConformance(t *testing.T) {
-	s := newServer(t)
+func TestConformance(t *testing.T) { conform(t, newServer(t)) }
+
+func conform(t *testing.T, s *tmuxctl.Server) {
 	terminaltest.Run(t, func(t *testing.T, cfg terminal.Config) (terminal.Terminal, error) {
 		return s.NewSession(t.Context(), tmuxctl.SessionConfig{
 			Name:    cfg.Name,

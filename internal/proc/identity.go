@@ -14,11 +14,14 @@ func Identify(pid int) Identity {
 	return Identity{pid, start}
 }
 
-// Terminate sends SIGTERM. It is no error when the process has ended.
-func (id Identity) Terminate() error {
-	err := signal(id, unix.SIGTERM)
+// Signal sends sig. It is no error when the process has ended.
+func (id Identity) Signal(sig unix.Signal) error {
+	err := signal(id, sig)
 	if err == unix.ESRCH {
 		return nil
 	}
 	return err
 }
+
+// Terminate sends SIGTERM. It is no error when the process has ended.
+func (id Identity) Terminate() error { return id.Signal(unix.SIGTERM) }

@@ -1,0 +1,265 @@
+package tmuxctl
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+var (
+	// errNotSent: the command did not reach the server. It may be given by
+	// other means.
+	errNotSent = errors.New("there is no control connection to the tmux server")
+
+	// errNoAnswer: the command was sent and may have been carried out, or not.
+	errNoAnswer = errors.New("the control connection to the tmux server was lost before the answer came: see whether it was done before doing it again")
+)
+
+// overdue is when a connection that does not answer is given up. A server that
+// was stopped for less answers late, which harms nobody.
+const overdue = 5 * time.Second
+
+// A control is a connection to one server in tmux's control mode: a client
+// process (tmux -C) to whose standard input a command is a line. From 3.2 on the
+// server itself reads that pipe and writes the other; before, the client passes
+// everything on.
+//
+// It is made once, when the server has just been started and nobody else knows
+// it. tmux 3.2 to 3.6 ends with a fault, and every session with it, if anything
+// is announced while a control client introduces itself, or if it vanishes
+// before it has (tmux issues 4980 and 5004; of 50 servers that were stopped
+// while one client was killed and another connected, 7). So a connection that
+// is lost is not replaced, and a caller that stops waiting does not cost it.
+//
+// One command at a time: the server has one thread, so nothing is won by
+// sending ahead, and if the connection is lost there is one command whose fate
+// is not known. Those that wait do so in their callers, each with its own
+// context: nothing is queued here.
+//
+// The process is our child. When it ends, for whatever reason, it is waited for
+// and everything here is released, whether close is called or not.
+type control struct {
+	cmd     *exec.Cmd
+	in, out *os.File
+
+	token string        // see controlCall
+	turn  chan struct{} // holds a value while a command is not answered
+	calls int           // owned by who took the turn
+
+	mu   sync.Mutex
+	call *controlCall // what is not answered; nil: nothing
+
+	lost chan struct{} // closed when no more answers come
+	gone chan struct{} // closed when no process and no descriptor is left
+
+	listeners
+}
+
+// A controlCall is a line that waits for its answer: all the blocks until the
+// one in which the server repeats the call's token. The token is asked for after
+// the line, so it comes whether the line's commands succeed or not, and no pane
+// can know it: whatever a pane shows may garble the answer in which it is shown,
+// but never becomes an answer to something else.
+type controlCall struct {
+	token    string
+	sent     time.Time
+	out      []byte
+	err      error // of the first command that failed; tmux leaves out the rest
+	answered chan struct{}
+}
+
+// take adds one block to the answer and tells whether it was the last.
+func (call *controlCall) take(e controlEvent) (last bool, err error) {
+	if string(e.out) == call.token+"\n" {
+		return true, nil
+	}
+	switch {
+	case e.failed && call.err == nil:
+		call.err = newRefusal(e.out)
+	case len(call.out)+len(e.out) > maxAnswer:
+		return false, errAnswerTooLong
+	default:
+		call.out = append(call.out, e.out...)
+	}
+	return false, nil
+}
+
+// dialControl starts cmd, whose arguments attach it to a session, and returns
+// when the server is ready for a command.
+func dialControl(ctx context.Context, cmd *exec.Cmd) (*control, error) {
+	theirIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	out, theirOut, err := os.Pipe()
+	if err != nil {
+		theirIn.Close()
+		in.Close()
+		return nil, err
+	}
+	c := &control{
+		cmd: cmd, in: in, out: out,
+		token: rand.Text(), turn: make(chan struct{}, 1),
+		lost: make(chan struct{}), gone: make(chan struct{}),
+	}
+	cmd.Stdin, cmd.Stdout = theirIn, theirOut
+	err = cmd.Start()
+	theirIn.Close()
+	theirOut.Close()
+	if err != nil {
+		in.Close()
+		out.Close()
+		return nil, err
+	}
+	reaped := make(chan struct{})
+	go func() {
+		defer close(reaped)
+		cmd.Wait()
+		// What it has written is still in the pipe. A server that is stopped
+		// keeps the other end open.
+		out.SetReadDeadline(time.Now().Add(cutDelay))
+	}()
+	go func() {
+		defer close(c.gone)
+		c.receive()
+		close(c.lost)
+		cmd.Process.Kill()
+		<-reaped
+		in.Close()
+		out.Close()
+	}()
+	if _, err := c.do(ctx, controlLine{}); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// receive hands on what the server says until there is no more of it, or no
+// sense in it.
+func (c *control) receive() {
+	r := newControlReader(c.out, c.token)
+	for {
+		e, err := r.next()
+		switch {
+		case err != nil:
+			return
+		case e.notice == "%exit" || strings.HasPrefix(e.notice, "%exit "):
+			return
+		case e.notice != "":
+			c.tell(e.notice)
+		case e.ours:
+			if err := c.answer(e); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// answer gives a block to the call that waits for it.
+func (c *control) answer(e controlEvent) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.call == nil {
+		return errOutOfStep // an answer to nothing
+	}
+	last, err := c.call.take(e)
+	if last {
+		close(c.call.answered)
+		c.call = nil
+		<-c.turn
+	}
+	return err
+}
+
+// do gives the server a command and returns its answer: what the command
+// prints, or a refusal. Any other error means that there was none: errNotSent,
+// errNoAnswer, or the cause of ctx's end. In that case the command may still be
+// carried out.
+func (c *control) do(ctx context.Context, line controlLine) ([]byte, error) {
+	select {
+	case c.turn <- struct{}{}:
+	case <-c.lost:
+		return nil, errNotSent
+	case <-ctx.Done():
+		c.giveUp()
+		return nil, context.Cause(ctx)
+	}
+	switch { // select chooses at random from what is ready
+	case c.isLost():
+		return nil, errNotSent
+	case ctx.Err() != nil:
+		<-c.turn
+		return nil, context.Cause(ctx)
+	}
+	c.calls++
+	call := &controlCall{
+		token:    fmt.Sprint(c.token, "-", c.calls),
+		sent:     time.Now(),
+		answered: make(chan struct{}),
+	}
+	c.mu.Lock()
+	c.call = call
+	c.mu.Unlock()
+
+	// The pipe is empty, since all before was answered, and takes a line at
+	// once: see maxLine.
+	text := line.text + "display-message -p " + call.token + "\n"
+	if n, err := io.WriteString(c.in, text); err != nil {
+		c.close()
+		if n < len(line.text) { // tmux does nothing about a part of a line
+			return nil, errNotSent
+		}
+		return nil, errNoAnswer
+	}
+	select {
+	case <-call.answered:
+	case <-c.lost:
+		select {
+		case <-call.answered: // with its last words
+		default:
+			return nil, errNoAnswer
+		}
+	case <-ctx.Done():
+		c.giveUp()
+		return nil, context.Cause(ctx)
+	}
+	if call.err != nil {
+		return nil, call.err
+	}
+	return call.out, nil
+}
+
+func (c *control) isLost() bool {
+	select {
+	case <-c.lost:
+		return true
+	default:
+		return false
+	}
+}
+
+// giveUp closes a connection whose answer is overdue.
+func (c *control) giveUp() {
+	c.mu.Lock()
+	late := c.call != nil && time.Since(c.call.sent) > overdue
+	c.mu.Unlock()
+	if late {
+		c.close()
+	}
+}
+
+// close ends the client and returns when it has been waited for. The server may
+// be stopped, or busy: nothing is asked of it. close may be called again.
+func (c *control) close() {
+	c.cmd.Process.Kill()
+	c.out.Close() // ends receive
+	<-c.gone
+}
