@@ -117,14 +117,15 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	// Exit status 0 alone proves nothing: a server that was being killed gave
 	// it for a session that was never made.
-	t := &Session{in: in, name: cfg.Name, target: proc.Target{Marker: marker}, done: make(chan struct{})}
+	t := &Session{in: in, name: cfg.Name, done: make(chan struct{})}
+	t.target.Match = func(entry string) bool { return entry == marker }
 	if _, err := fmt.Sscan(string(out), &t.id, &t.pane, &t.target.Pid, &t.tty); err != nil || t.target.Pid <= 1 {
 		if in.lost("") {
 			return nil, ErrServerClosed
 		}
 		return nil, fmt.Errorf("tmux new-session answered %q", out)
 	}
-	t.target.Start, _ = proc.StartTime(t.target.Pid)
+	t.target.Identity = proc.Identify(t.target.Pid)
 	watcher, err := proc.Watch(t.target.Pid)
 	if err != nil {
 		return nil, t.abandon(err)

@@ -98,13 +98,13 @@ func TestEndOfNothing(t *testing.T) {
 	tr := sh(t, "exit 0")
 	is.NoErr(tr.cmd.Wait())
 	is.NoErr(End(t.Context(), tr.target))
-	is.NoErr(End(t.Context(), Target{Pid: tr.target.Pid}))
+	is.NoErr(End(t.Context(), Target{Identity: Identity{Pid: tr.target.Pid}}))
 }
 
 func TestEndRefusesWhatIsNobodys(t *testing.T) {
 	for _, pid := range []int{-1, 0, 1, os.Getpid()} {
 		is := is.New(t)
-		err := End(t.Context(), Target{Pid: pid})
+		err := End(t.Context(), Target{Identity: Identify(pid)})
 		is.True(err != nil && strings.Contains(err.Error(), "nobody's to end"))
 	}
 }
@@ -112,12 +112,20 @@ func TestEndRefusesWhatIsNobodys(t *testing.T) {
 func TestSurvivorsAreNamed(t *testing.T) {
 	is := is.New(t)
 	refused, stuck := Identity{4711, 1}, Identity{4712, 2}
-	h := hunt{known: map[Identity]*quarry{
+	h := hunt{found: map[Identity]*quarry{
 		refused: {sent: unix.SIGKILL, err: unix.EPERM},
 		stuck:   {sent: unix.SIGKILL},
 	}}
-	err := h.survivors([]process{{Identity: refused}, {Identity: stuck}})
+	err := h.survivors([]Process{{Identity: refused, Name: "sudo"}, {Identity: stuck, Name: "dd\n"}})
 	is.True(errors.Is(err, unix.EPERM))
-	is.True(strings.Contains(err.Error(), "process 4711 survived: operation not permitted"))
-	is.True(strings.Contains(err.Error(), "process 4712 survived: SIGKILL sent"))
+	is.True(strings.Contains(err.Error(), `process 4711 ("sudo") survived: operation not permitted`))
+	is.True(strings.Contains(err.Error(), `process 4712 ("dd\n") survived: SIGKILL sent`))
+}
+
+// With signal 0, in case they are not refused.
+func TestNobodySignalsInitOrItself(t *testing.T) {
+	is := is.New(t)
+	for _, pid := range []int{1, os.Getpid(), 0, -1} {
+		is.Equal(signal(Identify(pid), 0), unix.EINVAL)
+	}
 }

@@ -2,11 +2,13 @@ package proc
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -45,9 +47,31 @@ func helper(role string) {
 			}
 		}()
 		exitThread()
+	case "end-all": // ends whatever carries its own marker
+		marker := "PROC_TEST=" + os.Getenv("PROC_TEST")
+		at, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := End(at, Target{Match: exactly(marker)}); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	case "sleep": // as sleep 60 does, where the system shows its environment
+		fmt.Println("ready")
 	}
 	time.Sleep(time.Minute)
 	os.Exit(0)
+}
+
+var lastMarker atomic.Int64
+
+// newMarker is an environment entry that nothing else on the host has.
+func newMarker() string {
+	return fmt.Sprintf("PROC_TEST=%d-%d", os.Getpid(), lastMarker.Add(1))
+}
+
+func exactly(marker string) func(entry string) bool {
+	return func(entry string) bool { return entry == marker }
 }
 
 // A tree is a program of a test that leads a session, and what it has started.
@@ -75,10 +99,9 @@ func plant(t *testing.T, marker string, words ...string) *tree {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr := &tree{cmd: cmd, target: Target{Pid: cmd.Process.Pid}}
-	tr.target.Start, _ = StartTime(cmd.Process.Pid)
+	tr := &tree{cmd: cmd, target: Target{Identity: Identify(cmd.Process.Pid)}}
 	t.Cleanup(func() {
-		for _, id := range append(tr.children, Identity{tr.target.Pid, tr.target.Start}) {
+		for _, id := range append(tr.children, tr.target.Identity) {
 			signal(id, unix.SIGKILL)
 		}
 		cmd.Wait()
@@ -108,7 +131,7 @@ func sh(t *testing.T, script string) *tree {
 // alive fails if one of the tree has ended.
 func (tr *tree) alive(t *testing.T) {
 	t.Helper()
-	for _, id := range append(tr.children, Identity{tr.target.Pid, tr.target.Start}) {
+	for _, id := range append(tr.children, tr.target.Identity) {
 		if start, alive := StartTime(id.Pid); !alive || start != id.Start {
 			t.Errorf("process %d has ended", id.Pid)
 		}
@@ -118,7 +141,7 @@ func (tr *tree) alive(t *testing.T) {
 // gone fails for each of the tree that lives.
 func (tr *tree) gone(t *testing.T) {
 	t.Helper()
-	for _, id := range append(tr.children, Identity{tr.target.Pid, tr.target.Start}) {
+	for _, id := range append(tr.children, tr.target.Identity) {
 		if start, alive := StartTime(id.Pid); alive && start == id.Start {
 			t.Errorf("process %d lives", id.Pid)
 		}

@@ -2,14 +2,14 @@ package proc
 
 import "golang.org/x/sys/unix"
 
-// signal sends sig to id and to nobody else: the pidfd pins whichever process
-// has the pid now, and the start time then tells whether that is id.
-func signal(id Identity, sig unix.Signal) error {
+// send pins whichever process has the pid now with a pidfd; the start time then
+// tells whether that is id.
+func send(id Identity, sig unix.Signal) error {
 	fd, err := unix.PidfdOpen(id.Pid, 0)
 	if err == unix.ENOSYS || err == unix.EPERM {
-		// No pidfd here: the gap between the look and the signal remains.
-		if now, ok := lookup(id.Pid); !ok || now.Identity != id {
-			return unix.ESRCH
+		// No pidfd here: the gap between the check and the signal remains.
+		if err := id.check(); err != nil {
+			return err
 		}
 		return unix.Kill(id.Pid, sig)
 	}
@@ -17,8 +17,8 @@ func signal(id Identity, sig unix.Signal) error {
 		return err
 	}
 	defer unix.Close(fd)
-	if now, ok := lookup(id.Pid); !ok || now.Identity != id {
-		return unix.ESRCH
+	if err := id.check(); err != nil {
+		return err
 	}
 	return unix.PidfdSendSignal(fd, sig, nil, 0)
 }

@@ -2,68 +2,93 @@ package proc
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
 	"os"
+	"slices"
 	"strconv"
+
+	"golang.org/x/sys/unix"
 )
 
-// table lists every process that can be seen.
-func table() ([]process, error) {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return nil, err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return nil, err
-	}
-	var all []process
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
+func table() iter.Seq2[Process, error] {
+	return func(yield func(Process, error) bool) {
+		names, err := list("/proc")
 		if err != nil {
-			continue
+			yield(Process{}, err)
+			return
 		}
-		if p, ok := lookup(pid); ok {
-			all = append(all, p)
+		// They come in ascending order, so the newest are last until pids
+		// start again from below.
+		for _, name := range slices.Backward(names) {
+			pid, err := strconv.Atoi(name)
+			if err != nil {
+				continue
+			}
+			if !yield(lookup(pid)) {
+				return
+			}
 		}
 	}
-	return all, nil
 }
 
-// lookup reads one row. It fails when the process is gone.
-func lookup(pid int) (process, bool) {
-	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+func lookup(pid int) (Process, error) {
+	stat, err := read(pid, "stat")
 	if err != nil {
-		return process{}, false
+		return Process{}, err
 	}
 	// pid (comm) state ppid pgrp session … starttime: comm may hold anything,
 	// a closing parenthesis too, so count from the last one.
-	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
-	if len(fields) < 20 {
-		return process{}, false
+	before, after := bytes.IndexByte(stat, '('), bytes.LastIndexByte(stat, ')')
+	fields := bytes.Fields(stat[after+1:])
+	if before < 0 || after < before || len(fields) < 20 {
+		return Process{}, fmt.Errorf("/proc/%d/stat is %q", pid, stat)
 	}
-	p := process{Identity: Identity{Pid: pid}}
-	p.ppid, _ = strconv.Atoi(string(fields[1]))
-	p.sid, _ = strconv.Atoi(string(fields[3]))
-	threads, _ := strconv.Atoi(string(fields[17]))
+	p := Process{Identity: Identity{Pid: pid}, Name: string(stat[before+1 : after])}
+	p.Parent, _ = strconv.Atoi(string(fields[1]))
+	p.session, _ = strconv.Atoi(string(fields[3]))
 	p.Start, _ = strconv.ParseUint(string(fields[19]), 10, 64)
 	// The state is the main thread's, which may end before the others do.
-	p.zombie = (fields[0][0] == 'Z' || fields[0][0] == 'X') && threads <= 1
-	return p, true
+	if fields[0][0] == 'Z' || fields[0][0] == 'X' {
+		threads, _ := strconv.Atoi(string(fields[17]))
+		p.Zombie, p.headless = threads <= 1, threads > 1
+	}
+	return p, nil
 }
 
-// marked tells whether the process was started with marker in its environment.
-// A process of another user cannot be read and so is not marked. One that is in
-// the middle of an exec has no environment to be read for a moment.
-func marked(pid int, marker string) bool {
-	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		return false
+// environ fails for the processes of other users, and is empty for zombies and
+// the kernel's threads.
+func environ(p Process) (string, error) {
+	if !p.headless {
+		env, err := read(p.Pid, "environ")
+		return string(env), err
 	}
-	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if string(v) == marker {
-			return true
+	threads, _ := list("/proc/" + strconv.Itoa(p.Pid) + "/task")
+	for _, thread := range threads {
+		if env, _ := read(p.Pid, "task/"+thread+"/environ"); len(env) > 0 {
+			return string(env), nil
 		}
 	}
-	return false
+	return "", nil
+}
+
+// read reads a file of a process.
+func read(pid int, name string) ([]byte, error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		err = unix.ESRCH
+	}
+	return data, err
+}
+
+// list is os.ReadDir without the order and without asking what each name is.
+func list(dir string) ([]string, error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.Readdirnames(-1)
 }

@@ -1,27 +1,19 @@
-//go:build !linux
+//go:build !(linux || darwin || (freebsd && (amd64 || arm64 || riscv64)))
 
 package proc
 
 import (
 	"errors"
-
-	"golang.org/x/sys/unix"
+	"iter"
 )
 
-// table is not read on this system yet: a tree is its leader and its process
-// group there, see signal_other.go.
-func table() ([]process, error) { return nil, nil }
+// The table of these systems is not read: a tree is its leader and the process
+// group that it leads.
 
-// lookup tells only whether the process exists.
-func lookup(pid int) (process, bool) {
-	if pid <= 0 {
-		return process{}, false // kill would take it for a group
-	}
-	err := unix.Kill(pid, 0)
-	if err != nil && !errors.Is(err, unix.EPERM) {
-		return process{}, false
-	}
-	return process{Identity: Identity{Pid: pid}, ppid: -1, sid: -1}, true
+func table() iter.Seq2[Process, error] {
+	return func(yield func(Process, error) bool) { yield(Process{}, errors.ErrUnsupported) }
 }
 
-func marked(int, string) bool { return false }
+func lookup(pid int) (Process, error) { return exists(pid) }
+
+func environ(Process) (string, error) { return "", errors.ErrUnsupported }

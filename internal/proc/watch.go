@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"fmt"
 	"sync"
 	"time"
 )
@@ -25,7 +26,12 @@ func (w *Watcher) Stop() { w.stop() }
 // Watch reports the end of process pid, child of ours or not. A process that
 // has ended already is reported at once. The Watcher must be stopped unless the
 // process ends.
-func Watch(pid int) (*Watcher, error) { return watch(pid) }
+func Watch(pid int) (*Watcher, error) {
+	if pid <= 0 {
+		return nil, fmt.Errorf("watching process %d: no process has such a number", pid)
+	}
+	return watch(pid)
+}
 
 // poll is the watch for systems, and kernels, that have no better.
 func poll(pid int) *Watcher {

@@ -87,6 +87,36 @@ func TestWatchStop(t *testing.T) {
 	}
 }
 
+func TestWatchRefusesWhatIsNoPid(t *testing.T) {
+	is := is.New(t)
+	for _, pid := range []int{-1, 0} {
+		_, err := Watch(pid)
+		is.True(err != nil)
+	}
+}
+
+// Several may watch one process, and one that stops takes nothing from the rest.
+func TestWatchTwice(t *testing.T) {
+	for name, watch := range watchers {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			tr := sh(t, "echo ready; exec sleep 60")
+			var all [3]*Watcher
+			for i := range all {
+				var err error
+				all[i], err = watch(tr.target.Pid)
+				is.NoErr(err)
+				defer all[i].Stop()
+			}
+			all[0].Stop()
+			is.NoErr(tr.cmd.Process.Kill())
+			wait(t, all[1])
+			wait(t, all[2])
+			running(t, all[0])
+		})
+	}
+}
+
 func TestWatchLeavesNothing(t *testing.T) {
 	descriptors := func() int {
 		names, err := os.ReadDir("/dev/fd")

@@ -104,14 +104,13 @@ func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 		return nil, err
 	}
 	// Not reaped yet, so the pid is still the program's.
-	began, _ := proc.StartTime(cmd.Process.Pid)
+	program := proc.Identify(cmd.Process.Pid)
 	t := &Term{
 		name: cfg.Name,
 		cmd:  cmd,
 		target: proc.Target{
-			Pid:    cmd.Process.Pid,
-			Start:  began,
-			Marker: cfg.Mark,
+			Identity: program,
+			Match:    func(entry string) bool { return entry == cfg.Mark },
 		},
 		pty:     master,
 		tty:     slave.Name(),
