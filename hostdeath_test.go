@@ -29,6 +29,10 @@ type hostConfig struct {
 	Root     string
 	Terminal TerminalKind
 	Script   fakeagent.Script
+
+	// Files and Processes, if not zero, are limits on the host, which then runs
+	// a single turn and says how it ended.
+	Files, Processes uint64
 }
 
 // beHost runs turns, two at a time, and says when the first agent is ready.
@@ -51,6 +55,10 @@ func beHost(config string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // should the test die
 	defer cancel()
+	if c.Files+c.Processes > 0 {
+		beLimited(ctx, r, c)
+		return
+	}
 	said := sync.OnceFunc(func() { fmt.Println("ready") })
 	var turns sync.WaitGroup
 	for range 2 {
@@ -107,7 +115,7 @@ func killHost(t *testing.T, kind TerminalKind, n int) time.Duration {
 	if n%2 == 0 { // ends and starts often
 		script = fakeagent.Script{}
 	}
-	config, err := json.Marshal(hostConfig{root, kind, script})
+	config, err := json.Marshal(hostConfig{Root: root, Terminal: kind, Script: script})
 	is.NoErr(err)
 	self, err := os.Executable()
 	is.NoErr(err)
