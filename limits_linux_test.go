@@ -99,7 +99,7 @@ func TestNoDescriptorsLeft(t *testing.T) {
 				tmuxtest.Require(t)
 			}
 			failed, answered := 0, 0
-			for n := uint64(6); n <= 40 && answered < 2; n += 2 {
+			for n := uint64(6); n <= 128 && answered < 2; n += 2 + n/10 {
 				c := hostConfig{Root: limitedRoot(t, 0), Terminal: kind, Files: n}
 				if said := limited(t, c, self, nil); strings.Contains(said, `"You said: hello"`) {
 					answered++
