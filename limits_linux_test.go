@@ -30,6 +30,10 @@ func beLimited(ctx context.Context, r *Runner, c hostConfig) {
 			}
 		}
 	}
+	// Whoever runs the tests may have left a descriptor open, above the limit.
+	for fd := 3; fd < 1024; fd++ {
+		unix.CloseOnExec(fd)
+	}
 	limit(unix.RLIMIT_NOFILE, c.Files)
 	limit(unix.RLIMIT_NPROC, c.Processes)
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -98,17 +102,18 @@ func TestNoDescriptorsLeft(t *testing.T) {
 			if kind == Tmux {
 				tmuxtest.Require(t)
 			}
-			failed, answered := 0, 0
+			failed, answered, last := 0, 0, ""
 			for n := uint64(6); n <= 128 && answered < 2; n += 2 + n/10 {
 				c := hostConfig{Root: limitedRoot(t, 0), Terminal: kind, Files: n}
-				if said := limited(t, c, self, nil); strings.Contains(said, `"You said: hello"`) {
+				last = limited(t, c, self, nil)
+				if strings.Contains(last, `"You said: hello"`) {
 					answered++
 				} else {
 					failed++
 				}
 			}
 			if failed == 0 || answered == 0 {
-				t.Errorf("%d turns failed and %d answered: want some of each", failed, answered)
+				t.Errorf("%d turns failed and %d answered: want some of each; the last host said %s", failed, answered, last)
 			}
 		})
 	}
@@ -130,18 +135,19 @@ func TestForkFails(t *testing.T) {
 			if kind == Tmux {
 				tmuxtest.Require(t)
 			}
-			failed, answered := 0, 0
+			failed, answered, last := 0, 0, ""
 			for n := uint64(6); n <= 120 && answered < 1; n += 6 { // threads count
 				c := hostConfig{Root: limitedRoot(t, nobody), Terminal: kind, Processes: n, Script: fakeagent.Script{}}
 				attr := &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
-				if said := limited(t, c, self, attr); strings.Contains(said, `"You said: hello"`) {
+				last = limited(t, c, self, attr)
+				if strings.Contains(last, `"You said: hello"`) {
 					answered++
 				} else {
 					failed++
 				}
 			}
 			if failed == 0 || answered == 0 {
-				t.Errorf("%d turns failed and %d answered: want some of each", failed, answered)
+				t.Errorf("%d turns failed and %d answered: want some of each; the last host said %s", failed, answered, last)
 			}
 		})
 	}
@@ -175,7 +181,7 @@ func TestNoSpaceLeft(t *testing.T) {
 			if kind == Tmux {
 				tmuxtest.Require(t)
 			}
-			failed, answered := 0, 0
+			failed, answered, last := 0, 0, ""
 			for inodes := 1; inodes <= 21 && answered == 0; inodes += 2 {
 				is := is.New(t)
 				s := newStage(t, kind, fakeagent.Script{})
@@ -183,6 +189,7 @@ func TestNoSpaceLeft(t *testing.T) {
 					t.Skip("mounting is not allowed here: ", err)
 				}
 				_, err := s.turn(t.Context(), Request{Prompt: "hello"})
+				last = fmt.Sprint(err)
 				is.NoErr(s.Close())
 				is.Equal(len(occupied(s.TempDir)), 0)
 				is.NoErr(unix.Unmount(s.TempDir, 0))
@@ -193,7 +200,7 @@ func TestNoSpaceLeft(t *testing.T) {
 				}
 			}
 			if failed == 0 || answered == 0 {
-				t.Errorf("%d turns failed and %d answered: want some of each", failed, answered)
+				t.Errorf("%d turns failed and %d answered: want some of each; the last host said %s", failed, answered, last)
 			}
 		})
 	}
