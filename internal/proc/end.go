@@ -37,7 +37,7 @@ type Target struct {
 // only its parent can reap. Everything is sent SIGHUP (and SIGCONT, so that a
 // stopped process can act on it), SIGTERM half-way to ctx's deadline, and
 // SIGKILL when ctx ends; a ctx without an end waits for as long as it takes.
-// The error names each process that survived, by pid, name and reason.
+// The error names each process that survived with a [*Survivor].
 //
 // Nothing is sent to init, to this process or to its ancestors, whatever they
 // carry, nor to a process that has Pid with another Start.
@@ -90,9 +90,14 @@ func End(ctx context.Context, t Target) error {
 		}
 
 		// A look reads a file or two for each process of the host, 10 to 20 µs each.
-		// However many there are, looking takes a tenth of a core.
+		// However many there are, looking takes a tenth of a core; not for the
+		// last two seconds, in which whoever is found late must be seen to end.
+		pause := max(5*time.Millisecond, 9*time.Since(began))
+		if sig == unix.SIGKILL {
+			pause = min(pause, 50*time.Millisecond)
+		}
 		select {
-		case <-time.After(max(5*time.Millisecond, 9*time.Since(began))):
+		case <-time.After(pause):
 		case <-term:
 			sig, term = unix.SIGTERM, nil
 		case <-cancelled:
@@ -108,7 +113,19 @@ func (h *hunt) survivors(alive []Process) error {
 		if reason == nil {
 			reason = errors.New("SIGKILL sent, still there; it may wait for a device or a file system")
 		}
-		all = multierror.Append(all, fmt.Errorf("process %d (%q) survived: %w", p.Pid, p.Name, reason))
+		all = multierror.Append(all, &Survivor{p, reason})
 	}
 	return all.ErrorOrNil()
 }
+
+// A Survivor is the error for a process that did not end, and the reason.
+type Survivor struct {
+	Process
+	Err error
+}
+
+func (s *Survivor) Error() string {
+	return fmt.Sprintf("process %d (%q) survived: %v", s.Pid, s.Name, s.Err)
+}
+
+func (s *Survivor) Unwrap() error { return s.Err }

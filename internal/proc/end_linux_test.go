@@ -67,7 +67,7 @@ func TestEndOutrunsAProgramThatForks(t *testing.T) {
 	is := is.New(t)
 	marker := newMarker()
 	tr := plant(t, marker, "/bin/sh", "-c", `trap '' HUP TERM; i=0
-		while [ $i -lt 2000 ]; do i=$((i+1)); sleep 60 & [ $i = 20 ] && echo ready; done; wait`)
+		while [ $i -lt 500 ]; do i=$((i+1)); sleep 60 & [ $i = 20 ] && echo ready; done; wait`)
 	tr.target.Match = exactly(marker)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()

@@ -3,6 +3,7 @@ package proc
 import (
 	"errors"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -105,7 +106,7 @@ func (h *hunt) look(sig unix.Signal) (alive []Process, sure bool, err error) {
 		}
 		return mine[p.Pid]
 	}
-	for _, p := range all {
+	for _, p := range slices.Backward(all) { // parents first
 		if belongs(p) {
 			h.strike(p, sig)
 			if !p.Zombie {

@@ -1,0 +1,314 @@
+package reaper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/tuiturn/tuiturn/internal/atomicfile"
+	"github.com/tuiturn/tuiturn/internal/lease"
+	"github.com/tuiturn/tuiturn/internal/proc"
+)
+
+// endGrace is how long the programs of a dead lease may take to end after they
+// were hung up on. Half-way they are sent SIGTERM, and then they are killed.
+const endGrace = 2 * time.Second
+
+// A SweepConfig says where to sweep. The zero value sweeps the system's
+// directory for temporary files.
+type SweepConfig struct {
+	// Dirs are the directories in which leases are made, such as a Runner's
+	// TempDir; none means os.TempDir(). One that does not exist holds nothing.
+	Dirs []string
+
+	// DryRun ends nothing and reports what would be ended.
+	DryRun bool
+
+	// Log is told of each finding: of what is ended at level Info, of what
+	// failed at Warn, of the rest at Debug. Nil logs nothing.
+	Log *slog.Logger
+}
+
+// Sweep ends what hosts that are dead have left: the programs of their turns
+// with all that those have started, detached or not, their tmux servers, their
+// sessions on tmux servers that others use too, and their private directories
+// with the sockets, FIFOs and temporary files in them.
+//
+// A thing is ended only if it carries the ID of a lease and the host of that
+// lease is proven to have ended; the rest is reported as kept. Hosts that live,
+// that start meanwhile, or that belong to another user are safe, and so is
+// whatever else runs on a shared tmux server. Any number of sweeps may run at
+// the same time, in one process or in several: each dead lease is ended by one
+// of them. (Processes whose directory is gone have nothing to be locked by; two
+// sweeps may both report those.)
+//
+// The error lists what could not be ended, and is nil in a dry run that could
+// look everywhere; the report is right in any case. When ctx ends, Sweep
+// finishes with the lease that it is at, which takes some seconds at most, and
+// leaves the rest to the next one; the error then wraps ctx's.
+//
+// Where the system's process table can't be read the error wraps
+// [errors.ErrUnsupported], and nothing is ended.
+func Sweep(ctx context.Context, cfg SweepConfig) (Report, error) {
+	s := sweep{cfg: cfg, log: cfg.Log, report: Report{Found: []Finding{}}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.run(ctx)
+	if s.errs != nil {
+		return s.report, fmt.Errorf("sweeping up what was left behind: %w", s.errs)
+	}
+	return s.report, nil
+}
+
+// A sweep is the state of one Sweep.
+type sweep struct {
+	cfg    SweepConfig
+	log    *slog.Logger
+	report Report
+	errs   *multierror.Error
+}
+
+func (s *sweep) fail(err error) { s.errs = multierror.Append(s.errs, err) }
+
+// add reports f.
+func (s *sweep) add(f Finding) {
+	s.report.Found = append(s.report.Found, f)
+	level := slog.LevelDebug
+	switch f.Verdict {
+	case Ended:
+		level = slog.LevelInfo
+	case Failed:
+		level = slog.LevelWarn
+	}
+	s.log.Log(context.Background(), level, f.String(), "owner", f.Owner)
+}
+
+func (s *sweep) keep(f Finding, why string) {
+	f.Verdict, f.Why = Kept, why
+	s.add(f)
+}
+
+// errParts is why a directory stays when what failed is reported by itself.
+var errParts = errors.New("not all that belongs to it could be ended")
+
+// end reports f, which had to be ended, by how that went.
+func (s *sweep) end(f Finding, err error) {
+	switch {
+	case err != nil:
+		if err != errParts {
+			s.fail(fmt.Errorf("%s %s: %w", f.Kind, f.name(), err))
+		}
+		f.Verdict, f.Why = Failed, f.Why+"; "+err.Error()
+	case s.cfg.DryRun:
+		f.Verdict = WouldEnd
+	default:
+		f.Verdict = Ended
+	}
+	s.add(f)
+}
+
+func (s *sweep) run(ctx context.Context) {
+	marked, err := proc.Find(belongsTo(""))
+	if err != nil {
+		s.fail(err) // a lease can't be ended without its processes
+		return
+	}
+	dirs := s.cfg.Dirs
+	if len(dirs) == 0 {
+		dirs = []string{""}
+	}
+	met := map[string]bool{} // directories and leases that are dealt with
+	for _, dir := range dirs {
+		entries, err := lease.List(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.fail(err)
+		}
+		for _, e := range entries {
+			if ctx.Err() != nil {
+				s.fail(context.Cause(ctx))
+				return
+			}
+			if met[e.Dir] {
+				continue // named twice
+			}
+			met[e.Dir], met[e.ID] = true, true
+			s.directory(ctx, e)
+		}
+	}
+	s.orphans(ctx, marked, met)
+}
+
+// directory ends a lease, or a directory that is none, if it is dead.
+func (s *sweep) directory(ctx context.Context, e lease.Entry) {
+	f := Finding{Kind: Directory, Path: e.Dir, Owner: e.ID, Why: e.Why}
+	if e.State != lease.Dead {
+		s.keep(f, e.Why)
+		return
+	}
+	if !s.cfg.DryRun {
+		release, err := e.Take()
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return // another sweep was faster
+		case errors.Is(err, atomicfile.ErrLocked):
+			s.keep(f, "another sweep is at it")
+			return
+		case err != nil:
+			s.keep(f, err.Error())
+			return
+		}
+		defer release()
+	}
+
+	before := len(s.errs.WrappedErrors())
+	if e.ID != "" {
+		// Found first, for the report: a program ends with its session.
+		carriers := s.carriers(e.ID)
+		s.sessions(ctx, e)
+		s.processes(ctx, e.ID, e.Why, carriers)
+	}
+	inside := files(e)
+	var err error
+	switch {
+	case len(s.errs.WrappedErrors()) > before:
+		err = errParts // with its directory it is met again by the next sweep
+	case !s.cfg.DryRun:
+		err = e.Remove()
+	}
+	for _, f := range inside {
+		s.end(f, err)
+	}
+	s.end(f, err)
+}
+
+// files are the sockets and FIFOs in a lease's directory.
+func files(e lease.Entry) (found []Finding) {
+	filepath.WalkDir(e.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // Remove will say so
+		}
+		switch d.Type() {
+		case fs.ModeSocket:
+			found = append(found, Finding{Kind: Socket, Path: path, Owner: e.ID, Why: e.Why})
+		case fs.ModeNamedPipe:
+			found = append(found, Finding{Kind: FIFO, Path: path, Owner: e.ID, Why: e.Why})
+		}
+		return nil
+	})
+	return found
+}
+
+// considered is narrowed by tests, which share the machine with other hosts.
+var considered = func(id string) bool { return true }
+
+// orphans ends what carries the ID of a dead lease that has no directory any
+// more, or has it elsewhere.
+func (s *sweep) orphans(ctx context.Context, marked []proc.Carrier, met map[string]bool) {
+	byID := map[string][]proc.Carrier{}
+	var ids []string
+	for _, c := range marked {
+		_, id, _ := lease.ParseMark(c.Entry)
+		if met[id] || !considered(id) {
+			continue
+		}
+		if byID[id] == nil {
+			ids = append(ids, id)
+		}
+		byID[id] = append(byID[id], c)
+	}
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			s.fail(context.Cause(ctx))
+			return
+		}
+		if state, why := lease.HostState(id); state == lease.Dead {
+			s.processes(ctx, id, why, byID[id])
+		} else {
+			for _, c := range byID[id] {
+				s.keep(finding(c, id), why)
+			}
+		}
+	}
+}
+
+// belongsTo matches the mark of a lease; of any lease if id is empty.
+func belongsTo(id string) func(entry string) bool {
+	return func(entry string) bool {
+		_, of, ok := lease.ParseMark(entry)
+		return ok && (id == "" || of == id)
+	}
+}
+
+// carriers are the processes of a lease; of any lease if id is empty.
+func (s *sweep) carriers(id string) []proc.Carrier {
+	found, err := proc.Find(belongsTo(id))
+	if err != nil {
+		s.fail(err)
+	}
+	return found
+}
+
+func finding(c proc.Carrier, id string) Finding {
+	f := Finding{Kind: Process, Name: c.Name, Pid: c.Pid, Owner: id}
+	if name, _, _ := lease.ParseMark(c.Entry); name == "" {
+		f.Kind = Server
+	}
+	return f
+}
+
+// processes ends all that carries id, which are carriers and what those have
+// started meanwhile.
+func (s *sweep) processes(ctx context.Context, id, why string, carriers []proc.Carrier) {
+	survivors := map[proc.Identity]*proc.Survivor{}
+	if !s.cfg.DryRun && len(carriers) > 0 {
+		survivors = s.endCarriers(ctx, id)
+	}
+	seen := map[proc.Identity]bool{}
+	for _, c := range carriers {
+		if seen[c.Identity] {
+			continue // it carries the ID twice
+		}
+		seen[c.Identity] = true
+		f, failed := finding(c, id), error(nil)
+		f.Why = why
+		if survivor := survivors[c.Identity]; survivor != nil {
+			failed = survivor.Err
+			delete(survivors, c.Identity)
+		}
+		s.end(f, failed)
+	}
+	for _, p := range survivors { // what a carrier had started
+		s.end(Finding{Kind: Process, Name: p.Name, Pid: p.Pid, Owner: id, Why: why}, p.Err)
+	}
+}
+
+// endCarriers ends the programs first: a tmux server that goes before them hangs
+// up on them, and then they are nobody's children.
+func (s *sweep) endCarriers(ctx context.Context, id string) map[proc.Identity]*proc.Survivor {
+	observe()
+	survivors := map[proc.Identity]*proc.Survivor{}
+	for _, server := range []bool{false, true} {
+		// Not ctx: what has begun is brought to its end.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
+		err := proc.End(ctx, proc.Target{Match: func(entry string) bool {
+			name, of, ok := lease.ParseMark(entry)
+			return ok && of == id && (name == "") == server
+		}})
+		cancel()
+		for _, err := range multierror.Append(nil, err).Errors {
+			if survivor, ok := errors.AsType[*proc.Survivor](err); ok {
+				survivors[survivor.Identity] = survivor
+			} else {
+				s.fail(err)
+			}
+		}
+	}
+	return survivors
+}

@@ -1,0 +1,142 @@
+package reaper
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// sweepEvery is the interval of a Sweeper that names none.
+const sweepEvery = 10 * time.Minute
+
+// A Sweeper sweeps at once and then from time to time, while its program is
+// idle. Its methods are safe for concurrent use. Its fields must not be changed
+// once Run was called.
+type Sweeper struct {
+	// Config is what each sweep does.
+	Config SweepConfig
+
+	// Every is the time from the end of one sweep to the next; zero means ten
+	// minutes.
+	Every time.Duration
+
+	// OnReport is called by Run after each sweep, with what [Sweep] returned: an
+	// error that wraps context.Canceled where Busy cut it short. Nil means that
+	// the log in Config suffices.
+	OnReport func(Report, error)
+
+	mu    sync.Mutex
+	busy  int
+	idle  chan struct{}      // closed when busy is 0 again; nil while it is
+	swept chan struct{}      // closed when the sweep under way is over; nil without one
+	yield context.CancelFunc // asks that sweep to be over soon
+}
+
+// Busy keeps the Sweeper from sweeping until done is called, which may be done
+// more than once. A sweep under way finishes with the lease that it is at, and
+// Busy waits for that: mostly no time at all, a few seconds where programs of a
+// dead host are stubborn. If ctx ends first the error is its cause, and done is
+// nil.
+//
+// A sweep never touches what belongs to a host that lives. Busy is for the rest:
+// a turn does not share the machine with it.
+func (s *Sweeper) Busy(ctx context.Context) (done func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy++; s.busy == 1 {
+		s.idle = make(chan struct{})
+	}
+	if s.swept != nil {
+		// Another can't begin before done is called.
+		swept := s.swept
+		s.yield()
+		s.mu.Unlock()
+		select {
+		case <-swept:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		s.mu.Lock()
+	}
+	if err != nil {
+		s.done()
+		return nil, err
+	}
+	return sync.OnceFunc(func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.done()
+	}), nil
+}
+
+// done takes back one Busy. The caller holds s.mu.
+func (s *Sweeper) done() {
+	if s.busy--; s.busy == 0 {
+		close(s.idle)
+		s.idle = nil
+	}
+}
+
+// Run sweeps until ctx ends, and returns ctx's cause. A program that is never
+// idle never sweeps.
+func (s *Sweeper) Run(ctx context.Context) error {
+	every := s.Every
+	if every <= 0 {
+		every = sweepEvery
+	}
+	for {
+		sweep, over, err := s.begin(ctx)
+		if err != nil {
+			return err
+		}
+		report, err := Sweep(sweep, s.Config)
+		yielded := sweep.Err() != nil && ctx.Err() == nil
+		over()
+		if s.OnReport != nil {
+			s.OnReport(report, err)
+		}
+		if yielded {
+			continue // go on when idle again
+		}
+		select {
+		case <-time.After(every):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// begin waits for the program to be idle. The context that it returns ends when
+// that is no longer so; over must be called after the sweep.
+func (s *Sweeper) begin(ctx context.Context) (_ context.Context, over func(), _ error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for {
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
+		wait := s.idle
+		if wait == nil {
+			wait = s.swept // by another Run
+		}
+		if wait == nil {
+			break
+		}
+		s.mu.Unlock()
+		select {
+		case <-wait:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+	}
+	sweep, yield := context.WithCancel(ctx)
+	swept := make(chan struct{})
+	s.swept, s.yield = swept, yield
+	return sweep, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		yield()
+		close(swept)
+		s.swept = nil
+	}, nil
+}
