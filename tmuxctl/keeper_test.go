@@ -34,7 +34,7 @@ func TestTheKeeperIsInNobodysWay(t *testing.T) {
 	is.Equal(string(all), "(tuiturn) 1\n")
 	socket := s.Socket()
 	is.True(socket != "") // a server without sessions stays
-	x = open(t, s, script("turn", "exec sleep 60"))
+	open(t, s, script("turn", "exec sleep 60"))
 	is.Equal(s.Socket(), socket)
 }
 
