@@ -1,7 +1,6 @@
 package tuiturn
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -178,14 +177,7 @@ func (s *stage) turn(ctx context.Context, req Request) (*Result, error) {
 // processes are those that carry the mark of a session, zombies aside. Only
 // Linux tells.
 func processes(sessionID string) (pids []string) {
-	mark := []byte("TUITURN_SESSION=turn-" + sessionID + "@")
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
-	for _, file := range files {
-		if env, err := os.ReadFile(file); err == nil && bytes.Contains(env, mark) {
-			pids = append(pids, filepath.Base(filepath.Dir(file)))
-		}
-	}
-	return pids
+	return carrying("TUITURN_SESSION=turn-" + sessionID + "@")
 }
 
 // as is errors.AsType that fails the test.

@@ -170,11 +170,11 @@ func vandalise(s *stage, rnd *rand.Rand, over <-chan struct{}) {
 	}
 }
 
-// carrying are the processes whose environment holds a lease's ID.
-func carrying(id string) (pids []string) {
+// carrying are the processes whose environment holds text, a mark or part of one.
+func carrying(text string) (pids []string) {
 	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, file := range files {
-		if env, err := os.ReadFile(file); err == nil && strings.Contains(string(env), id) {
+		if env, err := os.ReadFile(file); err == nil && strings.Contains(string(env), text) {
 			pids = append(pids, filepath.Base(filepath.Dir(file)))
 		}
 	}

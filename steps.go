@@ -281,10 +281,7 @@ func (t *turn) answer(ctx context.Context) error {
 				quiet = time.Now()
 			}
 		case err := <-t.followErr:
-			if ctx.Err() != nil { // which ends the following too
-				return t.late(ctx)
-			}
-			return err
+			return t.lateOr(ctx, err)
 		case <-tick.C:
 			if drained != nil {
 				continue
@@ -293,10 +290,7 @@ func (t *turn) answer(ctx context.Context) error {
 				if errors.Is(err, os.ErrProcessDone) {
 					continue // what it has written is still to be read
 				}
-				if ctx.Err() != nil {
-					return t.late(ctx)
-				}
-				return err
+				return t.lateOr(ctx, err)
 			}
 			if err := w.blocked(workStill); err != nil {
 				return err
@@ -335,6 +329,14 @@ func (t *turn) over(w *watch, quiet time.Duration) bool {
 		return still >= idleQuiet && !w.busy() && len(t.log.PendingTools()) == 0 && t.log.Retrying() == nil
 	}
 	return false
+}
+
+// lateOr is late if ctx has ended, which makes everything else fail too, else err.
+func (t *turn) lateOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return t.late(ctx)
+	}
+	return err
 }
 
 // late is the error of a context that ended while the agent worked. If the

@@ -84,6 +84,14 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	if err := in.makeDir(ctx, tempDir); err != nil {
 		return nil, err
 	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if e := in.removeDir(); e != nil {
+			err = multierror.Append(err, e)
+		}
+	}()
 	in.env = append(slices.Clone(env), in.lease.ServerMark())
 
 	// The server outlives ctx, which only bounds the start.
@@ -91,9 +99,6 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
-		if e := in.removeDir(); e != nil {
-			err = multierror.Append(err, e)
-		}
 		return nil, err
 	}
 	in.server = proc.Identify(cmd.Process.Pid)
@@ -109,9 +114,6 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 		<-in.ended
 		if text := strings.TrimSpace(said.String()); text != "" {
 			err = fmt.Errorf("%w: %s", err, text)
-		}
-		if e := in.removeDir(); e != nil {
-			err = multierror.Append(err, e)
 		}
 		return nil, err
 	}

@@ -102,9 +102,8 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	// Several words run as they are, without the user's shell. Nothing of the
 	// server's environment gets in, nor what tmux adds to it: a program that found
 	// TMUX could end our server. The directory is the shell's affair: tmux goes
-	// elsewhere silently when it is missing.
-	// Cut short, the client could not tell whether there is a session, and
-	// which: the name alone may be another's.
+	// elsewhere silently when it is missing. Cut short, the client could not tell
+	// whether there is a session, and which: the name alone may be another's.
 	out, err := in.runWhole(ctx, "new-session", "-d", "-P",
 		"-F", "#{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
 		"-s", cfg.Name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),

@@ -103,6 +103,11 @@ func (a *auditor) add(k kind, name string, p Presence, why, fix string) {
 	if !a.token {
 		fix = ""
 	}
+	a.refuse(k, name, p, why, fix)
+}
+
+// refuse adds a source whose fix counts with or without a token.
+func (a *auditor) refuse(k kind, name string, p Presence, why, fix string) {
 	a.sources = append(a.sources, ranked{Source{Name: name, Present: p, Why: why, Fix: fix}, k})
 }
 
@@ -176,10 +181,11 @@ func (a *auditor) files(whose string, paths []string, trusted bool) {
 			if f.kind == primaryKey || trusted && f.kind >= otherSecret && f.kind != provider {
 				fix = "" // it loses to the token, or is meant
 			}
-			a.add(f.kind, f.String(), Present, "a setting of "+whose+": "+f.kind.String(), fix)
+			add := a.add
 			if whose == "the working directory" {
-				a.sources[len(a.sources)-1].Fix = fix // with or without a token
+				add = a.refuse
 			}
+			add(f.kind, f.String(), Present, "a setting of "+whose+": "+f.kind.String(), fix)
 		}
 		if quiet {
 			a.add(harmless, "settings in "+path, Absent, "nothing in it has a part in the choice", "")
