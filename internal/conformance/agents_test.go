@@ -36,11 +36,6 @@ func oneVersion(i int, version string) bool {
 	return long() || i%len(versions()) == slices.Index(versions(), version)
 }
 
-// twoVersions is oneVersion for two.
-func twoVersions(i int, version string) bool {
-	return oneVersion(i, version) || oneVersion(i+1, version)
-}
-
 // agentPath is the agent of one version.
 func agentPath(t *testing.T, version string) string {
 	t.Helper()

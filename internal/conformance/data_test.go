@@ -21,7 +21,7 @@ import (
 // be answered.
 //
 // The prompts of one version and terminal share a Runner, as those of a host
-// do. Each prompt goes to two versions, in turns, over one of the terminals; with
+// do. Each prompt goes to one version, in turns, over one of the terminals; with
 // TUITURN_LONG to all, over both.
 func TestPromptIsData(t *testing.T) {
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
@@ -30,7 +30,7 @@ func TestPromptIsData(t *testing.T) {
 		plain := h.tryPrompt(t, ordinary)
 		usual := plain.additions(t, plain.asked()[0], ordinary)
 		for i, p := range hostile(long()) {
-			if !twoVersions(i, version) || !itsTurn(i, version, terminal) {
+			if !oneVersion(i, version) || !itsTurn(i, version, terminal) {
 				continue
 			}
 			t.Run(p.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestPastedPromptIsData(t *testing.T) {
 		h := newHost(t, version, terminal)
 		h.runner.Env = []string{"VISUAL=/bin/false", "EDITOR=/bin/false"}
 		for i, p := range slices.DeleteFunc(hostile(true), func(p hostilePrompt) bool { return !p.paste }) {
-			if !itsTurn(i, version, terminal) {
+			if !oneVersion(i, version) || !itsTurn(i, version, terminal) {
 				continue
 			}
 			t.Run(p.name, func(t *testing.T) {
