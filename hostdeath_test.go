@@ -73,13 +73,13 @@ func beHost(config string) {
 
 // TestHostIsKilled kills the host at a random moment of its turns: its guardian
 // ends the agents, stubborn ones and their detached children included, and the
-// tmux server, within 2 s, and removes the directory. 10 times on each terminal,
+// tmux server, within 2 s, and removes the directory. 6 times on each terminal,
 // or 100 (200 in all) with TUITURN_LONG.
 func TestHostIsKilled(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the processes are counted in /proc")
 	}
-	rounds := 10
+	rounds := 6
 	if os.Getenv("TUITURN_LONG") != "" {
 		rounds = 100
 	}

@@ -27,10 +27,10 @@ import (
 var promptMarker = "prompt-marker-" + rand.Text()
 
 // TestSecretsAreOnNoCommandLine runs turns while every command line of the
-// machine is read as fast as can be, and tmux is asked for all it knows: two for
+// machine is read as fast as can be, and tmux is asked for all it knows: one for
 // each version and terminal, or 34 (204 in all) with TUITURN_LONG.
 func TestSecretsAreOnNoCommandLine(t *testing.T) {
-	turns := 2
+	turns := 1
 	if long() {
 		turns = 34
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // TestRepeatedTurns runs one short turn after the other and logs the medians of
-// their times: three, or twenty with TUITURN_LONG.
+// their times: two, or twenty with TUITURN_LONG.
 func TestRepeatedTurns(t *testing.T) {
-	turns := 3
+	turns := 2
 	if long() {
 		turns = 20
 	}
