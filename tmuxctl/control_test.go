@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,7 +85,6 @@ func TestControlIsAsAProcess(t *testing.T) {
 		{"has-session", "-t", "=on"},
 		{"kill-session", "-t", "$99"},
 		{"send-keys", "-t", "%99", "Enter"},
-		{"send-keys", "-Q", "-t", "%99", "Enter"},
 		{"new-session", "-d", "-s", "one"},
 		{"set-option", "-g", "no-such-option", "on"},
 		{"has-session", "-t", "=one", ";", "has-session", "-t", "=two", ";", "kill-session", "-t", "=one"},
@@ -167,7 +167,7 @@ func TestControlNeverRepeatsWhatMayHaveBeenDone(t *testing.T) {
 `), 0o700))
 	lose := func() {
 		in.control.close()
-		cmd := in.command(context.Background(), "-N", "-C", "attach-session", "-t", "="+keeper)
+		cmd := in.client(context.Background(), "-C", "attach-session", "-t", "="+keeper)
 		cmd.Path = losing
 		cmd.Env = append(slices.Clip(cmd.Env), "TMUX_BINARY="+in.tmux)
 		var err error
@@ -252,6 +252,28 @@ func TestControlOfAServerThatHasEnded(t *testing.T) {
 		is.True(errors.Is(err, ErrServerClosed))
 	}
 	<-in.control.gone // by itself
+}
+
+// A client that found its server gone may have started another one, on a tmux
+// that knows no -N.
+func TestAStrayServerIsEnded(t *testing.T) {
+	is := is.New(t)
+	in := startTestInstance(t)
+	in.control.close()
+	is.NoErr(in.server.Signal(syscall.SIGKILL))
+	<-in.ended
+	in.ended = make(chan struct{}) // we have not noticed
+	s := &Server{Tmux: in.tmux, current: in}
+	_, err := s.NewSession(t.Context(), SessionConfig{Name: "stray", Command: Command{Path: "/bin/sh", Dir: "/"}})
+	is.True(err != nil)
+	close(in.ended)
+	until(t, "the stray server to end", func() bool {
+		conn, err := net.Dial("unix", in.socket())
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	})
 }
 
 func TestControlLeavesNothing(t *testing.T) {

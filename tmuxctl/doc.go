@@ -7,5 +7,6 @@
 // FIFO, so that no value ever stands in a process's arguments, in tmux's memory
 // or in a file.
 //
-// Seen on tmux 3.3a. Servers and sessions are safe for concurrent use.
+// Tested on tmux 3.1c, 3.3a, 3.5a and 3.8; 2.6 to 3.0 are provided for and were
+// not tried. Servers and sessions are safe for concurrent use.
 package tmuxctl

@@ -40,6 +40,7 @@ type instance struct {
 	server  proc.Identity
 	ended   chan struct{} // closed when the server is no more
 	control *control      // nil: there is none
+	can     features
 
 	last atomic.Int64 // see unique
 }
@@ -74,50 +75,70 @@ func (in *instance) unique(prefix string) string {
 	return fmt.Sprintf("%s-%d", prefix, in.last.Add(1))
 }
 
-// startInstance starts a server with -D (tmux 3.2): it stays our own child,
-// which can be waited for.
 func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *instance, err error) {
 	if env == nil {
 		env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
 	}
-	in := &instance{tmux: tmux, ended: make(chan struct{})}
+	in := &instance{tmux: tmux}
 	if err := in.makeDir(ctx, tempDir); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err == nil {
-			return
-		}
-		if e := in.removeDir(); e != nil {
-			err = multierror.Append(err, e)
-		}
-	}()
 	in.env = append(slices.Clone(env), in.lease.ServerMark())
+	if err = in.startChild(ctx); errors.Is(err, errNoForeground) {
+		err = in.startDaemon(ctx)
+	}
+	if err == nil {
+		if err = in.prepare(ctx); err == nil {
+			return in, nil
+		}
+		in.server.Signal(syscall.SIGKILL)
+		<-in.ended
+		in.closeControl()
+	}
+	if e := in.removeDir(); e != nil {
+		err = multierror.Append(err, e)
+	}
+	return nil, err
+}
 
+// errNoForeground is returned for a tmux that is older than -D (3.2).
+var errNoForeground = errors.New("tmux has no foreground mode")
+
+// startChild starts a server with -D: it stays our own child, which can be
+// waited for, and does not end when its last session does.
+func (in *instance) startChild(ctx context.Context) error {
+	in.can.foreground = true
 	// The server outlives ctx, which only bounds the start.
 	cmd := in.command(context.Background(), "-D")
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	if err := cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
 	in.server = proc.Identify(cmd.Process.Pid)
+	ended := make(chan struct{})
+	in.ended = ended
 	go func() {
 		cmd.Wait()
-		close(in.ended)
+		close(ended)
 	}()
-	if err = in.listening(ctx); err == nil {
+	err := in.listening(ctx)
+	if err == nil {
 		err = in.keep(ctx)
 	}
-	if err != nil {
-		in.server.Signal(syscall.SIGKILL)
-		<-in.ended
-		if text := strings.TrimSpace(said.String()); text != "" {
-			err = fmt.Errorf("%w: %s", err, text)
-		}
-		return nil, err
+	if err == nil {
+		return nil
 	}
-	return in, nil
+	in.server.Signal(syscall.SIGKILL)
+	<-ended
+	text := strings.TrimSpace(said.String())
+	switch {
+	case strings.Contains(text, "usage:"):
+		return errNoForeground
+	case text != "":
+		return fmt.Errorf("%w: %s", err, text)
+	}
+	return err
 }
 
 // makeDir makes the private directory: that of a lease, or one in it where
@@ -165,7 +186,7 @@ func (in *instance) listening(ctx context.Context) error {
 		select {
 		case <-tick.C:
 		case <-in.ended:
-			return errors.New("the server ended at once; tmux 3.2 or later is needed")
+			return errors.New("the server ended at once")
 		case <-late:
 			return fmt.Errorf("the server does not listen: %w", err)
 		case <-ctx.Done():
@@ -201,18 +222,27 @@ func (in *instance) run(ctx context.Context, stdin []byte, args ...string) ([]by
 // runWhole is run for a command that must not be cut short: when ctx ends it
 // goes on for cutDelay, and succeeds if it ends by itself until then.
 func (in *instance) runWhole(ctx context.Context, args ...string) ([]byte, error) {
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return nil, fmt.Errorf("tmux %s: %w", args[0], context.Cause(ctx))
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	whole, cancel := prolong(ctx)
 	defer cancel()
+	return in.run(whole, nil, args...)
+}
+
+// prolong returns a context that ends, for the same cause, cutDelay after ctx
+// does or commandTimeout is over.
+func prolong(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	whole, cut := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cut(nil)
 	stop := context.AfterFunc(ctx, func() {
 		time.AfterFunc(cutDelay, func() { cut(context.Cause(ctx)) })
 	})
-	defer stop()
-	return in.run(whole, nil, args...)
+	return whole, func() {
+		stop()
+		cut(nil)
+		cancel()
+	}
 }
 
 // cutDelay is how long a client may take when it should have ended: to finish
@@ -232,9 +262,7 @@ func newRefusal(said []byte) refusal {
 
 // process runs one tmux client.
 func (in *instance) process(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
-	// -N: a server that has ended must not be started again by its client,
-	// as nobody's child.
-	cmd := in.command(ctx, append([]string{"-N"}, args...)...)
+	cmd := in.client(ctx, args...)
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
@@ -262,6 +290,16 @@ func (in *instance) cleanup(args ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	in.run(ctx, nil, args...)
+}
+
+// client is a command to the server.
+func (in *instance) client(ctx context.Context, args ...string) *exec.Cmd {
+	if in.can.foreground {
+		// -N, which came with -D: a server that has ended must not be started
+		// again by its client, as nobody's child.
+		args = append([]string{"-N"}, args...)
+	}
+	return in.command(ctx, args...)
 }
 
 func (in *instance) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -294,14 +332,18 @@ func (in *instance) end() error {
 		kill()
 		select {
 		case <-in.ended:
-			if in.control != nil {
-				in.control.close()
-			}
+			in.closeControl()
 			return in.removeDir()
 		case <-time.After(endDelay):
 		}
 	}
 	return fmt.Errorf("its process %d is still there after SIGKILL", in.server.Pid)
+}
+
+func (in *instance) closeControl() {
+	if in.control != nil {
+		in.control.close()
+	}
 }
 
 // endDelay is how long a server has to end once it was told to: 104 ms with 30

@@ -3,6 +3,9 @@ package tmuxctl
 import (
 	"context"
 	"fmt"
+	"slices"
+
+	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
 // keeper is a session with no program in it. A control connection has to be
@@ -11,44 +14,54 @@ import (
 const keeper = "(tuiturn)"
 
 // options are set before the first session is made. -q: a tmux that does not
-// know one does without it.
+// know one does without it. Before 3.0 an option must be looked for where it
+// belongs, in the server (-s), the session or the window.
 var options = [][]string{
-	{"history-limit", "0"},        // a full history of 2,000 lines is 2 MB a pane, never given back
-	{"remain-on-exit", "on"},      // keeps the exit status for us to read
-	{"remain-on-exit-format", ""}, // with nothing written over the last screen (3.3)
-	{"status", "off"},             // the program gets every row
-	{"escape-time", "0"},          // Escape is a key, not the start of one
-	{"update-environment", ""},    // nothing of a client's environment gets in
-	{"allow-rename", "off"},
-	{"automatic-rename", "off"},
+	{"set-option", "-sq", "exit-empty", "off"},                // unlike what -D means, not the default (2.7)
+	{"set-option", "-sq", "escape-time", "0"},                 // Escape is a key, not the start of one
+	{"set-option", "-gq", "history-limit", "0"},               // a full history of 2,000 lines is 2 MB a pane, never given back
+	{"set-option", "-gq", "status", "off"},                    // the program gets every row
+	{"set-option", "-gq", "update-environment", ""},           // nothing of a client's environment gets in
+	{"set-window-option", "-gq", "remain-on-exit", "on"},      // keeps the exit status for us to read
+	{"set-window-option", "-gq", "remain-on-exit-format", ""}, // with nothing written over the last screen (3.3)
+	{"set-window-option", "-gq", "allow-rename", "off"},
+	{"set-window-option", "-gq", "automatic-rename", "off"},
 }
 
-// keep prepares a new server: the options, the keeper, the control connection.
+// keep sets a new server's options and makes the keeper. With remain-on-exit
+// its pane stays when the program, which does nothing, has ended.
 func (in *instance) keep(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
 	var args []string
 	for _, o := range options {
-		args = append(args, "set-option", "-gq", o[0], o[1], ";")
+		args = append(slices.Concat(args, o), ";")
 	}
-	// With remain-on-exit the pane stays when the program, which does nothing,
-	// has ended.
-	args = append(args, "new-session", "-d", "-P", "-F", "#{pane_id}", "-s", keeper, "-c", "/", "/bin/sh", "-c", "exit")
+	args = append(args, "new-session", "-d", "-P", "-F", "#{pid}", "-s", keeper, "-c", "/", "/bin/sh", "-c", "exit")
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
 	out, err := in.process(ctx, nil, args...)
 	if err != nil {
 		return fmt.Errorf("tmux new-session: %w", err)
 	}
-	var pane string
-	if _, err := fmt.Sscan(string(out), &pane); err != nil {
-		return fmt.Errorf("tmux new-session answered %q", out)
+	var pid int
+	if _, err := fmt.Sscan(string(out), &pid); err != nil || pid <= 1 {
+		return fmt.Errorf("tmux new-session answered %q for its process id", out)
 	}
-	// Not before the pane is dead for good: a control client attached to where
-	// one dies ends a tmux 3.2a with a fault (tmux issue 2828).
-	if _, known := in.paneStatus(ctx, pane); known {
-		in.control, _ = dialControl(ctx, in.command(context.Background(), "-N", "-C", "attach-session", "-t", "="+keeper))
-	}
+	in.server = proc.Identify(pid)
+	return nil
+}
+
+// prepare makes the control connection and finds out what this tmux can.
+func (in *instance) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	// Not before the keeper's pane is dead for good: a control client attached
+	// to where one dies ends a tmux 3.2a with a fault (tmux issue 2828).
+	if _, known := in.paneStatus(ctx, "="+keeper+":"); known {
+		in.control, _ = dialControl(ctx, in.client(context.Background(), "-C", "attach-session", "-t", "="+keeper))
+	} // without a connection processes do as well
+	in.can.probe(ctx, in)
 	if ctx.Err() != nil {
 		return fmt.Errorf("tmux attach-session: %w", context.Cause(ctx))
 	}
-	return nil // without a connection processes do as well
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tuiturn/tuiturn/internal/terminal/terminaltest"
+	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 )
 
 // tellArg makes the test binary the helper that writes what it was given, its
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == tellArg {
 		tell(os.Args[2], os.Args[3:])
 	}
-	terminaltest.Main(m)
+	terminaltest.Main(tmuxtest.Each(m))
 }
 
 func tell(path string, args []string) {

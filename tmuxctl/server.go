@@ -21,8 +21,9 @@ var ErrServerClosed = errors.New("the tmux server has ended")
 // server starts with the first session, and again with the next one should it
 // have ended by itself.
 type Server struct {
-	// Tmux is the tmux program, version 3.2 or later; empty means "tmux",
-	// looked up in PATH.
+	// Tmux is the tmux program, version 2.6 or later; empty means "tmux",
+	// looked up in PATH. (Up to 2.9a tmux reads /etc/tmux.conf, whatever it is
+	// told.)
 	Tmux string
 
 	// TempDir is where the server's private directory (mode 0700) is made;
@@ -131,7 +132,7 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	path, err := exec.LookPath(tmux)
 	if err != nil {
-		return fmt.Errorf("finding tmux: %w: install tmux 3.2 or later, or use a plain pty", err)
+		return fmt.Errorf("finding tmux: %w: install tmux 2.6 or later, or use a plain pty", err)
 	}
 	if path, err = filepath.Abs(path); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 )
@@ -72,8 +73,11 @@ func TestClose(t *testing.T) {
 	pid, dir := serverPid(t, s), filepath.Dir(s.Socket())
 	for range 2 {
 		is.NoErr(s.Close())
-		is.Equal(syscall.Kill(pid, 0), syscall.ESRCH) // gone and reaped
-		_, err := os.Stat(dir)
+		_, running := proc.StartTime(pid)
+		is.True(!running)
+		_, err := syscall.Wait4(pid, nil, syscall.WNOHANG, nil)
+		is.Equal(err, syscall.ECHILD) // and reaped, if it was our child
+		_, err = os.Stat(dir)
 		is.True(os.IsNotExist(err))
 	}
 	is.True(wait(t, x).Signaled())
@@ -109,6 +113,25 @@ func TestCloseMeetsNewSession(t *testing.T) {
 		}
 		is.Equal(len(list(t, dir)), 0)
 		// A pane that was being made has still to notice.
+		eventually(t, "server, client and pane to go", func() bool { return len(commandLines(dir)) == 0 })
+	}
+}
+
+func TestACancelledServerStartLeavesNothing(t *testing.T) {
+	t.Parallel()
+	tmux := tmuxtest.Require(t)
+	is := is.New(t)
+	dir := shortDir(t)
+	for i := range 40 {
+		s := &tmuxctl.Server{Tmux: tmux, TempDir: dir}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*time.Millisecond)
+		x, err := s.NewSession(ctx, script("turn", "exec sleep 60"))
+		cancel()
+		if err == nil {
+			shut(t, x)
+		}
+		is.NoErr(s.Close())
+		is.Equal(len(list(t, dir)), 0)
 		eventually(t, "server, client and pane to go", func() bool { return len(commandLines(dir)) == 0 })
 	}
 }
@@ -257,7 +280,7 @@ func TestTheUsersTmuxChangesNothing(t *testing.T) {
 
 func TestServerThatCannotStart(t *testing.T) {
 	old := filepath.Join(t.TempDir(), "tmux")
-	if err := os.WriteFile(old, []byte("#!/bin/sh\necho 'tmux: unknown option -- D' >&2\nexit 1\n"), 0o700); err != nil {
+	if err := os.WriteFile(old, []byte("#!/bin/sh\necho 'tmux: unknown option; usage: tmux [-V]' >&2\nexit 1\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	deaf := filepath.Join(t.TempDir(), "tmux")
@@ -274,8 +297,8 @@ func TestServerThatCannotStart(t *testing.T) {
 		is     error
 		want   []string
 	}{
-		"tmux is missing":            {&tmuxctl.Server{Tmux: "tuiturn-no-such-tmux", TempDir: short}, exec.ErrNotFound, []string{"tuiturn-no-such-tmux", "install tmux 3.2"}},
-		"tmux is too old":            {&tmuxctl.Server{Tmux: old, TempDir: short}, nil, []string{"tmux 3.2 or later", "unknown option -- D"}},
+		"tmux is missing":            {&tmuxctl.Server{Tmux: "tuiturn-no-such-tmux", TempDir: short}, exec.ErrNotFound, []string{"tuiturn-no-such-tmux", "install tmux 2.6"}},
+		"tmux is too old":            {&tmuxctl.Server{Tmux: old, TempDir: short}, nil, []string{"tmux 2.6 or later", "unknown option"}},
 		"tmux does not listen":       {&tmuxctl.Server{Tmux: deaf, TempDir: short}, context.DeadlineExceeded, []string{"starting tmux"}},
 		"the socket's name too long": {&tmuxctl.Server{Tmux: old, TempDir: long}, nil, []string{long, "shorter Server.TempDir"}},
 		"the directory is missing":   {&tmuxctl.Server{Tmux: old, TempDir: long + "0"}, os.ErrNotExist, []string{long + "0", "Server.TempDir"}},

@@ -105,7 +105,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	// elsewhere silently when it is missing. Cut short, the client could not tell
 	// whether there is a session, and which: the name alone may be another's.
 	out, err := in.runWhole(ctx, "new-session", "-d", "-P",
-		"-F", "#{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
+		"-F", "#{pid} #{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
 		"-s", cfg.Name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
 		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path)
 	if errors.Is(err, errNoAnswer) {
@@ -116,13 +116,18 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	// Exit status 0 alone proves nothing: a server that was being killed gave
 	// it for a session that was never made.
-	t := &Session{in: in, name: cfg.Name, done: make(chan struct{})}
+	t := &Session{in: in, name: cfg.Name, rows: cfg.Rows, done: make(chan struct{})}
 	t.target.Match = func(entry string) bool { return entry == marker }
-	if _, err := fmt.Sscan(string(out), &t.id, &t.pane, &t.target.Pid, &t.tty); err != nil || t.target.Pid <= 1 {
+	var server int
+	if _, err := fmt.Sscan(string(out), &server, &t.id, &t.pane, &t.target.Pid, &t.tty); err != nil || t.target.Pid <= 1 {
 		if in.lost("") {
 			return nil, ErrServerClosed
 		}
 		return nil, fmt.Errorf("tmux new-session answered %q", out)
+	}
+	if server != in.server.Pid { // see startDaemon
+		proc.Identify(server).Terminate()
+		return nil, ErrServerClosed
 	}
 	t.target.Identity = proc.Identify(t.target.Pid)
 	watcher, err := proc.Watch(t.target.Pid)
@@ -198,6 +203,7 @@ type Session struct {
 	id     string // "$3": names match by prefix, ids do not
 	pane   string // "%7"
 	tty    string // "/dev/pts/3"
+	rows   int
 	target proc.Target
 
 	done   chan struct{}
@@ -311,10 +317,15 @@ func (t *Session) Paste(ctx context.Context, text []byte) error {
 		return t.alive() // tmux would make no buffer and paste the one before
 	}
 	// A buffer of its own: between the two commands another paste may come.
-	// -r: LF stays LF. -d: the buffer goes with the paste.
+	// -r: LF stays LF. -d: the buffer goes with the paste. -S: all else stays
+	// as it is, too.
 	buffer := t.in.unique("paste")
+	flags := "-prd"
+	if t.in.can.rawPaste {
+		flags += "S"
+	}
 	_, err := t.run(ctx, text, "load-buffer", "-b", buffer, "-", ";",
-		"paste-buffer", "-p", "-r", "-d", "-b", buffer, "-t", t.pane)
+		"paste-buffer", flags, "-b", buffer, "-t", t.pane)
 	if err != nil {
 		t.in.cleanup("delete-buffer", "-b", buffer)
 	}
@@ -339,7 +350,11 @@ func (t *Session) Unread(ctx context.Context) (int, error) {
 
 // Screen returns the visible rows, each without trailing blanks and ended by a
 // newline. After the program's end, until Close, it returns the last screen.
+// (Before tmux 3.3 the first row of an alternate screen is lost then.)
 func (t *Session) Screen(ctx context.Context) (string, error) {
+	if !t.in.can.quietEnd && t.alive() != nil {
+		return t.lastScreen(ctx)
+	}
 	out, err := t.runAnyway(ctx, nil, "capture-pane", "-p", "-t", t.pane)
 	return string(out), err
 }

@@ -215,6 +215,17 @@ func TestANameIsNoPrefix(t *testing.T) {
 	is.Equal(names, []string{"turn-10"})
 }
 
+func TestASessionThatAPersonKills(t *testing.T) {
+	is := is.New(t)
+	s := newServer(t)
+	x := open(t, s, script("turn", "exec sleep 60"))
+	within(t, time.Second, "learning of the end", func() {
+		_, err := s.Run(t.Context(), "kill-session", "-t", "=turn")
+		is.NoErr(err)
+		is.Equal(wait(t, x).Signal(), syscall.SIGHUP)
+	})
+}
+
 func TestNaturalEnds(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)

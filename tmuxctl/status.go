@@ -34,8 +34,14 @@ func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall
 	for ctx.Err() == nil && !in.gone() {
 		out, err := in.run(ctx, nil, "display-message", "-p", "-t", pane,
 			"#{pane_dead} #{pane_dead_status} #{pane_dead_signal}")
+		if err != nil && strings.Contains(err.Error(), "can't find") {
+			return status, known // the pane is gone, as a tmux before 3.2 has it
+		}
 		if err == nil { // else the server may be ending
 			dead, now, ok := parseStatus(string(out))
+			if dead && !ok && !in.can.quietEnd {
+				now, ok = in.deathNotice(ctx, pane)
+			}
 			if !ok {
 				in.nudge()
 			} else if status = now; !known {
@@ -49,6 +55,37 @@ func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall
 		<-tick.C
 	}
 	return status, known
+}
+
+// notice begins what a tmux before 3.3 writes over the last row of a pane whose
+// program has ended: "Pane is dead (signal 9, Wed Nov 25 08:56:07 2026)". It
+// tells the signal nowhere else.
+const notice = "Pane is dead ("
+
+func (in *instance) deathNotice(ctx context.Context, pane string) (_ syscall.WaitStatus, known bool) {
+	out, err := in.run(ctx, nil, "capture-pane", "-p", "-J", "-t", pane)
+	i := strings.LastIndex(string(out), notice+"signal ")
+	if err != nil || i < 0 {
+		return 0, false
+	}
+	signal, _, _ := strings.Cut(string(out[i+len(notice+"signal "):]), ",")
+	_, status, known := parseStatus("1  " + signal)
+	return status, known
+}
+
+// lastScreen is the screen of a program that has ended on such a tmux. The
+// notice has moved all up by a row, for which there is room in the history.
+func (t *Session) lastScreen(ctx context.Context) (string, error) {
+	out, err := t.runAnyway(ctx, nil, "capture-pane", "-p", "-S", "-1", "-t", t.pane)
+	rows := strings.SplitAfter(string(out), "\n")
+	rows = rows[:len(rows)-1]                                 // what follows the last newline
+	for i := len(rows) - 1; i >= 0 && i >= len(rows)-3; i-- { // it may have been broken
+		if strings.HasPrefix(rows[i], notice) {
+			rows = rows[:i]
+			break
+		}
+	}
+	return strings.Join(rows[max(0, len(rows)-t.rows):], ""), err
 }
 
 // parseStatus reads "1 7 " (exit status 7) or "1  KILL" (a signal, by name or

@@ -3,6 +3,7 @@ package tmuxtest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,7 @@ type Server struct {
 // fails instead when the environment variable TUITURN_REQUIRE_TMUX is set.
 func Require(t testing.TB) string {
 	t.Helper()
+	os.Getenv(binaries) // in a test: go test then knows what its cached result depends on
 	path, err := exec.LookPath("tmux")
 	if err != nil {
 		if os.Getenv("TUITURN_REQUIRE_TMUX") != "" {
@@ -30,6 +32,41 @@ func Require(t testing.TB) string {
 		t.Skip("tmux is not installed")
 	}
 	return path
+}
+
+const binaries = "TUITURN_TMUX_BINARIES"
+
+// Each makes a TestMain run its tests with the tmux in PATH and then with each
+// one that the environment variable TUITURN_TMUX_BINARIES names, a list of paths
+// as PATH is one. [Require] returns that one, and so does a look in PATH.
+//
+//	func TestMain(m *testing.M) { os.Exit(tmuxtest.Each(m).Run()) }
+func Each(m interface{ Run() int }) interface{ Run() int } { return each{m} }
+
+type each struct{ m interface{ Run() int } }
+
+func (e each) Run() int {
+	code := e.m.Run()
+	path := os.Getenv("PATH")
+	for _, tmux := range filepath.SplitList(os.Getenv(binaries)) {
+		fmt.Println("=== with", tmux)
+		dir, err := os.MkdirTemp("", "tt-")
+		if err == nil {
+			defer os.RemoveAll(dir)
+			err = os.Symlink(tmux, filepath.Join(dir, "tmux"))
+		}
+		if err == nil {
+			err = exec.Command(tmux, "-V").Run()
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "%s: %v\n", binaries, err)
+			return 1
+		}
+		os.Setenv("PATH", dir+string(filepath.ListSeparator)+path)
+		code = max(code, e.m.Run())
+	}
+	os.Setenv("PATH", path)
+	return code
 }
 
 // New returns a server for the test, which is skipped where tmux is missing (see

@@ -9,7 +9,6 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +23,7 @@ const helperArg = "terminaltest-helper"
 //	func TestMain(m *testing.M) { terminaltest.Main(m) }
 //
 // The programs that Run starts in terminals are the test binary itself.
-func Main(m *testing.M) {
+func Main(m interface{ Run() int }) {
 	if len(os.Args) > 2 && os.Args[1] == helperArg {
 		helper(os.Args[2], os.Args[3:])
 		os.Exit(0)
