@@ -17,7 +17,7 @@ type features struct {
 func (f *features) probe(ctx context.Context, in *instance) {
 	_, err := in.run(ctx, nil, "show-options", "-g", "-w", "remain-on-exit-format")
 	f.quietEnd = err == nil
-	if !f.quietEnd {
+	if !f.quietEnd && in.shared == nil {
 		// What it writes scrolls the first row away: see Screen.
 		in.run(ctx, nil, "set-option", "-g", "history-limit", "1")
 	}

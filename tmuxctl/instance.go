@@ -37,6 +37,7 @@ type instance struct {
 	lease   *lease.Lease
 	own     bool // the lease is for this instance alone, and dir is its directory
 	env     []string
+	shared  *shared // nil: the server is our own
 	server  proc.Identity
 	ended   chan struct{} // closed when the server is no more
 	control *control      // nil: there is none
@@ -45,7 +46,12 @@ type instance struct {
 	last atomic.Int64 // see unique
 }
 
-func (in *instance) socket() string { return filepath.Join(in.dir, "s") }
+func (in *instance) socket() string {
+	if in.shared != nil {
+		return in.shared.socket
+	}
+	return filepath.Join(in.dir, "s")
+}
 
 // gone tells whether the server has ended.
 func (in *instance) gone() bool {
@@ -76,14 +82,11 @@ func (in *instance) unique(prefix string) string {
 }
 
 func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *instance, err error) {
-	if env == nil {
-		env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
-	}
 	in := &instance{tmux: tmux}
 	if err := in.makeDir(ctx, tempDir); err != nil {
 		return nil, err
 	}
-	in.env = append(slices.Clone(env), in.lease.ServerMark())
+	in.env = in.environ(env)
 	if err = in.startChild(ctx); errors.Is(err, errNoForeground) {
 		err = in.startDaemon(ctx)
 	}
@@ -99,6 +102,14 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 		err = multierror.Append(err, e)
 	}
 	return nil, err
+}
+
+// environ is the environment of the server and of our clients.
+func (in *instance) environ(env []string) []string {
+	if env == nil {
+		env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
+	}
+	return append(slices.Clone(env), in.lease.ServerMark())
 }
 
 // errNoForeground is returned for a tmux that is older than -D (3.2).
@@ -197,6 +208,11 @@ func (in *instance) listening(ctx context.Context) error {
 // run gives the server one command, over the control connection or else as a
 // process. stdin may be nil.
 func (in *instance) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	if in.gone() {
+		// A shared socket may be another server's by now, where ids are somebody
+		// else's.
+		return nil, fmt.Errorf("tmux %s: %w", args[0], ErrServerClosed)
+	}
 	if _, ok := ctx.Deadline(); !ok {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, commandTimeout)
@@ -326,8 +342,11 @@ func (in *instance) hangUp() {
 	in.server.Signal(syscall.SIGCONT)
 }
 
-// end makes the server go and removes its directory.
+// end makes the server go, if it is ours, and removes the directory.
 func (in *instance) end() error {
+	if in.shared != nil {
+		return in.endShared()
+	}
 	for _, kill := range []func(){in.hangUp, func() { in.server.Signal(syscall.SIGKILL) }} {
 		kill()
 		select {

@@ -13,28 +13,58 @@ import (
 // none that a SessionConfig can have.
 const keeper = "(tuiturn)"
 
-// options are set before the first session is made. -q: a tmux that does not
-// know one does without it. Before 3.0 an option must be looked for where it
-// belongs, in the server (-s), the session or the window.
-var options = [][]string{
-	{"set-option", "-sq", "exit-empty", "off"},                // unlike what -D means, not the default (2.7)
-	{"set-option", "-sq", "escape-time", "0"},                 // Escape is a key, not the start of one
-	{"set-option", "-gq", "history-limit", "0"},               // a full history of 2,000 lines is 2 MB a pane, never given back
-	{"set-option", "-gq", "status", "off"},                    // the program gets every row
-	{"set-option", "-gq", "update-environment", ""},           // nothing of a client's environment gets in
-	{"set-window-option", "-gq", "remain-on-exit", "on"},      // keeps the exit status for us to read
-	{"set-window-option", "-gq", "remain-on-exit-format", ""}, // with nothing written over the last screen (3.3)
-	{"set-window-option", "-gq", "allow-rename", "off"},
-	{"set-window-option", "-gq", "automatic-rename", "off"},
+// The options of a server of our own are set before its first session is made,
+// those of a session on a shared server together with it. -q: a tmux that does
+// not know one does without it. Before 3.0 an option must be looked for where it
+// belongs, in the server, the session or the window.
+var (
+	serverOptions = [][2]string{
+		{"exit-empty", "off"}, // unlike what -D means, not the default (2.7)
+		{"escape-time", "0"},  // Escape is a key, not the start of one
+	}
+	globalOptions = [][2]string{
+		{"history-limit", "0"},     // a full history of 2,000 lines is 2 MB a pane, never given back
+		{"update-environment", ""}, // nothing of a client's environment gets in
+	}
+	sessionOptions = [][2]string{
+		{"status", "off"}, // the program gets every row
+		{"destroy-unattached", "off"},
+	}
+	windowOptions = [][2]string{
+		{"remain-on-exit", "on"},      // keeps the exit status for us to read
+		{"remain-on-exit-format", ""}, // with nothing written over the last screen (3.3)
+		{"pane-border-status", "off"}, // the program gets every row
+		{"alternate-screen", "on"},
+		{"allow-rename", "off"},
+		{"automatic-rename", "off"},
+	}
+)
+
+// setOptions returns commands, each with a ";" behind it.
+func setOptions(options [][2]string, command ...string) (args []string) {
+	for _, o := range options {
+		args = append(append(args, command...), o[0], o[1], ";")
+	}
+	return args
+}
+
+// sharedOptions are those of a session of ours on a shared server, set in the
+// command list that makes it. What can only be set for all, its history
+// above all, is as its owner likes it.
+func sharedOptions(session string) []string {
+	args := append([]string{";"}, setOptions(sessionOptions, "set-option", "-q", "-t", "="+session+":")...)
+	args = append(args, setOptions(windowOptions, "set-window-option", "-q", "-t", "="+session+":")...)
+	return args[:len(args)-1]
 }
 
 // keep sets a new server's options and makes the keeper. With remain-on-exit
 // its pane stays when the program, which does nothing, has ended.
 func (in *instance) keep(ctx context.Context) error {
-	var args []string
-	for _, o := range options {
-		args = append(slices.Concat(args, o), ";")
-	}
+	args := slices.Concat(
+		setOptions(serverOptions, "set-option", "-sq"),
+		setOptions(globalOptions, "set-option", "-gq"),
+		setOptions(sessionOptions, "set-option", "-gq"),
+		setOptions(windowOptions, "set-window-option", "-gq"))
 	args = append(args, "new-session", "-d", "-P", "-F", "#{pid}", "-s", keeper, "-c", "/", "/bin/sh", "-c", "exit")
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()

@@ -18,6 +18,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == tellArg {
 		tell(os.Args[2], os.Args[3:])
 	}
+	if len(os.Args) == 6 && os.Args[1] == shareArg {
+		share(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
+	}
 	terminaltest.Main(tmuxtest.Each(m))
 }
 

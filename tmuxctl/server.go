@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,9 +16,10 @@ import (
 // whose server has ended.
 var ErrServerClosed = errors.New("the tmux server has ended")
 
-// A Server is one tmux server of our own. The zero value is ready for use: the
-// server starts with the first session, and again with the next one should it
-// have ended by itself.
+// A Server is one tmux server: of our own, or, where Shared names it, one that
+// others use too. The zero value is ready for use: a server of our own starts
+// with the first session, and again with the next one should it have ended by
+// itself.
 type Server struct {
 	// Tmux is the tmux program, version 2.6 or later; empty means "tmux",
 	// looked up in PATH. (Up to 2.9a tmux reads /etc/tmux.conf, whatever it is
@@ -36,10 +36,21 @@ type Server struct {
 	// means PATH=/usr/local/bin:/usr/bin:/bin and LANG=C.UTF-8.
 	Env []string
 
+	// Shared is the socket of a tmux server that others use too, an absolute
+	// path; empty means a server of our own. The server must be running, as this
+	// user, and it is never started, ended or changed: no option, no key, no
+	// session but those made here, whose names begin with "tuiturn-" and what no
+	// other Server has. Its own configuration applies to them where it can't be
+	// set for one session, such as history-limit. Every command is a process, 2
+	// to 3 ms each. Close ends the sessions; should this process die before, the
+	// next reaper.Sweep does, and their programs have ended within seconds.
+	Shared string
+
 	// mu is held for reading while a session is made: Close then meets either
 	// no session or a whole one.
 	mu      sync.RWMutex
 	current *instance
+	prefix  string // see shared
 	closed  atomic.Bool
 }
 
@@ -69,8 +80,8 @@ func (s *Server) Run(ctx context.Context, args ...string) ([]byte, error) {
 	return in.run(ctx, nil, args...)
 }
 
-// Sessions lists the names of the sessions the server has; none when no server
-// runs.
+// Sessions lists the names of the sessions that the server has, on a shared one
+// of ours alone and as NewSession was given them; none when no server runs.
 func (s *Server) Sessions(ctx context.Context) ([]string, error) {
 	in := s.running()
 	if in == nil {
@@ -80,8 +91,20 @@ func (s *Server) Sessions(ctx context.Context) ([]string, error) {
 	if errors.Is(err, ErrServerClosed) || err != nil && strings.Contains(err.Error(), "no sessions") {
 		return nil, nil
 	}
-	names := strings.Fields(string(out))
-	return slices.DeleteFunc(names, func(name string) bool { return name == keeper }), err
+	var names []string
+	for name := range strings.Lines(string(out)) {
+		name = strings.TrimSpace(name)
+		if in.shared != nil {
+			var ours bool
+			if name, ours = strings.CutPrefix(name, in.shared.prefix); !ours {
+				continue
+			}
+		}
+		if name != keeper {
+			names = append(names, name)
+		}
+	}
+	return names, err
 }
 
 // running is the instance that runs now, nil if none does.
@@ -144,15 +167,21 @@ func (s *Server) start(ctx context.Context) error {
 	if tempDir, err = filepath.Abs(tempDir); err != nil {
 		return err
 	}
-	s.current, err = startInstance(ctx, path, tempDir, s.Env)
-	if err != nil {
-		return fmt.Errorf("starting tmux: %w", err)
+	if s.Shared == "" {
+		if s.current, err = startInstance(ctx, path, tempDir, s.Env); err != nil {
+			return fmt.Errorf("starting tmux: %w", err)
+		}
+		return nil
 	}
-	return nil
+	if s.prefix == "" {
+		s.prefix = newPrefix()
+	}
+	s.current, err = attachShared(ctx, path, tempDir, s.Env, shared{socket: s.Shared, prefix: s.prefix})
+	return err
 }
 
-// Close ends the server, with every session in it, and removes its directory. A
-// NewSession under way fails. Close returns when the server is gone; the error
+// Close ends the server, of a shared one our sessions, with every program in it,
+// and removes its directory. A NewSession under way fails. Close returns when the server is gone; the error
 // tells what is left, and Close may be called again. A closed Server starts no
 // more sessions.
 //
@@ -160,7 +189,7 @@ func (s *Server) start(ctx context.Context) error {
 // one for certain.
 func (s *Server) Close() error {
 	s.closed.Store(true)
-	if in := s.running(); in != nil {
+	if in := s.running(); in != nil && in.shared == nil {
 		in.hangUp() // now: a NewSession that waits for it holds s.mu
 	}
 	s.mu.Lock()

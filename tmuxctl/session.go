@@ -104,11 +104,20 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	// TMUX could end our server. The directory is the shell's affair: tmux goes
 	// elsewhere silently when it is missing. Cut short, the client could not tell
 	// whether there is a session, and which: the name alone may be another's.
-	out, err := in.runWhole(ctx, "new-session", "-d", "-P",
+	name := cfg.Name
+	var options []string
+	if in.shared != nil {
+		name = in.shared.prefix + name
+		options = sharedOptions(name)
+	}
+	args := append([]string{"new-session", "-d", "-P",
 		"-F", "#{pid} #{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
-		"-s", cfg.Name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
-		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path)
-	if errors.Is(err, errNoAnswer) {
+		"-s", name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
+		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path}, options...)
+	unlock := in.exclusive(ctx)
+	out, err := in.runWhole(ctx, args...)
+	unlock()
+	if errors.Is(err, errNoAnswer) || err != nil && in.shared != nil {
 		in.discard(env.Path)
 	}
 	if err != nil {
@@ -136,6 +145,9 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	go t.wait(watcher)
 
+	if in.shared != nil {
+		t.awaitSize(cfg.Cols, cfg.Rows)
+	}
 	w, err := env.Open(ctx, t.done)
 	if err == nil {
 		err = w.Deliver(ctx, []byte(script))
@@ -164,7 +176,7 @@ func (in *instance) discard(fifo string) {
 	for line := range strings.Lines(string(out)) {
 		id, command, _ := strings.Cut(line, " ")
 		if strings.HasSuffix(strings.TrimRight(command, "\"'\n"), "/"+filepath.Base(fifo)) { // 3.x quotes it
-			in.cleanup("kill-session", "-t", id)
+			in.killSession(ctx, id)
 		}
 	}
 }
@@ -213,7 +225,7 @@ type Session struct {
 	closed  bool
 }
 
-// Name is the session's name.
+// Name is the session's name as NewSession was given it.
 func (t *Session) Name() string { return t.name }
 
 // Pid is the program's process id.
@@ -377,8 +389,7 @@ func (t *Session) Close(ctx context.Context) error {
 	// By id: the name may have been given away by a person who looked on.
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusDelay)
 	defer cancel()
-	_, err := t.in.run(end, nil, "kill-session", "-t", t.id)
-	if err != nil && !t.in.gone() && !strings.Contains(err.Error(), "can't find session") {
+	if err := t.in.killSession(end, t.id); err != nil {
 		all = multierror.Append(all, err)
 	}
 	if all != nil {
@@ -395,6 +406,8 @@ func (t *Session) abandon(err error) error {
 	if e := proc.End(now, t.target); e != nil {
 		err = multierror.Append(err, e)
 	}
-	t.in.cleanup("kill-session", "-t", t.id)
+	end, cancel := context.WithTimeout(context.Background(), statusDelay)
+	defer cancel()
+	t.in.killSession(end, t.id)
 	return err
 }
