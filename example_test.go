@@ -62,6 +62,7 @@ func Example() {
 		Token:    "a-dummy-token",
 		Env:      append(fakeagent.Script{}.Environ(), "GORACE=atexit_sleep_ms=0"),
 		Terminal: tuiturn.Pty,
+		TempDir:  dir,
 	}
 	defer runner.Close()
 

@@ -17,6 +17,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
@@ -33,6 +34,7 @@ func TestMain(m *testing.M) {
 	if fakeagent.Enabled() {
 		os.Exit(fakeagent.Main())
 	}
+	lease.Considered = lease.NoOrphans
 	if config := os.Getenv(hostVar); config != "" {
 		beHost(config)
 		return

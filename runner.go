@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -53,15 +54,27 @@ type Runner struct {
 	// have about 100 bytes.
 	TempDir string
 
+	// TmuxSocket is the socket of a running tmux server in which the agents'
+	// sessions are made, for the people who use that server to look on; empty
+	// means a server of the Runner's own. See tmuxctl.Server.Shared.
+	TmuxSocket string
+
+	// SweepEvery is how often to look for what hosts that have died left behind,
+	// in TempDir and among the processes of this user: before the first turn, and
+	// then while no turn runs. Zero means ten minutes, less means never. See
+	// reaper.Sweep: what belongs to a host that lives is never touched.
+	SweepEvery time.Duration
+
 	// Log, if not nil, is told what an operator should know.
 	Log *slog.Logger
 
-	mu     sync.Mutex
-	place  *place // made with the first turn
-	turns  sync.WaitGroup
-	cancel context.CancelCauseFunc
-	ctx    context.Context // ends with Close
-	closed bool
+	mu      sync.Mutex
+	place   *place   // made with the first turn
+	sweeper *sweeper // likewise; nil: none
+	turns   sync.WaitGroup
+	cancel  context.CancelCauseFunc
+	ctx     context.Context // ends with Close
+	closed  bool
 }
 
 // A place is what the turns of a Runner share: a directory of their own, which
@@ -71,12 +84,12 @@ type place struct {
 	tmux  *tmuxctl.Server
 }
 
-func newPlace(ctx context.Context, tempDir string) (*place, error) {
+func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
 	l, err := lease.New(ctx, tempDir)
 	if err != nil {
 		return nil, fmt.Errorf("%w: name another one in Runner.TempDir", err)
 	}
-	return &place{l, &tmuxctl.Server{TempDir: l.Dir()}}, nil
+	return &place{l, &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}, nil
 }
 
 // close ends the server and everything in it.
@@ -93,37 +106,56 @@ func (p *place) close() error {
 
 // open makes ready what turns share and counts one in. The caller calls done.
 func (r *Runner) open(ctx context.Context) (_ context.Context, _ *place, done func(), err error) {
+	place, err := r.enter(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(r.ctx, func() { cancel(ErrClosed) })
+	idle, err := r.sweeper.busy(ctx)
+	done = func() {
+		idle()
+		stop()
+		cancel(nil)
+		r.turns.Done()
+	}
+	if err != nil {
+		done()
+		return nil, nil, nil, err
+	}
+	return ctx, place, done, nil
+}
+
+// enter counts a turn in and returns what turns share.
+func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
-		return nil, nil, nil, ErrClosed
+		return nil, ErrClosed
 	}
 	if r.place != nil {
 		if _, err := os.Lstat(r.place.lease.Dir()); errors.Is(err, fs.ErrNotExist) {
 			// Whatever cleans the temporary directory took it for abandoned.
 			if err := r.place.close(); err != nil {
-				return nil, nil, nil, err
+				return nil, err
 			}
 			r.place = nil
 		}
 	}
 	if r.place == nil {
-		if r.place, err = newPlace(ctx, r.TempDir); err != nil {
-			return nil, nil, nil, err
+		if r.place, err = newPlace(ctx, r.TempDir, r.TmuxSocket); err != nil {
+			return nil, err
 		}
 	}
 	if r.ctx == nil {
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
 		r.log().Info(r.Home.Why())
+		if r.SweepEvery >= 0 {
+			r.sweeper = r.startSweeper()
+		}
 	}
 	r.turns.Add(1)
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(r.ctx, func() { cancel(ErrClosed) })
-	return ctx, r.place, func() {
-		stop()
-		cancel(nil)
-		r.turns.Done()
-	}, nil
+	return r.place, nil
 }
 
 // Close ends the turns that run, which fail with ErrClosed, and everything that
@@ -139,6 +171,7 @@ func (r *Runner) Close() error {
 	}
 	r.mu.Unlock()
 	r.turns.Wait()
+	r.sweeper.wait()
 	if place == nil {
 		return nil
 	}
@@ -166,6 +199,9 @@ func (r *Runner) log() *slog.Logger {
 func (r *Runner) check() error {
 	if r.Home.Dir == "" {
 		return errors.New("the Runner has no home: set Runner.Home, see tuiauth.ResolveHome")
+	}
+	if r.TmuxSocket != "" && r.Terminal == Pty {
+		return errors.New("Runner.TmuxSocket names a tmux server and Runner.Terminal a pty: set one of them")
 	}
 	if err := checkEnv("Runner.Env", r.Env); err != nil {
 		return err

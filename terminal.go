@@ -17,13 +17,21 @@ const (
 	// Auto is tmux where it is installed, else a pty.
 	Auto TerminalKind = ""
 
-	// Tmux is a session in a tmux server of the Runner's own, on which a person
-	// can look.
+	// Tmux is a session in a tmux server of the Runner's own, or in that of
+	// Runner.TmuxSocket, on which a person can look.
 	Tmux TerminalKind = "tmux"
 
 	// Pty is a pseudo terminal inside this process.
 	Pty TerminalKind = "pty"
 )
+
+// terminal decides where turns run.
+func (r *Runner) terminal() (TerminalKind, error) {
+	if r.Terminal == Auto && r.TmuxSocket != "" {
+		return Tmux, nil
+	}
+	return r.Terminal.resolve()
+}
 
 // resolve decides what Auto means here.
 func (k TerminalKind) resolve() (TerminalKind, error) {

@@ -126,7 +126,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 // prepare does all that can fail before a process is started.
 func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err error) {
 	r := t.runner
-	if t.res.Terminal, err = r.Terminal.resolve(); err != nil {
+	if t.res.Terminal, err = r.terminal(); err != nil {
 		return cfg, "choosing a terminal", err
 	}
 	workdir := t.req.WorkDir

@@ -36,7 +36,7 @@ func role(name string, play func(input []byte) (any, error)) { roles[name] = pla
 func TestMain(m *testing.M) {
 	// The machine has other hosts, also dead ones: their leftovers are not a
 	// test's to end.
-	reaper.Consider(func(id string) bool { _, ok := made.Load(id); return ok })
+	lease.Considered = func(id string) bool { _, ok := made.Load(id); return ok }
 	if len(os.Args) == 4 && os.Args[1] == helperArg {
 		play(os.Args[2], os.Args[3])
 	}

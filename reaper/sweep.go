@@ -205,9 +205,6 @@ func files(e lease.Entry) (found []Finding) {
 	return found
 }
 
-// considered is narrowed by tests, which share the machine with other hosts.
-var considered = func(id string) bool { return true }
-
 // orphans ends what carries the ID of a dead lease that has no directory any
 // more, or has it elsewhere.
 func (s *sweep) orphans(ctx context.Context, marked []proc.Carrier, met map[string]bool) {
@@ -215,7 +212,7 @@ func (s *sweep) orphans(ctx context.Context, marked []proc.Carrier, met map[stri
 	var ids []string
 	for _, c := range marked {
 		_, id, _ := lease.ParseMark(c.Entry)
-		if met[id] || !considered(id) {
+		if met[id] || !lease.Considered(id) {
 			continue
 		}
 		if byID[id] == nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/internal/terminal/terminaltest"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 )
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 6 && os.Args[1] == shareArg {
 		share(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
 	}
+	lease.Considered = lease.NoOrphans
 	terminaltest.Main(tmuxtest.Each(m))
 }
 

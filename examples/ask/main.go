@@ -200,6 +200,7 @@ func (a *ask) turn(ctx context.Context, o options) (_ *tuiturn.Result, err error
 		runner.Terminal = tuiturn.TerminalKind(o.terminal)
 	}
 	if o.demo {
+		runner.SweepEvery = -1 // a demonstration ends nobody's leftovers
 		clean, err := demo(runner, &o)
 		if err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/lease"
 )
 
 // With -demo the agent is this test binary.
@@ -21,6 +22,7 @@ func TestMain(m *testing.M) {
 	if fakeagent.Enabled() {
 		os.Exit(fakeagent.Main())
 	}
+	lease.Considered = lease.NoOrphans
 	os.Exit(m.Run())
 }
 

@@ -169,3 +169,11 @@ func (e Entry) Remove() error {
 	}
 	return nil
 }
+
+// Considered tells whether a sweep may take what carries the ID for an orphan
+// when it has met no directory of that lease. Tests, which share the machine with
+// other hosts, narrow it.
+var Considered = func(id string) bool { return true }
+
+// NoOrphans is Considered for tests that look at directories only.
+func NoOrphans(string) bool { return false }
