@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -22,8 +23,8 @@ import (
 // shared is what an instance needs to know of a server that is not ours.
 type shared struct {
 	socket string
-	prefix string        // of our sessions' names; nobody else's begin so
-	quit   chan struct{} // closed when we let go of the server
+	prefix string // of our sessions' names; nobody else's begin so
+	letGo  func() // stops watching the server
 }
 
 // newPrefix returns a prefix that nobody else has.
@@ -75,14 +76,14 @@ func attachShared(ctx context.Context, tmux, tempDir string, env []string, sh sh
 	if err != nil {
 		return nil, err
 	}
-	sh.quit = make(chan struct{})
-	in.shared.quit = sh.quit
+	quit := make(chan struct{})
+	sh.letGo = sync.OnceFunc(func() { close(quit) })
 	go func() {
 		defer watcher.Stop()
 		select {
 		case <-watcher.Done():
 			close(in.ended)
-		case <-sh.quit:
+		case <-quit:
 		}
 	}()
 	return in, nil
@@ -176,9 +177,6 @@ func (in *instance) endShared() error {
 	if all != nil {
 		return all
 	}
-	if in.shared.quit != nil {
-		close(in.shared.quit)
-		in.shared.quit = nil
-	}
+	in.shared.letGo()
 	return in.removeDir()
 }
