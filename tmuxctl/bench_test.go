@@ -1,7 +1,9 @@
 package tmuxctl
 
 import (
+	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 )
@@ -48,6 +50,40 @@ func BenchmarkSession(b *testing.B) {
 		}
 		b.ReportMetric(float64(created.Nanoseconds())/float64(b.N), "ns/NewSession")
 	})
+}
+
+// BenchmarkCloseStubborn is the end of a program that ignores what it can, with
+// children that do and have left its session, after a grace of 100 ms.
+func BenchmarkCloseStubborn(b *testing.B) {
+	const grace = 100 * time.Millisecond
+	const stubborn = `trap "" HUP TERM; while :; do sleep 1; done`
+	in := startTestInstance(b)
+	s := &Server{Tmux: in.tmux, current: in}
+	var closed time.Duration
+	for i := 0; b.Loop(); i++ {
+		t, err := s.NewSession(b.Context(), SessionConfig{
+			Name: fmt.Sprint("turn-", i),
+			Command: Command{Path: "/bin/sh", Args: []string{"-c", "setsid sh -c '" + stubborn + "' & (setsid sh -c '" + stubborn + "' &); echo up; " + stubborn},
+				Dir: "/", Env: []string{"PATH=/usr/bin:/bin"}},
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for up := ""; !strings.Contains(up, "up"); {
+			if up, err = t.Screen(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+		began := time.Now()
+		ctx, cancel := context.WithTimeout(b.Context(), grace)
+		err = t.Close(ctx)
+		cancel()
+		if err != nil {
+			b.Fatal(err)
+		}
+		closed += time.Since(began)
+	}
+	b.ReportMetric(float64(closed.Nanoseconds())/float64(b.N), "ns/Close")
 }
 
 // BenchmarkServer is a server's start and end.
