@@ -19,6 +19,7 @@ var controlCommands = map[string]struct {
 	repeatable bool
 }{
 	"capture-pane":    {[]string{"-p", "-t"}, true},
+	"copy-mode":       {[]string{"-q", "-t"}, true},
 	"delete-buffer":   {[]string{"-b"}, false},
 	"display-message": {[]string{"-p", "-t"}, true},
 	"has-session":     {[]string{"-t"}, true},
@@ -27,6 +28,7 @@ var controlCommands = map[string]struct {
 	"list-sessions":   {nil, true},
 	"new-session":     {[]string{"-d"}, false},
 	"paste-buffer":    {[]string{"-b", "-t"}, false},
+	"resize-window":   {[]string{"-t", "-x", "-y"}, true},
 	"send-keys":       {[]string{"-t"}, false},
 	"set-option":      {[]string{"-g"}, false},
 	"show-options":    {[]string{"-g"}, true},

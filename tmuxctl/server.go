@@ -189,7 +189,7 @@ func (s *Server) start(ctx context.Context) error {
 // one for certain.
 func (s *Server) Close() error {
 	s.closed.Store(true)
-	if in := s.running(); in != nil && in.shared == nil {
+	if in := s.running(); in != nil {
 		in.hangUp() // now: a NewSession that waits for it holds s.mu
 	}
 	s.mu.Lock()

@@ -105,20 +105,33 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	// elsewhere silently when it is missing. Cut short, the client could not tell
 	// whether there is a session, and which: the name alone may be another's.
 	name := cfg.Name
-	var options []string
 	if in.shared != nil {
 		name = in.shared.prefix + name
-		options = sharedOptions(name)
 	}
-	args := append([]string{"new-session", "-d", "-P",
+	cols, rows := fmt.Sprint(cfg.Cols), fmt.Sprint(cfg.Rows)
+	args := []string{"new-session", "-d", "-P",
 		"-F", "#{pid} #{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
-		"-s", name, "-x", fmt.Sprint(cfg.Cols), "-y", fmt.Sprint(cfg.Rows),
-		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path}, options...)
+		"-s", name, "-x", cols, "-y", rows,
+		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path}
+	if in.shared != nil {
+		args = append(args, sharedOptions(name)...)
+	}
+	if in.can.fixedSize {
+		// A person who looks on would bring the size of their terminal, with 3.3a
+		// and 3.5a even where they look at another session (tmux issue 4268). Not by
+		// setting window-size for all: there the next new-session ends the server
+		// (tmux pull request 4849).
+		args = append(args, ";", "resize-window", "-t", "="+name+":", "-x", cols, "-y", rows)
+	}
 	unlock := in.exclusive(ctx)
 	out, err := in.runWhole(ctx, args...)
 	unlock()
-	if errors.Is(err, errNoAnswer) || err != nil && in.shared != nil {
-		in.discard(env.Path)
+	_, refused := errors.AsType[refusal](err)
+	if err != nil && (!refused || in.shared != nil) {
+		in.discard(env.Path) // it may have been made, or still be
+		if in.gone() {
+			err = ErrServerClosed
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -156,10 +169,11 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, t.abandon(ErrServerClosed)
 	}
 	if err != nil {
-		if in.gone() {
+		err = t.abandon(fmt.Errorf("handing over the environment: %w", err))
+		if in.gone() { // which abandon has found out
 			err = fmt.Errorf("%w: %w", err, ErrServerClosed)
 		}
-		return nil, t.abandon(fmt.Errorf("handing over the environment: %w", err))
+		return nil, err
 	}
 	return t, nil
 }
@@ -169,6 +183,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 func (in *instance) discard(fifo string) {
 	ctx, cancel := context.WithTimeout(context.Background(), statusDelay)
 	defer cancel()
+	in.wake()
 	out, err := in.run(ctx, nil, "list-panes", "-a", "-F", "#{session_id} #{pane_start_command}")
 	if err != nil {
 		return
@@ -286,9 +301,9 @@ func (t *Session) alive() error {
 
 // SendKeys presses keys in order. A key is "Enter", "Escape", "Tab", "Up",
 // "Down", "Left", "Right", "BSpace", "C-a" to "C-z", or one printable
-// character.
+// character. A person who has the pane in copy mode is put out of it.
 func (t *Session) SendKeys(ctx context.Context, keys ...string) error {
-	args := make([]string, 0, 8*len(keys))
+	args := t.leaveModes()
 	for _, key := range keys {
 		args = append(args, "send-keys", "-t", t.pane)
 		switch {
@@ -306,8 +321,21 @@ func (t *Session) SendKeys(ctx context.Context, keys ...string) error {
 	if len(keys) == 0 {
 		return t.alive()
 	}
-	_, err := t.run(ctx, nil, args...)
-	return err
+	if _, err := t.run(ctx, nil, args...); err != nil {
+		return fmt.Errorf("sending keys: %w", err)
+	}
+	return nil
+}
+
+// leaveModes begins a list of commands that are for the program: while a person
+// who looks on has its pane in copy mode, or in a tree, tmux drops keys without a
+// word. Before 3.2 copy mode also holds up pastes and all that the program prints.
+// (Without copy-mode -q a tree has the commands refused.)
+func (t *Session) leaveModes() []string {
+	if t.in.can.quitModes {
+		return []string{"copy-mode", "-q", "-t", t.pane, ";"}
+	}
+	return []string{"if-shell", "-F", "-t", t.pane, "#{pane_in_mode}", "send-keys -X -t " + t.pane + " cancel", ";"}
 }
 
 func printable(key string) bool {
@@ -332,16 +360,27 @@ func (t *Session) Paste(ctx context.Context, text []byte) error {
 	// -r: LF stays LF. -d: the buffer goes with the paste. -S: all else stays
 	// as it is, too.
 	buffer := t.in.unique("paste")
+	if t.in.shared != nil {
+		buffer = t.in.shared.prefix + buffer
+	}
 	flags := "-prd"
 	if t.in.can.rawPaste {
 		flags += "S"
 	}
-	_, err := t.run(ctx, text, "load-buffer", "-b", buffer, "-", ";",
-		"paste-buffer", flags, "-b", buffer, "-t", t.pane)
+	// Before 3.4 a paste into a pane whose program has ended is the end of the
+	// server, with every session in it (tmux pull request 3830).
+	args := append(t.leaveModes(), "load-buffer", "-b", buffer, "-", ";",
+		"if-shell", "-F", "-t", t.pane, "#{pane_dead}", "display-message -p -t "+t.pane+" dead",
+		fmt.Sprint("paste-buffer ", flags, " -b ", buffer, " -t ", t.pane))
+	out, err := t.run(ctx, text, args...)
+	if err == nil && len(out) > 0 {
+		err = os.ErrProcessDone
+	}
 	if err != nil {
 		t.in.cleanup("delete-buffer", "-b", buffer)
+		return fmt.Errorf("pasting: %w", err)
 	}
-	return err
+	return nil
 }
 
 // Unread returns how many bytes of what was sent the program has not read yet.
@@ -367,8 +406,15 @@ func (t *Session) Screen(ctx context.Context) (string, error) {
 	if !t.in.can.quietEnd && t.alive() != nil {
 		return t.lastScreen(ctx)
 	}
-	out, err := t.runAnyway(ctx, nil, "capture-pane", "-p", "-t", t.pane)
-	return string(out), err
+	var args []string
+	if !t.in.can.liveModes {
+		args = t.leaveModes()
+	}
+	out, err := t.runAnyway(ctx, nil, append(args, "capture-pane", "-p", "-t", t.pane)...)
+	if err != nil {
+		return "", fmt.Errorf("reading the screen: %w", err)
+	}
+	return string(out), nil
 }
 
 // Close ends the program and everything it started, and the session. It hangs
@@ -386,6 +432,7 @@ func (t *Session) Close(ctx context.Context) error {
 	} else {
 		<-t.done // soon: the program has ended
 	}
+	t.in.wake()
 	// By id: the name may have been given away by a person who looked on.
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusDelay)
 	defer cancel()

@@ -76,6 +76,7 @@ func somebodys(t *testing.T) (*tmuxtest.Server, *tmuxctl.Server) {
 }
 
 func TestConformanceOnASharedServer(t *testing.T) {
+	t.Parallel()
 	_, s := somebodys(t)
 	conform(t, s)
 }
@@ -106,6 +107,7 @@ func TestASharedServer(t *testing.T) {
 }
 
 func TestASharedServerThatIsRestarted(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	theirs := tmuxtest.New(t)
 	restart := func() {
@@ -142,6 +144,7 @@ func TestASharedServerThatIsRestarted(t *testing.T) {
 }
 
 func TestASharedServerThatIsStopped(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	_, s := somebodys(t)
 	x := open(t, s, script("turn", "exec sleep 60"))
@@ -160,6 +163,7 @@ func TestASharedServerThatIsStopped(t *testing.T) {
 }
 
 func TestASharedServerThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
 	tmux := tmuxtest.Require(t)
 	dir := shortDir(t)
 	plain, stale := filepath.Join(dir, "plain"), filepath.Join(dir, "stale")
@@ -208,7 +212,7 @@ func share(what, tmux, socket, dir string) {
 	s := &tmuxctl.Server{Tmux: tmux, Shared: socket, TempDir: dir}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	for i := range 5 {
+	for i := range 3 {
 		text := fmt.Sprintf("exit %d", 10+i)
 		if what == "hang" {
 			text = "trap '' HUP TERM; while :; do sleep 1; done"
@@ -251,8 +255,9 @@ func host(t *testing.T, what string, s *tmuxctl.Server) *exec.Cmd {
 }
 
 func TestTwentyProcessesShareAServer(t *testing.T) {
+	t.Parallel()
 	_, s := somebodys(t)
-	within(t, time.Minute, "100 sessions of 20 processes", func() {
+	within(t, time.Minute, "60 sessions of 20 processes", func() {
 		said := make(chan string)
 		for range 20 {
 			cmd := host(t, "run", s)
@@ -275,6 +280,7 @@ func TestTwentyProcessesShareAServer(t *testing.T) {
 // A host dies: its program ends within seconds though it ignores SIGHUP, and the
 // next sweep ends the session.
 func TestAHostOfASharedServerDies(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	theirs, s := somebodys(t)
 	cmd := host(t, "hang", s)

@@ -29,6 +29,7 @@ func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall
 	var told time.Time
 	ctx, cancel := context.WithTimeout(ctx, statusDelay)
 	defer cancel()
+	in.wake()
 	tick := time.NewTicker(statusTick)
 	defer tick.Stop()
 	for ctx.Err() == nil && !in.gone() {
