@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/go-multierror"
-
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/tuiauth"
@@ -68,13 +66,13 @@ type Runner struct {
 	// Log, if not nil, is told what an operator should know.
 	Log *slog.Logger
 
-	mu      sync.Mutex
-	place   *place   // made with the first turn
-	sweeper *sweeper // likewise; nil: none
-	turns   sync.WaitGroup
-	cancel  context.CancelCauseFunc
-	ctx     context.Context // ends with Close
-	closed  bool
+	mu       sync.Mutex
+	place    *place         // made with the first turn
+	retiring sync.WaitGroup // places that were replaced
+	sweeper  *sweeper       // made with the first turn; nil: none
+	cancel   context.CancelCauseFunc
+	ctx      context.Context // ends with Close
+	closed   bool
 }
 
 // A place is what the turns of a Runner share: a directory of their own, which
@@ -82,6 +80,7 @@ type Runner struct {
 type place struct {
 	lease *lease.Lease
 	tmux  *tmuxctl.Server
+	turns sync.WaitGroup // that run there
 }
 
 func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
@@ -89,19 +88,16 @@ func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: name another one in Runner.TempDir", err)
 	}
-	return &place{l, &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}, nil
+	return &place{lease: l, tmux: &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}, nil
 }
 
-// close ends the server and everything in it.
+// close ends the server and everything in it. While something is left the lease
+// stays, which tells the next sweep of it.
 func (p *place) close() error {
-	var all *multierror.Error
 	if err := p.tmux.Close(); err != nil {
-		all = multierror.Append(all, err)
+		return err
 	}
-	if err := p.lease.Release(); err != nil {
-		all = multierror.Append(all, err)
-	}
-	return all.ErrorOrNil()
+	return p.lease.Release()
 }
 
 // open makes ready what turns share and counts one in. The caller calls done.
@@ -117,7 +113,7 @@ func (r *Runner) open(ctx context.Context) (_ context.Context, _ *place, done fu
 		idle()
 		stop()
 		cancel(nil)
-		r.turns.Done()
+		place.turns.Done()
 	}
 	if err != nil {
 		done()
@@ -136,9 +132,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	if r.place != nil {
 		if _, err := os.Lstat(r.place.lease.Dir()); errors.Is(err, fs.ErrNotExist) {
 			// Whatever cleans the temporary directory took it for abandoned.
-			if err := r.place.close(); err != nil {
-				return nil, err
-			}
+			r.retire(r.place)
 			r.place = nil
 		}
 	}
@@ -154,8 +148,18 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 			r.sweeper = r.startSweeper()
 		}
 	}
-	r.turns.Add(1)
+	r.place.turns.Add(1)
 	return r.place, nil
+}
+
+// retire closes a place when its turns have ended.
+func (r *Runner) retire(p *place) {
+	r.retiring.Go(func() {
+		p.turns.Wait()
+		if err := p.close(); err != nil {
+			r.log().Warn("closing what a cleaner of temporary files has removed", "error", err)
+		}
+	})
 }
 
 // Close ends the turns that run, which fail with ErrClosed, and everything that
@@ -170,11 +174,12 @@ func (r *Runner) Close() error {
 		r.cancel(ErrClosed)
 	}
 	r.mu.Unlock()
-	r.turns.Wait()
 	r.sweeper.wait()
+	r.retiring.Wait()
 	if place == nil {
 		return nil
 	}
+	place.turns.Wait()
 	if err := place.close(); err != nil {
 		return fmt.Errorf("closing the Runner: %w", err)
 	}

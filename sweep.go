@@ -9,9 +9,10 @@ import (
 	"github.com/tuiturn/tuiturn/reaper"
 )
 
-// firstSweep is how long the first turns wait for the first sweep. It takes
-// some milliseconds, and two seconds for each dead host whose programs are
-// stubborn; what is not done in time is done when no turn runs.
+// firstSweep is how long the first turns wait for the first sweep, and then for
+// the lease that it is at. It takes some milliseconds, and two seconds for each
+// dead host whose programs are stubborn; what is not done in time is done when no
+// turn runs.
 const firstSweep = 3 * time.Second
 
 // A sweeper sweeps for a Runner. A nil one does nothing.

@@ -98,6 +98,27 @@ func TestARunnerOnASharedServer(t *testing.T) {
 	is.True(err != nil && strings.Contains(err.Error(), "set one of them"))
 }
 
+// A cleaner takes the directory away while a turn runs: the next turn has another,
+// and the first goes on.
+func TestACleanerEndsNoTurn(t *testing.T) {
+	tmuxtest.Require(t)
+	t.Parallel()
+	is := is.New(t)
+	foreign := newForeignSession(t)
+	s := newStage(t, Tmux, fakeagent.Script{})
+	s.TmuxSocket = foreign.server.Socket
+	res, err := s.turn(t.Context(), Request{Prompt: "hello", Trace: &Trace{Submitted: func() {
+		is.NoErr(os.RemoveAll(s.place.lease.Dir()))
+		res, err := s.turn(t.Context(), Request{Prompt: "world"})
+		is.NoErr(err)
+		is.Equal(res.Text, "You said: world")
+	}}})
+	is.NoErr(err)
+	is.Equal(res.Text, "You said: hello")
+	is.NoErr(s.Close())
+	foreign.check(t)
+}
+
 // A sweep is for idle times; Close ends the sweeper whatever it does.
 func TestTheRunnerSweepsAgain(t *testing.T) {
 	tmuxtest.Require(t)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -43,7 +44,12 @@ type instance struct {
 	control *control      // nil: there is none
 	can     features
 
-	last atomic.Int64 // see unique
+	last   atomic.Int64 // see unique
+	debris struct {     // see endPanes
+		sync.Mutex
+		marks []string
+	}
+	sessions sessions
 }
 
 func (in *instance) socket() string {
@@ -379,6 +385,9 @@ func (in *instance) end() error {
 		kill()
 		if in.await(endDelay); in.gone() {
 			in.closeControl()
+			if err := in.sessions.end(); err != nil {
+				return err
+			}
 			return in.removeDir()
 		}
 	}

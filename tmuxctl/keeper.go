@@ -14,8 +14,8 @@ import (
 const keeper = "(tuiturn)"
 
 // The options of a server of our own are set before its first session is made,
-// those of a session on a shared server together with it. -q: a tmux that does
-// not know one does without it. Before 3.0 an option must be looked for where it
+// those of a session on a shared server right after it; what can only be set for
+// all is as its owner likes it. -q: a tmux that does not know one does without it. Before 3.0 an option must be looked for where it
 // belongs, in the server, the session or the window.
 var (
 	serverOptions = [][2]string{
@@ -34,6 +34,7 @@ var (
 		{"remain-on-exit", "on"},      // keeps the exit status for us to read
 		{"remain-on-exit-format", ""}, // with nothing written over the last screen (3.3)
 		{"pane-border-status", "off"}, // the program gets every row
+		{"pane-scrollbars", "off"},    // and every column (3.6)
 		{"alternate-screen", "on"},
 		{"allow-rename", "off"},
 		{"automatic-rename", "off"},
@@ -46,15 +47,6 @@ func setOptions(options [][2]string, command ...string) (args []string) {
 		args = append(append(args, command...), o[0], o[1], ";")
 	}
 	return args
-}
-
-// sharedOptions are those of a session of ours on a shared server, set in the
-// command list that makes it. What can only be set for all, its history
-// above all, is as its owner likes it.
-func sharedOptions(session string) []string {
-	args := append([]string{";"}, setOptions(sessionOptions, "set-option", "-q", "-t", "="+session+":")...)
-	args = append(args, setOptions(windowOptions, "set-window-option", "-q", "-t", "="+session+":")...)
-	return args[:len(args)-1]
 }
 
 // keep sets a new server's options and makes the keeper. With remain-on-exit

@@ -38,12 +38,16 @@ type Server struct {
 
 	// Shared is the socket of a tmux server that others use too, an absolute
 	// path; empty means a server of our own. The server must be running, as this
-	// user, and it is never started, ended or changed: no option, no key, no
-	// session but those made here, whose names begin with "tuiturn-" and what no
-	// other Server has. Its own configuration applies to them where it can't be
-	// set for one session, such as history-limit. Every command is a process, 2
-	// to 3 ms each. Close ends the sessions; should this process die before, the
-	// next reaper.Sweep does, and their programs have ended within seconds.
+	// user and in this pid namespace, and it is never started, ended or changed.
+	// Sessions made here have names that begin with "tuiturn-" and what no other
+	// Server has; what is ended is the pane of each, also where a person has
+	// renamed the session or put the pane elsewhere, and nothing that a person
+	// has added. Its own configuration applies where it can't be set for one
+	// window, such as history-limit; hooks that change new sessions are reported.
+	// Every command is a process, 2 to 3 ms each. Should this process die, the
+	// programs end within seconds and what is left of the panes with the next
+	// reaper.Sweep. Should the server be ended and another started on the same
+	// socket in the milliseconds of one command, keys may reach a pane of that one.
 	Shared string
 
 	// mu is held for reading while a session is made: Close then meets either
@@ -176,8 +180,10 @@ func (s *Server) start(ctx context.Context) error {
 	if s.prefix == "" {
 		s.prefix = newPrefix()
 	}
-	s.current, err = attachShared(ctx, path, tempDir, s.Env, shared{socket: s.Shared, prefix: s.prefix})
-	return err
+	if s.current, err = attachShared(ctx, path, tempDir, s.Env, s.Shared, s.prefix); err != nil {
+		return fmt.Errorf("sharing a tmux server: %w", err)
+	}
+	return nil
 }
 
 // Close ends the server, of a shared one our sessions, with every program in it,
@@ -185,8 +191,9 @@ func (s *Server) start(ctx context.Context) error {
 // tells what is left, and Close may be called again. A closed Server starts no
 // more sessions.
 //
-// Programs are only hung up on, as tmux does: [Session.Close] ends a stubborn
-// one for certain.
+// Programs whose session was not closed are hung up on, and killed after half a
+// second. Of a shared server nothing else ends, and a NewSession under way is
+// waited for.
 func (s *Server) Close() error {
 	s.closed.Store(true)
 	if in := s.running(); in != nil {

@@ -88,6 +88,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, err
 	}
 	defer s.mu.RUnlock()
+	in.endDebris(ctx)
 	marker := in.lease.Mark(cfg.Name)
 	script, err := cfg.script(marker)
 	if err != nil {
@@ -114,9 +115,12 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		"-s", name, "-x", cols, "-y", rows,
 		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path}
 	if in.shared != nil {
-		args = append(args, sharedOptions(name)...)
-	}
-	if in.can.fixedSize {
+		// At once: where destroy-unattached is on, it would end. The rest is for
+		// adapt.
+		args = append(args, ";")
+		args = append(args, setOptions(sessionOptions, "set-option", "-q", "-t", "="+name+":")...)
+		args = args[:len(args)-1]
+	} else if in.can.fixedSize {
 		// A person who looks on would bring the size of their terminal, with 3.3a
 		// and 3.5a even where they look at another session (tmux issue 4268). Not by
 		// setting window-size for all: there the next new-session ends the server
@@ -126,9 +130,11 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	unlock := in.exclusive(ctx)
 	out, err := in.runWhole(ctx, args...)
 	unlock()
-	_, refused := errors.AsType[refusal](err)
-	if err != nil && (!refused || in.shared != nil) {
-		in.discard(env.Path) // it may have been made, or still be
+	if _, refused := errors.AsType[refusal](err); err != nil && !refused {
+		// It may have been made, or still be.
+		end, cancel := context.WithTimeout(context.Background(), statusDelay)
+		in.endPanes(end, in.mark(filepath.Base(env.Path)))
+		cancel()
 		if in.gone() {
 			err = ErrServerClosed
 		}
@@ -138,7 +144,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	// Exit status 0 alone proves nothing: a server that was being killed gave
 	// it for a session that was never made.
-	t := &Session{in: in, name: cfg.Name, rows: cfg.Rows, done: make(chan struct{})}
+	t := &Session{in: in, name: cfg.Name, rows: cfg.Rows, mark: in.mark(filepath.Base(env.Path)), done: make(chan struct{})}
 	t.target.Match = func(entry string) bool { return entry == marker }
 	var server int
 	if _, err := fmt.Sscan(string(out), &server, &t.id, &t.pane, &t.target.Pid, &t.tty); err != nil || t.target.Pid <= 1 {
@@ -148,7 +154,11 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, fmt.Errorf("tmux new-session answered %q", out)
 	}
 	if server != in.server.Pid { // see startDaemon
-		proc.Identify(server).Terminate()
+		if in.shared == nil {
+			proc.Identify(server).Terminate()
+		} else { // somebody else may have started it
+			in.killPane(ctx, server, t.pane)
+		}
 		return nil, ErrServerClosed
 	}
 	t.target.Identity = proc.Identify(t.target.Pid)
@@ -157,9 +167,12 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, t.abandon(err)
 	}
 	go t.wait(watcher)
+	in.sessions.add(t)
 
 	if in.shared != nil {
-		t.awaitSize(cfg.Cols, cfg.Rows)
+		if err := t.adapt(ctx, cfg.Cols, cfg.Rows); err != nil {
+			return nil, t.abandon(err)
+		}
 	}
 	w, err := env.Open(ctx, t.done)
 	if err == nil {
@@ -176,24 +189,6 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, err
 	}
 	return t, nil
-}
-
-// discard ends the session, if there is one, whose shell was to read the FIFO:
-// the name alone may be another's.
-func (in *instance) discard(fifo string) {
-	ctx, cancel := context.WithTimeout(context.Background(), statusDelay)
-	defer cancel()
-	in.wake()
-	out, err := in.run(ctx, nil, "list-panes", "-a", "-F", "#{session_id} #{pane_start_command}")
-	if err != nil {
-		return
-	}
-	for line := range strings.Lines(string(out)) {
-		id, command, _ := strings.Cut(line, " ")
-		if strings.HasSuffix(strings.TrimRight(command, "\"'\n"), "/"+filepath.Base(fifo)) { // 3.x quotes it
-			in.killSession(ctx, id)
-		}
-	}
 }
 
 func (cfg SessionConfig) check() error {
@@ -230,6 +225,7 @@ type Session struct {
 	id     string // "$3": names match by prefix, ids do not
 	pane   string // "%7"
 	tty    string // "/dev/pts/3"
+	mark   string // see instance.mark
 	rows   int
 	target proc.Target
 
@@ -250,8 +246,8 @@ func (t *Session) Pid() int { return t.target.Pid }
 func (t *Session) Done() <-chan struct{} { return t.done }
 
 // Status is how the program ended; zero before Done is closed. When tmux cannot
-// tell, because its server is gone too, it is that of SIGHUP, which is what the
-// end of a server sends.
+// tell, because its server or the pane is gone too, it is that of SIGHUP, which is
+// what the end of either sends.
 func (t *Session) Status() syscall.WaitStatus {
 	select {
 	case <-t.done:
@@ -432,18 +428,32 @@ func (t *Session) Close(ctx context.Context) error {
 	} else {
 		<-t.done // soon: the program has ended
 	}
-	t.in.wake()
-	// By id: the name may have been given away by a person who looked on.
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusDelay)
-	defer cancel()
-	if err := t.in.killSession(end, t.id); err != nil {
+	if err := t.endPane(context.WithoutCancel(ctx)); err != nil {
 		all = multierror.Append(all, err)
 	}
 	if all != nil {
 		return fmt.Errorf("closing tmux session %s: %w", t.name, all)
 	}
 	t.closed = true
+	t.in.sessions.remove(t)
 	return nil
+}
+
+// endPane ends the session in tmux, of a shared server our pane alone, wherever a
+// person has put it.
+func (t *Session) endPane(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, statusDelay)
+	defer cancel()
+	if t.in.shared != nil {
+		return t.in.endPanes(ctx, t.mark)
+	}
+	t.in.wake()
+	// By id: the name may have been given away by a person who looked on.
+	_, err := t.in.run(ctx, nil, "kill-session", "-t", t.id)
+	if err == nil || t.in.gone() || strings.Contains(err.Error(), "can't find session") {
+		return nil
+	}
+	return err
 }
 
 // abandon is Close for a session that err kept from coming to be.
@@ -453,8 +463,7 @@ func (t *Session) abandon(err error) error {
 	if e := proc.End(now, t.target); e != nil {
 		err = multierror.Append(err, e)
 	}
-	end, cancel := context.WithTimeout(context.Background(), statusDelay)
-	defer cancel()
-	t.in.killSession(end, t.id)
+	t.endPane(context.Background())
+	t.in.sessions.remove(t)
 	return err
 }

@@ -3,8 +3,10 @@ package tmuxctl
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,7 +15,6 @@ import (
 	"time"
 
 	"github.com/creack/pty"
-	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/atomicfile"
 	"github.com/tuiturn/tuiturn/internal/lease"
@@ -22,62 +23,76 @@ import (
 
 // shared is what an instance needs to know of a server that is not ours.
 type shared struct {
-	socket string
-	prefix string // of our sessions' names; nobody else's begin so
-	letGo  func() // stops watching the server
+	socket  string // without links
+	prefix  string // of our sessions' names, for people to tell them by
+	lockDir string // see exclusive; "" for none
+	letGo   func() // stops watching the server
 }
 
 // newPrefix returns a prefix that nobody else has.
 func newPrefix() string { return "tuiturn-" + strings.ToLower(rand.Text()[:13]) + "-" }
 
 // attachShared makes an instance of a server that others use too and that
-// somebody else has started. Nothing of it is touched but the sessions that we
-// make; their prefix is on record before the first of them exists, so that the
-// next sweep can end them when this process dies.
+// somebody else has started. Nothing of it is touched but the panes that we
+// make, see endPanes. The server is on record before the first of them exists,
+// so that the next sweep can end them when this process dies.
 //
 // There is no control connection: tmux 3.2 to 3.6 can end with a fault, and every
 // session with it, when a control client comes or goes, see control.
-func attachShared(ctx context.Context, tmux, tempDir string, env []string, sh shared) (_ *instance, err error) {
-	in := &instance{tmux: tmux, shared: &sh, ended: make(chan struct{})}
+func attachShared(ctx context.Context, tmux, tempDir string, env []string, socket, prefix string) (*instance, error) {
+	in := &instance{tmux: tmux, shared: &shared{prefix: prefix, letGo: func() {}}, ended: make(chan struct{})}
 	if err := in.makeDir(ctx, tempDir); err != nil {
 		return nil, err
 	}
-	defer func() {
-		if err == nil {
-			return
-		}
-		if e := in.removeDir(); e != nil {
-			err = multierror.Append(err, e)
-		}
-	}()
 	// The mark is for a server that a client of an old tmux may start by
 	// mistake, see startDaemon.
 	in.env = in.environ(env)
-	if err := checkSocket(sh.socket); err != nil {
-		return nil, err
+	err := in.attach(ctx, socket)
+	if err == nil {
+		return in, nil
 	}
+	return nil, errors.Join(err, in.removeDir())
+}
+
+func (in *instance) attach(ctx context.Context, socket string) (err error) {
+	if in.shared.socket, err = checkSocket(socket); err != nil {
+		return err
+	}
+	listener, err := peer(ctx, in.shared.socket)
+	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("no tmux server answers at %s: %w: start it before it is used", socket, err)
+	}
+	in.shared.lockDir = lockable(filepath.Dir(in.shared.socket))
 	_, err = in.command(ctx, "-N", "-V").Output()
 	in.can.foreground = err == nil
 
 	out, err := in.run(ctx, nil, "display-message", "-p", "#{pid}")
 	if err != nil {
-		return nil, fmt.Errorf("no tmux server answers at %s: %w: start it before it is used", sh.socket, err)
+		return fmt.Errorf("no tmux server answers at %s: %w: start it before it is used", socket, err)
 	}
 	var pid int
 	if _, err := fmt.Sscan(string(out), &pid); err != nil || pid <= 1 {
-		return nil, fmt.Errorf("the tmux server at %s answered %q for its process id", sh.socket, out)
+		return fmt.Errorf("the tmux server at %s answered %q for its process id", socket, out)
+	}
+	if listener != 0 && listener != pid {
+		// Its pids, and those of its panes, are somebody else's here.
+		return fmt.Errorf("the tmux server at %s says that it is process %d and is %d: one in another pid namespace, or started by a service manager that listens for it, can't be shared", socket, pid, listener)
 	}
 	in.server = proc.Identify(pid)
+	out, err = in.run(ctx, nil, "show-options", "-gwv", "window-size") // 2.9
+	if err == nil && strings.TrimSpace(string(out)) == "manual" {
+		return fmt.Errorf("the tmux server at %s has the option window-size manual, with which a new session ends tmux 3.3a and 3.5a: set another", socket)
+	}
 	in.can.probe(ctx, in)
-	if err := in.lease.AddServer(lease.SharedServer{Socket: sh.socket, Tmux: tmux, Prefix: sh.prefix}); err != nil {
-		return nil, err
+	if err := in.lease.AddServer(lease.SharedServer{Socket: in.shared.socket, Tmux: in.tmux, Prefix: in.shared.prefix}); err != nil {
+		return err
 	}
 	watcher, err := proc.Watch(pid)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	quit := make(chan struct{})
-	sh.letGo = sync.OnceFunc(func() { close(quit) })
+	in.shared.letGo = sync.OnceFunc(func() { close(quit) })
 	go func() {
 		defer watcher.Stop()
 		select {
@@ -86,26 +101,48 @@ func attachShared(ctx context.Context, tmux, tempDir string, env []string, sh sh
 		case <-quit:
 		}
 	}()
-	return in, nil
+	return nil
 }
 
 // checkSocket refuses what is no socket, and one of another user: the server
-// reads what its programs show and are given.
-func checkSocket(path string) error {
+// reads what its programs show and are given. It returns the path without links.
+func checkSocket(path string) (string, error) {
 	if !filepath.IsAbs(path) {
-		return fmt.Errorf("the shared socket %q is not an absolute path", path)
+		return "", fmt.Errorf("the shared socket %q is not an absolute path", path)
 	}
-	info, err := os.Stat(path)
+	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return fmt.Errorf("the shared tmux server: %w: start it before it is used", err)
+		return "", fmt.Errorf("the shared tmux server: %w: start it before it is used", err)
 	}
-	if info.Mode().Type() != fs.ModeSocket {
-		return fmt.Errorf("%s is not a socket but %v", path, info.Mode())
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case info.Mode().Type() != fs.ModeSocket:
+		return "", fmt.Errorf("%s is not a socket but %v", path, info.Mode())
+	case owner(info) != os.Geteuid():
+		return "", fmt.Errorf("the socket %s belongs to user %d, and this process runs as %d: name a server of the same user", path, owner(info), os.Geteuid())
 	}
-	if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-		return fmt.Errorf("the socket %s belongs to user %d, and this process runs as %d: name a server of the same user", path, owner, os.Geteuid())
+	return path, nil
+}
+
+func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+// peer returns the process that listens on a socket, by a number that means the
+// same here; 0 with an error that wraps errors.ErrUnsupported where the system
+// doesn't tell.
+func peer(ctx context.Context, socket string) (pid int, err error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return 0, err
 	}
-	return nil
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err == nil {
+		e := raw.Control(func(fd uintptr) { pid, err = peerPid(int(fd)) })
+		err = errors.Join(err, e)
+	}
+	return pid, err
 }
 
 // sizeDelay is how long a new terminal may take to get its size.
@@ -113,19 +150,50 @@ const sizeDelay = time.Second
 
 // awaitSize waits until the program's terminal has the size asked for. Where the
 // server's owner likes a border it is made too small, and grows a moment after
-// our session's options have taken the border away.
-func (t *Session) awaitSize(cols, rows int) {
+// our window's options have taken the border away.
+func (t *Session) awaitSize(ctx context.Context, cols, rows int) error {
 	tty, err := os.OpenFile(t.tty, os.O_RDONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return // it has ended
+		return err
 	}
 	defer tty.Close()
-	for deadline := time.Now().Add(sizeDelay); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.After(sizeDelay)
+	for {
 		size, err := pty.GetsizeFull(tty)
 		if err != nil || int(size.Cols) == cols && int(size.Rows) == rows {
-			return
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-late:
+			return fmt.Errorf("the terminal has %d columns and %d rows instead of %d and %d: see which hook or option of the tmux server makes it so", size.Cols, size.Rows, cols, rows)
 		}
 	}
+}
+
+// adapt sets the options of a new window, by id, for a hook of the server's owner
+// may have renamed the session, and makes sure of the one that matters.
+func (t *Session) adapt(ctx context.Context, cols, rows int) error {
+	args := setOptions(windowOptions, "set-window-option", "-q", "-t", t.pane)
+	if t.in.can.fixedSize {
+		args = append(args, "resize-window", "-t", t.pane, "-x", fmt.Sprint(cols), "-y", fmt.Sprint(rows), ";")
+	}
+	args = append(args, "show-window-options", "-v", "-t", t.pane, "remain-on-exit")
+	out, err := t.in.run(ctx, nil, args...)
+	if err == nil && strings.TrimSpace(string(out)) != "on" {
+		err = fmt.Errorf("remain-on-exit is %q", out)
+	}
+	if err == nil {
+		err = t.awaitSize(ctx, cols, rows)
+	}
+	if err != nil && ctx.Err() == nil {
+		err = fmt.Errorf("%w: see whether a hook of the tmux server, after-new-session say, changes or ends new sessions", err)
+	}
+	return err
 }
 
 // lockWait is how long one process waits for another's command. The lock spares
@@ -133,49 +201,38 @@ func (t *Session) awaitSize(cols, rows int) {
 // stopped holds up nobody for long.
 const lockWait = time.Second
 
+// lockable returns dir if it may be locked: one that strangers can open could be
+// locked by them for ever, and that of a lease is.
+func lockable(dir string) string {
+	info, err := os.Lstat(dir)
+	if err != nil || info.Mode().Perm()&0o077 != 0 || owner(info) != os.Geteuid() || lease.Is(dir) {
+		return ""
+	}
+	return dir
+}
+
 // exclusive keeps other processes from making or ending a session on a shared
 // server until unlock is called. A server whose last session ends while
 // another is made may answer for one that does not exist.
 func (in *instance) exclusive(ctx context.Context) (unlock func()) {
-	if in.shared != nil {
-		if unlock, err := atomicfile.Lock(ctx, filepath.Dir(in.shared.socket), lockWait); err == nil {
+	if in.shared != nil && in.shared.lockDir != "" {
+		if unlock, err := atomicfile.Lock(ctx, in.shared.lockDir, lockWait); err == nil {
 			return unlock
 		}
 	}
 	return func() {}
 }
 
-// killSession ends a session, which may have ended already.
-func (in *instance) killSession(ctx context.Context, id string) error {
-	defer in.exclusive(ctx)()
-	_, err := in.run(ctx, nil, "kill-session", "-t", id)
-	if err == nil || in.gone() || strings.Contains(err.Error(), "can't find session") {
-		return nil
-	}
-	return err
-}
-
-// endShared ends our sessions and lets go of the server. While a session is left
-// the directory stays: it is what tells a sweep of it.
+// endShared ends our panes and lets go of the server. While one is left the
+// directory stays: it is what tells a sweep of it.
 func (in *instance) endShared() error {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	var all *multierror.Error
-	out, err := in.run(ctx, nil, "list-sessions", "-F", "#{session_id} #{session_name}")
-	if err != nil && !in.gone() {
-		all = multierror.Append(all, err)
+	if err := in.endPanes(ctx, in.mark("")); err != nil {
+		return err
 	}
-	for line := range strings.Lines(string(out)) {
-		id, name, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if !strings.HasPrefix(name, in.shared.prefix) {
-			continue
-		}
-		if err := in.killSession(ctx, id); err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	if all != nil {
-		return all
+	if err := in.sessions.end(); err != nil {
+		return err
 	}
 	in.shared.letGo()
 	return in.removeDir()

@@ -36,7 +36,7 @@ func somebodys(t *testing.T) (*tmuxtest.Server, *tmuxctl.Server) {
 		}
 		return string(out)
 	}
-	tmux("new-session", "-d", "-s", "theirs", "-x", "80", "-y", "24", "cat")
+	tmux("new-session", "-d", "-s", "theirs", "-x", "80", "-y", "24", "/bin/sh", "-c", "exec cat")
 	for _, o := range []string{"base-index 7", "default-shell /bin/false", "status 2", "history-limit 100",
 		"destroy-unattached on", "prefix C-a"} {
 		f := strings.Fields(o)
@@ -106,19 +106,180 @@ func TestASharedServer(t *testing.T) {
 	is.True(errors.Is(err, tmuxctl.ErrServerClosed))
 }
 
+// What people do with a session of ours ends nothing of theirs and keeps nothing
+// of ours.
+func TestPeopleOnASharedServer(t *testing.T) {
+	for name, c := range map[string]struct {
+		do   []string // with ID and PANE
+		left string   // the sessions afterwards
+	}{
+		"renamed":          {[]string{"rename-session", "-t", "ID", "mine-now"}, ""},
+		"grouped":          {[]string{"new-session", "-d", "-t", "ID", ";", "new-window", "-d", "/bin/sh", "-c", "exec cat"}, ""},
+		"a window of mine": {[]string{"new-window", "-d", "-t", "ID", "/bin/sh", "-c", "exec cat"}, "ours"},
+		"moved to mine":    {[]string{"move-window", "-d", "-s", "PANE", "-t", "=theirs:9"}, ""},
+		"joined to mine":   {[]string{"join-pane", "-d", "-s", "PANE", "-t", "=theirs:"}, ""},
+	} {
+		for _, how := range []string{"Session.Close", "Server.Close"} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				is := is.New(t)
+				theirs := tmuxtest.New(t)
+				tmux := func(args ...string) string {
+					t.Helper()
+					out, err := theirs.Tmux(t.Context(), args...)
+					is.NoErr(err)
+					return string(out)
+				}
+				tmux("new-session", "-d", "-s", "theirs", "/bin/sh", "-c", "exec cat")
+				s := &tmuxctl.Server{Tmux: theirs.Path, Shared: theirs.Socket, TempDir: shortDir(t)}
+				x := open(t, s, script("turn", "trap '' HUP; echo up; while :; do sleep 0.05; done"))
+				see(t, x, "up")
+				f := strings.Fields(tmux("list-panes", "-s", "-t", "$1", "-F", "#{session_id} #{pane_id} #{pane_pid}"))
+				is.Equal(f[2], fmt.Sprint(x.Pid()))
+				do := slices.Clone(c.do)
+				for i, arg := range do {
+					do[i] = strings.NewReplacer("ID", f[0], "PANE", f[1]).Replace(arg)
+				}
+				tmux(do...)
+				panes := func() string { return tmux("list-panes", "-a", "-F", "#{pane_pid}") }
+				is.True(strings.Contains(panes(), fmt.Sprint(x.Pid())))
+				if how == "Session.Close" {
+					shut(t, x)
+				} else {
+					is.NoErr(s.Close())
+				}
+				is.True(!alive(x))
+				is.True(!strings.Contains(panes(), fmt.Sprint(x.Pid())))
+				is.True(strings.Contains(tmux("list-sessions", "-F", "#{session_name}"), "theirs"))
+				if name == "grouped" || name == "a window of mine" {
+					is.Equal(strings.Count(tmux("list-panes", "-a", "-F", "#{pane_start_command} #{pane_dead}"), "exec cat"), strings.Count(panes(), "\n"))
+					is.True(strings.Count(panes(), "\n") > 1) // theirs is there
+				}
+				is.NoErr(s.Close())
+			})
+		}
+	}
+}
+
+// A start that fails ends nothing of another host, whose FIFOs have the same
+// numbers.
+func TestAFailedStartOnASharedServer(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	theirs, s := somebodys(t)
+	other := &tmuxctl.Server{Tmux: s.Tmux, Shared: s.Shared, TempDir: shortDir(t)}
+	defer func() { is.NoErr(other.Close()) }()
+	one, two := open(t, other, script("one", "exec sleep 60")), open(t, other, script("two", "exec sleep 60"))
+	_, err := theirs.Tmux(t.Context(), "new-window", "-d", "-n", "scratch", "-t", "=theirs:", "tail", "-f", "/dev/null", "/env-2")
+	is.NoErr(err)
+	defer theirs.Tmux(context.Background(), "kill-window", "-t", "=theirs:scratch")
+	open(t, s, script("one", "exec sleep 60"))
+	_, err = s.NewSession(t.Context(), script("one", "exec sleep 60"))
+	is.True(err != nil && strings.Contains(err.Error(), "duplicate"))
+	is.True(alive(one))
+	is.True(alive(two))
+	out, err := theirs.Tmux(t.Context(), "list-windows", "-t", "=theirs:")
+	is.NoErr(err)
+	is.Equal(strings.Count(string(out), "\n"), 2)
+}
+
+// The server is ended and another one started while a client of ours is on its
+// way. That one has a session of the same number.
+func TestASharedServerIsRestartedInMidCommand(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"new-session", "list-panes"} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			theirs := tmuxtest.New(t)
+			start := []string{"new-session", "-d", "-s", "theirs", "/bin/sh", "-c", "exec cat", ";", "new-session", "-d", "-s", "precious", "/bin/sh", "-c", "exec cat"}
+			_, err := theirs.Tmux(t.Context(), start...)
+			is.NoErr(err)
+			dir := shortDir(t)
+			slow, late, now := filepath.Join(dir, "tmux"), filepath.Join(dir, "late"), filepath.Join(dir, "now")
+			is.NoErr(os.WriteFile(slow, []byte(fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *%s*) if [ -e %s ]; then rm %s; while ! [ -e %s ]; do sleep 0.01; done; fi;; esac\nexec %s \"$@\"\n",
+				command, late, late, now, theirs.Path)), 0o700))
+			s := &tmuxctl.Server{Tmux: slow, Shared: theirs.Socket, TempDir: shortDir(t)}
+			x := open(t, s, script("turn", "exec sleep 60"))
+			is.NoErr(os.WriteFile(late, nil, 0o600))
+			restarted := make(chan error, 1)
+			go func() {
+				for {
+					if _, err := os.Stat(late); err != nil {
+						break // the client is on its way
+					}
+					time.Sleep(time.Millisecond)
+				}
+				theirs.Tmux(context.Background(), "kill-server")
+				var err error
+				for range 500 {
+					if _, err = theirs.Tmux(context.Background(), start...); err == nil {
+						break
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				os.WriteFile(now, nil, 0o600)
+				restarted <- err
+			}()
+			if command == "new-session" {
+				y, err := s.NewSession(t.Context(), script("other", "exec sleep 60")) // on the next server
+				is.NoErr(err)
+				is.True(alive(y))
+				shut(t, y)
+			}
+			shut(t, x)
+			is.NoErr(<-restarted)
+			is.NoErr(s.Close())
+			out, err := theirs.Tmux(t.Context(), "list-panes", "-a", "-F", "#{session_name} #{pane_dead}")
+			is.NoErr(err)
+			is.Equal(string(out), "precious 0\ntheirs 0\n")
+		})
+	}
+}
+
+// A hook of the owner's that changes new sessions is reported.
+func TestHooksOfASharedServer(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ hook, want string }{
+		"renames": {"rename-session somebody-elses", ""},
+		"splits":  {"split-window -d '/bin/sh -c \"exec cat\"'", "hook"},
+		"kills":   {"kill-session", "hook"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			theirs := tmuxtest.New(t)
+			_, err := theirs.Tmux(t.Context(), "new-session", "-d", "-s", "theirs", "/bin/sh", "-c", "exec cat", ";", "set-hook", "-g", "after-new-session", c.hook)
+			is.NoErr(err)
+			s := &tmuxctl.Server{Tmux: theirs.Path, Shared: theirs.Socket, TempDir: shortDir(t)}
+			x, err := s.NewSession(t.Context(), script("turn", "exit 7"))
+			if c.want != "" {
+				is.True(err != nil && strings.Contains(err.Error(), c.want))
+			} else {
+				is.NoErr(err)
+				is.Equal(wait(t, x).ExitStatus(), 7)
+				shut(t, x)
+			}
+			is.NoErr(s.Close())
+			is.Equal(len(list(t, s.TempDir)), 0)
+		})
+	}
+}
+
 func TestASharedServerThatIsRestarted(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
 	theirs := tmuxtest.New(t)
 	restart := func() {
 		t.Helper()
-		_, err := theirs.Tmux(t.Context(), "new-session", "-d", "-s", "theirs", "cat")
+		_, err := theirs.Tmux(t.Context(), "new-session", "-d", "-s", "theirs", "/bin/sh", "-c", "exec cat")
 		is.NoErr(err)
 	}
 	restart()
 	s := &tmuxctl.Server{Tmux: theirs.Path, Shared: theirs.Socket, TempDir: shortDir(t)}
 	// It survives its server, where another pane has its pane's number by then.
-	x := open(t, s, script("turn", "trap '' HUP; while :; do sleep 0.05; done"))
+	x := open(t, s, script("turn", "trap '' HUP; echo up; while :; do sleep 0.05; done"))
+	see(t, x, "up")
 	out, err := theirs.Tmux(t.Context(), "display-message", "-p", "#{pid}")
 	is.NoErr(err)
 	_, err = theirs.Tmux(t.Context(), "kill-server")
@@ -126,15 +287,24 @@ func TestASharedServerThatIsRestarted(t *testing.T) {
 	var pid int
 	fmt.Sscan(string(out), &pid)
 	eventually(t, "their server to end", func() bool { return syscall.Kill(pid, 0) != nil })
-	_, err = s.NewSession(t.Context(), script("turn", "exit 7"))
-	is.True(err != nil && strings.Contains(err.Error(), "start it"))
 	restart()
-	_, err = theirs.Tmux(t.Context(), "new-window", "-t", "=theirs:", "cat")
+	_, err = theirs.Tmux(t.Context(), "new-window", "-t", "=theirs:", "/bin/sh", "-c", "exec cat")
 	is.NoErr(err)
 	is.True(alive(x))
 	is.True(errors.Is(x.SendKeys(t.Context(), "x"), tmuxctl.ErrServerClosed))
 	is.True(errors.Is(x.Paste(t.Context(), []byte("x")), tmuxctl.ErrServerClosed))
 	shut(t, x)
+	y := open(t, s, script("turn", "exec sleep 60"))
+	_, err = theirs.Tmux(t.Context(), "kill-server")
+	is.NoErr(err)
+	wait(t, y)
+	eventually(t, "being told so", func() bool {
+		_, err = s.NewSession(t.Context(), script("turn", "exit 7"))
+		return strings.Contains(fmt.Sprint(err), "start it")
+	})
+	restart()
+	_, err = theirs.Tmux(t.Context(), "new-window", "-t", "=theirs:", "/bin/sh", "-c", "exec cat")
+	is.NoErr(err)
 	is.Equal(wait(t, open(t, s, script("turn", "exit 7"))).ExitStatus(), 7)
 	is.NoErr(s.Close())
 	out, err = theirs.Tmux(t.Context(), "list-panes", "-a", "-F", "#{session_name}")

@@ -272,3 +272,9 @@ func In(dir string) *Lease {
 		}
 	}
 }
+
+// Is tells whether dir is the directory of a lease, whoever has it.
+func Is(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, fileName))
+	return err == nil && strings.HasPrefix(filepath.Base(dir), prefix)
+}

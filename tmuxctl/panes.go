@@ -1,0 +1,91 @@
+package tmuxctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/go-multierror"
+)
+
+// mark is what the command that a pane was started with holds if the pane is
+// ours: the FIFO of that name in our directory, whose own name no other
+// directory has. A name that is empty stands for all. A session's name proves
+// nothing: people rename sessions, and tmux gives one that is grouped with ours
+// a name that begins like it.
+func (in *instance) mark(fifo string) string {
+	return "/" + filepath.Base(in.dir) + "/" + fifo
+}
+
+// endPanes ends the panes with that mark, wherever they are by now. A window
+// ends with its last pane, and a session with its last window. What could not be
+// done is done before the next session is made.
+func (in *instance) endPanes(ctx context.Context, mark string) error {
+	defer in.exclusive(ctx)()
+	in.wake()
+	err := in.killPanes(ctx, mark)
+	if err == nil || in.gone() {
+		return nil
+	}
+	in.debris.Lock()
+	defer in.debris.Unlock()
+	if !slices.Contains(in.debris.marks, mark) {
+		in.debris.marks = append(in.debris.marks, mark)
+	}
+	return err
+}
+
+// endDebris ends what could not be ended before.
+func (in *instance) endDebris(ctx context.Context) {
+	in.debris.Lock()
+	marks := in.debris.marks
+	in.debris.marks = nil
+	in.debris.Unlock()
+	for _, mark := range marks {
+		in.endPanes(ctx, mark) // or the next time
+	}
+}
+
+func (in *instance) killPanes(ctx context.Context, mark string) error {
+	out, err := in.run(ctx, nil, "list-panes", "-a", "-F", "#{pid} #{pane_id} #{pane_start_command}")
+	if err != nil {
+		if _, refused := errors.AsType[refusal](err); refused {
+			return nil // there are none
+		}
+		return err
+	}
+	var all *multierror.Error
+	done := map[string]bool{} // a pane of a grouped session is listed twice
+	for line := range strings.Lines(string(out)) {
+		f := strings.SplitN(strings.TrimSpace(line), " ", 3)
+		if len(f) == 3 && f[0] == fmt.Sprint(in.server.Pid) && holds(f[2], mark) && !done[f[1]] {
+			done[f[1]] = true
+			if err := in.killPane(ctx, in.server.Pid, f[1]); err != nil {
+				all = multierror.Append(all, err)
+			}
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// holds tells whether a start command, which tmux 3 quotes, has the mark. That of
+// env-1 is not that of env-10.
+func holds(command, mark string) bool {
+	if strings.HasSuffix(mark, "/") {
+		return strings.Contains(command, mark)
+	}
+	return strings.HasSuffix(strings.TrimRight(command, `"'`), mark)
+}
+
+// killPane ends a pane if the server is the one that gave it its number: on a
+// shared socket another may have followed.
+func (in *instance) killPane(ctx context.Context, server int, pane string) error {
+	_, err := in.run(ctx, nil, "if-shell", "-F", fmt.Sprintf("#{==:#{pid},%d}", server), "kill-pane -t "+pane)
+	if err == nil || in.gone() || strings.Contains(err.Error(), "can't find") {
+		return nil
+	}
+	return err
+}
