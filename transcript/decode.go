@@ -1,217 +1,380 @@
 package transcript
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"strings"
 	"time"
 )
 
-var errNotObject = errors.New("not a JSON object")
+var errNotObject = errors.New("not a whole JSON object")
 
 // Decode reads one line, without its newline. It never fails: see [Unknown]
 // and [Malformed]. The event's Raw is line itself, its Offset is 0.
+//
+// Keys count as they are written, upper and lower case apart. Of equal ones the
+// last counts, but of a line's and an attachment's "type" the first: nothing
+// that follows the type of a record which does not matter is looked at. Inside
+// values that are not read, and in [Block].Input and [ToolResult].Content, only
+// quotes and brackets are checked.
 func Decode(line []byte) Event {
 	ev := Event{Raw: line, End: int64(len(line)) + 1}
-	typ, ok := lineType(line)
-	if !ok {
-		ev.Body = &Malformed{errNotObject}
-		return ev
-	}
-	switch typ {
-	case "user", "assistant", "system":
-	case "attachment":
-		// Attachments are many and large, and only a hook's says anything about
-		// the turn.
-		raw, ok := member(line, "attachment")
-		if !ok {
-			ev.Body = &Malformed{errNotObject}
-			return ev
-		}
-		if kind, ok := lineType(raw); !ok || !strings.HasPrefix(kind, "hook_") {
-			ev.Body = &Unknown{typ}
-			return ev
-		}
-	default:
-		ev.Body = &Unknown{typ}
-		return ev
-	}
-
 	var r record
-	if err := unmarshal(line, &r); err != nil {
-		ev.Body = &Malformed{err}
+	r.read(line)
+	ev.Body = r.body()
+	if r.broken {
+		ev.Body = &Malformed{errNotObject}
+	}
+	switch ev.Body.(type) {
+	case *Unknown, *Malformed:
 		return ev
 	}
-	ev.UUID, ev.ParentUUID, ev.SessionID, ev.Version = r.UUID, r.ParentUUID, r.SessionID, r.Version
-	ev.Sidechain, ev.Meta = r.IsSidechain, r.IsMeta
-	ev.Timestamp, _ = time.Parse(time.RFC3339, r.Timestamp)
-	ev.Body = r.body()
+	ev.UUID, ev.ParentUUID, ev.SessionID, ev.Version = r.uuid, r.parentUUID, r.sessionID, r.version
+	ev.Sidechain, ev.Meta = r.isSidechain, r.isMeta
+	ev.Timestamp, _ = time.Parse(time.RFC3339, r.timestamp)
 	return ev
 }
 
-// unmarshal ignores a field whose type is not the expected one: a change of
-// format in one place must not hide the rest of the line.
-func unmarshal(data []byte, v any) error {
-	err := json.Unmarshal(data, v)
-	if _, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return nil
-	}
-	return err
+// record is every member that this package reads, of every kind of line. What
+// may be long is kept as it stands in the line until the type is known.
+type record struct {
+	scanner
+
+	typ, subtype, uuid, parentUUID, sessionID, version, timestamp string
+
+	isSidechain, isMeta, isCompactSummary, isAPIErrorMessage bool
+
+	promptID, interruptedMessageID string
+
+	apiErrorStatus int64
+	apiErrorType   string
+
+	durationMS, retryInMS    float64
+	retryAttempt, maxRetries int64
+
+	message, content, err, attachment []byte
 }
 
-// record is every field that this package reads, of every kind of line.
-type record struct {
-	Type, Subtype, UUID, ParentUUID, SessionID, Version, Timestamp string
-
-	IsSidechain, IsMeta, IsCompactSummary, IsAPIErrorMessage bool
-
-	PromptID             string
-	InterruptedMessageID string
-	Message              struct {
-		ID         string
-		Model      string
-		StopReason string `json:"stop_reason"`
-		Content    json.RawMessage
-		Usage      Usage
+// decoded reports whether lines of the type are read.
+func decoded(typ string) bool {
+	switch typ {
+	case "user", "assistant", "system", "attachment":
+		return true
 	}
+	return false
+}
 
-	APIErrorStatus int
-	APIErrorType   string
-	Error          json.RawMessage
+func (r *record) read(line []byte) {
+	r.b = line
+	if r.peek() != '{' {
+		r.broken = true
+	}
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "type":
+			if r.typ == "" {
+				r.typ = r.text()
+			}
+			if !decoded(r.typ) {
+				return
+			}
+		case "subtype":
+			r.subtype = r.text()
+		case "uuid":
+			r.uuid = r.text()
+		case "parentUuid":
+			r.parentUUID = r.text()
+		case "sessionId":
+			r.sessionID = r.text()
+		case "version":
+			r.version = r.text()
+		case "timestamp":
+			r.timestamp = r.text()
+		case "isSidechain":
+			r.isSidechain = r.bool()
+		case "isMeta":
+			r.isMeta = r.bool()
+		case "isCompactSummary":
+			r.isCompactSummary = r.bool()
+		case "isApiErrorMessage":
+			r.isAPIErrorMessage = r.bool()
+		case "promptId":
+			r.promptID = r.text()
+		case "interruptedMessageId":
+			r.interruptedMessageID = r.text()
+		case "apiErrorStatus":
+			r.apiErrorStatus = r.int()
+		case "apiErrorType":
+			r.apiErrorType = r.text()
+		case "durationMs":
+			r.durationMS = r.float()
+		case "retryInMs":
+			r.retryInMS = r.float()
+		case "retryAttempt":
+			r.retryAttempt = r.int()
+		case "maxRetries":
+			r.maxRetries = r.int()
+		case "message":
+			r.message = r.value()
+		case "content":
+			r.content = r.value()
+		case "error":
+			r.err = r.value()
+		case "attachment":
+			r.attachment = r.value()
+		}
+	}
+	if r.space(); r.i < len(line) {
+		r.broken = true
+	}
+}
 
-	DurationMS   float64
-	RetryInMS    float64
-	RetryAttempt int
-	MaxRetries   int
-	Content      json.RawMessage
-	Attachment   json.RawMessage
+// seek goes back to a value that was kept. One that was not there is null.
+func (r *record) seek(value []byte) {
+	if value == nil {
+		value = []byte("null")
+	}
+	r.b, r.i = value, 0
 }
 
 func (r *record) body() Body {
-	switch r.Type {
+	switch r.typ {
 	case "user":
 		return r.user()
 	case "assistant":
 		return r.assistant()
 	case "system":
 		return r.system()
+	case "attachment":
+		return r.hook()
 	}
-	return r.hook()
+	return &Unknown{r.typ}
 }
 
 func (r *record) user() Body {
-	blocks := decodeContent(r.Message.Content)
-	if r.IsCompactSummary {
-		return &CompactSummary{joinText(blocks)}
+	m := r.apiMessage()
+	if r.isCompactSummary {
+		return &CompactSummary{joinText(m.blocks)}
 	}
 	var results []ToolResult
-	for _, b := range blocks {
+	for _, b := range m.blocks {
 		if b.Type == "tool_result" {
-			results = append(results, ToolResult{b.ToolUseID, b.IsError, b.Content})
+			results = append(results, ToolResult{b.toolUseID, b.isError, b.content})
 		}
 	}
 	if results != nil {
-		return &ToolResults{PromptID: r.PromptID, Results: results}
+		return &ToolResults{PromptID: r.promptID, Results: results}
 	}
 	return &User{
-		Text:                 joinText(blocks),
-		PromptID:             r.PromptID,
-		Typed:                isString(r.Message.Content),
-		InterruptedMessageID: r.InterruptedMessageID,
+		Text:                 joinText(m.blocks),
+		PromptID:             r.promptID,
+		Typed:                m.typed,
+		InterruptedMessageID: r.interruptedMessageID,
 	}
 }
 
 func (r *record) assistant() Body {
-	m := &r.Message
-	blocks := decodeContent(m.Content)
-	if r.IsAPIErrorMessage {
+	m := r.apiMessage()
+	if r.isAPIErrorMessage {
+		r.seek(r.err)
 		return &APIError{
-			Status:  r.APIErrorStatus,
-			Type:    r.APIErrorType,
-			Kind:    text(r.Error),
-			Message: joinText(blocks),
+			Status:  int(r.apiErrorStatus),
+			Type:    r.apiErrorType,
+			Kind:    r.text(),
+			Message: joinText(m.blocks),
 
-			StopReason: m.StopReason,
+			StopReason: m.stopReason,
 		}
 	}
-	a := &Assistant{MessageID: m.ID, Model: m.Model, StopReason: m.StopReason, Usage: m.Usage}
-	for _, b := range blocks {
-		block := Block{Type: b.Type, Text: b.Text, ID: b.ID, Name: b.Name, Input: b.Input}
-		if b.Type == "thinking" {
-			block.Text = b.Thinking
-		}
-		a.Blocks = append(a.Blocks, block)
+	a := &Assistant{MessageID: m.id, Model: m.model, StopReason: m.stopReason, Usage: m.usage}
+	for _, b := range m.blocks {
+		a.Blocks = append(a.Blocks, b.Block)
 	}
 	return a
 }
 
 func (r *record) system() Body {
-	switch r.Subtype {
+	switch r.subtype {
 	case "turn_duration":
-		return &TurnDuration{milliseconds(r.DurationMS)}
+		return &TurnDuration{milliseconds(r.durationMS)}
 	case "api_error":
 		return r.retry()
 	case "stop_hook_summary":
-		return &HookOutput{Kind: r.Subtype, Event: "Stop"}
+		return &HookOutput{Kind: r.subtype, Event: "Stop"}
 	}
-	return &System{Subtype: r.Subtype, Content: text(r.Content)}
+	r.seek(r.content)
+	return &System{Subtype: r.subtype, Content: r.text()}
 }
 
 // retry reads the error as its versions write it: 2.1.104 wraps the API's
 // answer ({status, error: {error: {type, message}}}), 2.1.158 has only
 // {status, formatted}.
 func (r *record) retry() Body {
-	var e struct {
-		Status    int
-		Formatted string
-		Error     struct {
-			Error struct{ Type, Message string }
+	b := &APIRetry{
+		Attempt: int(r.retryAttempt),
+		Max:     int(r.maxRetries),
+		Delay:   milliseconds(r.retryInMS),
+	}
+	var formatted string
+	var wrapped, answer []byte
+	r.seek(r.err)
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "status":
+			b.Status = int(r.int())
+		case "formatted":
+			formatted = r.text()
+		case "error":
+			wrapped = r.value()
 		}
 	}
-	// A broken error object has failed the whole line already.
-	_ = unmarshal(r.Error, &e)
-	b := &APIRetry{
-		Status:  e.Status,
-		Type:    e.Error.Error.Type,
-		Message: e.Error.Error.Message,
-		Attempt: r.RetryAttempt,
-		Max:     r.MaxRetries,
-		Delay:   milliseconds(r.RetryInMS),
+	r.seek(wrapped)
+	for o := r.walk(); o.next(); {
+		if string(o.key) == "error" {
+			answer = r.value()
+		}
+	}
+	r.seek(answer)
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "type":
+			b.Type = r.text()
+		case "message":
+			b.Message = r.text()
+		}
 	}
 	if b.Message == "" {
-		b.Message = e.Formatted
+		b.Message = formatted
 	}
 	return b
 }
 
+// hook is an attachment. Attachments are many and large, and only a hook's says
+// anything about the turn.
 func (r *record) hook() Body {
-	var a struct{ Type, HookEvent string }
-	_ = unmarshal(r.Attachment, &a)
-	return &HookOutput{Kind: a.Type, Event: a.HookEvent}
+	h := new(HookOutput)
+	r.seek(r.attachment)
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "type":
+			if h.Kind == "" {
+				h.Kind = r.text()
+			}
+			if !isHook(h.Kind) {
+				return &Unknown{r.typ}
+			}
+		case "hookEvent":
+			h.Event = r.text()
+		}
+	}
+	if !isHook(h.Kind) {
+		return &Unknown{r.typ}
+	}
+	return h
+}
+
+func isHook(kind string) bool { return strings.HasPrefix(kind, "hook_") }
+
+// apiMessage is what a user's or assistant's line carries.
+type apiMessage struct {
+	id, model, stopReason string
+	usage                 Usage
+	blocks                []contentBlock
+	typed                 bool // the content is a string
+}
+
+func (r *record) apiMessage() (m apiMessage) {
+	r.seek(r.message)
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "id":
+			m.id = r.text()
+		case "model":
+			m.model = r.text()
+		case "stop_reason":
+			m.stopReason = r.text()
+		case "usage":
+			m.usage = r.usage()
+		case "content":
+			m.typed = r.peek() == '"'
+			m.blocks = r.blocks()
+		}
+	}
+	return m
+}
+
+func (r *record) usage() (u Usage) {
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "input_tokens":
+			u.InputTokens = r.int()
+		case "output_tokens":
+			u.OutputTokens = r.int()
+		case "cache_creation_input_tokens":
+			u.CacheCreationInputTokens = r.int()
+		case "cache_read_input_tokens":
+			u.CacheReadInputTokens = r.int()
+		}
+	}
+	return u
 }
 
 // contentBlock is every kind of block of a user's or assistant's message.
 type contentBlock struct {
-	Type, Text, Thinking, ID, Name string
+	Block
 
-	Input     json.RawMessage
-	ToolUseID string `json:"tool_use_id"`
-	IsError   bool   `json:"is_error"`
-	Content   json.RawMessage
+	toolUseID string
+	isError   bool
+	content   json.RawMessage
 }
 
-// decodeContent reads content that is a string or a list of blocks.
-func decodeContent(raw json.RawMessage) []contentBlock {
-	if isString(raw) {
-		return []contentBlock{{Type: "text", Text: text(raw)}}
+// blocks reads content that is a string or a list of blocks.
+func (r *record) blocks() (blocks []contentBlock) {
+	switch r.peek() {
+	case '"':
+		return []contentBlock{{Block: Block{Type: "text", Text: r.text()}}}
+	case '[':
+		for list := r.walk(); list.next(); {
+			blocks = append(blocks, r.block())
+		}
 	}
-	var blocks []contentBlock
-	_ = unmarshal(raw, &blocks)
 	return blocks
 }
 
+func (r *record) block() (b contentBlock) {
+	var thinking string
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "type":
+			b.Type = r.text()
+		case "text":
+			b.Text = r.text()
+		case "thinking":
+			thinking = r.text()
+		case "id":
+			b.ID = r.text()
+		case "name":
+			b.Name = r.text()
+		case "input":
+			b.Input = r.raw()
+		case "tool_use_id":
+			b.toolUseID = r.text()
+		case "is_error":
+			b.isError = r.bool()
+		case "content":
+			b.content = r.raw()
+		}
+	}
+	if b.Type == "thinking" {
+		b.Text = thinking
+	}
+	return b
+}
+
 func joinText(blocks []contentBlock) string {
+	if len(blocks) == 1 && blocks[0].Type == "text" {
+		return blocks[0].Text
+	}
 	var b strings.Builder
 	for _, block := range blocks {
 		if block.Type == "text" {
@@ -219,17 +382,6 @@ func joinText(blocks []contentBlock) string {
 		}
 	}
 	return b.String()
-}
-
-func isString(raw json.RawMessage) bool { return bytes.HasPrefix(raw, []byte{'"'}) }
-
-// text is the string that raw holds, "" if it holds anything else.
-func text(raw json.RawMessage) string {
-	var s string
-	if isString(raw) {
-		_ = json.Unmarshal(raw, &s)
-	}
-	return s
 }
 
 func milliseconds(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }

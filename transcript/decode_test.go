@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,45 +13,51 @@ import (
 
 	"github.com/matryer/is"
 	"github.com/tuiturn/tuiturn/transcript"
-	"github.com/tuiturn/tuiturn/transcript/transcripttest"
 )
 
-func TestLineType(t *testing.T) {
+// TestType: the type is found wherever it stands, and nothing is read behind it.
+func TestType(t *testing.T) {
 	for _, c := range []struct {
 		line, typ string
 		ok        bool
 	}{
-		{`{"type":"user"}`, "user", true},
-		{` { "a" : 1 , "type" : "user" } `, "user", true},
-		{`{"message":{"type":"assistant"},"type":"user"}`, "user", true},
-		{`{"a":[{"type":"x"},"type",["type"]],"type":"user"}`, "user", true},
-		{`{"a":"\"type\":\"x\"","type":"user"}`, "user", true},
-		{`{"a":"\\","type":"user"}`, "user", true},
-		{`{"a":"\\\"","type":"user"}`, "user", true},
-		{`{"\"type":"x","type":"user"}`, "user", true},
-		{`{"\u0074ype":"us\u0065r"}`, "user", true},
+		{`{"type":"mode"}`, "mode", true},
+		{` { "a" : 1 , "type" : "mode" } `, "mode", true},
+		{`{"message":{"type":"assistant"},"type":"mode"}`, "mode", true},
+		{`{"a":[{"type":"x"},"type",["type"]],"type":"mode"}`, "mode", true},
+		{`{"a":"\"type\":\"x\"","type":"mode"}`, "mode", true},
+		{`{"a":"\\","type":"mode"}`, "mode", true},
+		{`{"a":"\\\"","type":"mode"}`, "mode", true},
+		{`{"\"type":"x","type":"mode"}`, "mode", true},
+		{`{"\u0074ype":"mod\u0065"}`, "mode", true},
 		{`{"types":"x","Type":"y"}`, "", true},
 		{`{"type":7}`, "", true},
 		{`{"type":null}`, "", true},
 		{`{"type":{"type":"x"}}`, "", true},
 		{`{}`, "", true},
 		{`{"a":-1.5e3}`, "", true},
-		{`{"type":"user","then":`, "user", true}, // not read further
+		{`{"type":"mode","then":`, "mode", true}, // not read further
 		{``, "", false},
-		{`[{"type":"user"}]`, "", false},
+		{`[{"type":"mode"}]`, "", false},
 		{`"type"`, "", false},
 		{`null`, "", false},
 		{`{"a":1`, "", false},
 		{`{"a":"x}`, "", false},
-		{`{"a" "type":"user"}`, "", false},
-		{`{"a":,"type":"user"}`, "", false},
+		{`{"a" "type":"mode"}`, "", false},
+		{`{"a":,"type":"mode"}`, "", false},
 		{`{"a":1}x`, "", false},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			is := is.New(t)
-			typ, ok := transcript.LineType([]byte(c.line))
-			is.Equal(typ, c.typ)
-			is.Equal(ok, c.ok)
+			switch b := transcript.Decode([]byte(c.line)).Body.(type) {
+			case *transcript.Unknown:
+				is.True(c.ok)
+				is.Equal(b.Type, c.typ)
+			case *transcript.Malformed:
+				is.True(!c.ok)
+			default:
+				t.Errorf("got %T", b)
+			}
 		})
 	}
 }
@@ -108,48 +113,61 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// FuzzLineType compares the scan with a full decode.
-func FuzzLineType(f *testing.F) {
-	for _, s := range []string{`{"type":"user"}`, `{"a":{"type":"x"},"type":"user"}`, `{"a":"\\\"","\u0074ype":"u"}`, `{"a":[1,2,{}],"b":null}`, `[]`} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		typ, ok := transcript.LineType(line)
-		// The first "type" counts, as token by token.
-		want, valid := firstType(line)
-		if valid && (!ok || typ != want) {
-			t.Errorf("got %q, %v; want %q", typ, ok, want)
+// TestDecodeTorn: no beginning of a line passes for a line.
+func TestDecodeTorn(t *testing.T) {
+	for line := range bytes.Lines(mixedTurn(t, nil)) {
+		line = bytes.TrimSuffix(line, []byte("\n"))
+		if len(line) > 2000 {
+			continue
 		}
-		transcript.Decode(line) // must not panic
-	})
+		for n := range line {
+			switch b := transcript.Decode(line[:n:n]).Body.(type) {
+			case *transcript.Malformed, *transcript.Unknown:
+			default:
+				t.Fatalf("%s: got %T", line[:n], b)
+			}
+		}
+	}
 }
 
-func firstType(line []byte) (string, bool) {
-	if !json.Valid(line) || !bytes.HasPrefix(bytes.TrimLeft(line, " \t\r\n"), []byte("{")) {
-		return "", false
+// FuzzDecode compares each line that is JSON with what encoding/json makes of
+// it (see expect); on others it must not panic.
+func FuzzDecode(f *testing.F) {
+	for _, line := range []string{
+		`{"type":"user","message":{"content":"a\u00e9\ud83d\ude00\ud800\u0000\"\\\/\b\f\n\r\t"}}`,
+		"{\"type\":\"user\",\"message\":{\"content\":\"\xff\xe2\x82\\n\xac\u20ac\"}}",
+		` { "type" : "assistant" , "message" : { "content" : [ { "type" : "text" , "text" : "x" } , null , 7 , [] ] , "id" : null } , "uuid" : "u" } `,
+		`{"message":{"content":{"a":{"type":"text","text":"no list"}},"usage":{"input_tokens":1.5,"output_tokens":-0,"input_tokens":2}},"type":"assistant"}`,
+		`{"type":"assistant","isApiErrorMessage":true,"apiErrorStatus":4e2,"error":{"a":1},"message":[{"id":"x"}]}`,
+		`{"type":"assistant","message":{"content":[{"type":"tool_use","id":"t","input":{"a": [1 , 2]},"input": 1.5 }]}}`,
+		`{"type":"user","message":{"content":[{"type":"tool_result","tool_use_id":"t","content":null},{"type":"tool_result","is_error":"yes"}]}}`,
+		`{"type":"system","subtype":"api_error","error":{"status":1e999,"formatted":"f","error":{"error":{"type":"t"}}},"retryInMs":1e999}`,
+		`{"type":"system","subtype":"turn_duration","durationMs":1e3,"durationMs":2,"Subtype":"x","\u0075uid":"escaped"}`,
+		`{"type":"attachment","attachment":{"type":"hook_success","hookEvent":"Stop"},"attachment":{"type":"skill_listing"}}`,
+		`{"type":"user","type":"system","message":"x"}`,
+		`{"type":null,"type":"user"}`,
+		`[{"type":"user"}]`, `"user"`, `{"type":"user","message":{"content":"\x"}}`, `{"type":"user","message":{"id":"m",}}`,
+	} {
+		f.Add([]byte(line))
 	}
-	d := json.NewDecoder(bytes.NewReader(line))
-	_, _ = d.Token()
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return "", false
-		}
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return "", false
-		}
-		if key == "type" {
-			var s string
-			if value[0] != '"' || json.Unmarshal(value, &s) != nil {
-				return "", true
-			}
-			// Invalid UTF-8 is replaced by encoding/json and kept by the scan;
-			// no type that matters has any.
-			return s, strings.ToValidUTF8(string(value), "") == string(value)
+	for line := range bytes.Lines(mixedTurn(f, nil)) {
+		if len(line) < 4<<10 {
+			f.Add(bytes.TrimSuffix(line, []byte("\n")))
 		}
 	}
-	return "", true
+	f.Fuzz(func(t *testing.T, line []byte) {
+		got := transcript.Decode(line)
+		if !json.Valid(line) {
+			return
+		}
+		want := expect(line)
+		if m, ok := got.Body.(*transcript.Malformed); ok && m.Err != nil {
+			m.Err = nil
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v %+v\nwant %+v %+v", got, got.Body, want, want.Body)
+		}
+	})
 }
 
 // FuzzLines cuts any bytes anywhere: the lines must be those of bytes.Lines.
@@ -205,36 +223,4 @@ func FuzzTurn(f *testing.F) {
 			t.Fatalf("noise changed the outcome: %+v, then %+v", a, b)
 		}
 	})
-}
-
-func BenchmarkSkip(b *testing.B) {
-	pad := strings.Repeat(`a line of \"text\", as requests have it\n`, 90<<10/40)
-	for _, c := range []struct{ name, line string }{
-		{"type first", `{"type":"api-request-blob","message":"` + pad + `"}`},
-		{"type last", `{"message":{"content":"` + pad + `"},"type":"api-request-blob"}`},
-		{"type last, nothing escaped", `{"message":"` + strings.Repeat("a", 90<<10) + `","type":"api-request-blob"}`},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			line := []byte(c.line)
-			b.SetBytes(int64(len(line)))
-			b.ReportAllocs()
-			for b.Loop() {
-				transcript.Decode(line)
-			}
-		})
-	}
-}
-
-func BenchmarkDecode(b *testing.B) {
-	w := transcripttest.Writer{Path: filepath.Join(b.TempDir(), session+".jsonl")}
-	lines := w.AssistantLines(transcripttest.Message{StopReason: "end_turn", Blocks: []transcripttest.Block{{Text: strings.Repeat("an answer\n", 1000)}}})
-	line, err := json.Marshal(lines[0])
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(len(line)))
-	b.ReportAllocs()
-	for b.Loop() {
-		transcript.Decode(line)
-	}
 }

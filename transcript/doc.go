@@ -18,6 +18,9 @@
 //	}
 //	outcome := turn.Outcome()
 //
+// [Sessions] lists what a home holds and [Prune] keeps it small. [Drift] counts
+// what a later version of the agent writes differently.
+//
 // Nothing is decided by the wording of an answer or of an error. What is said
 // here about the agent was seen on claude 2.1.104, 2.1.158 and 2.1.330.
 package transcript

@@ -89,3 +89,47 @@ func ExampleFollow() {
 	// assistant: text Three.
 	// turn: 1s
 }
+
+// A service that keeps no more than a gigabyte of its sessions, none of them
+// longer than a month, and none that it could still go on with.
+func ExamplePrune() {
+	home, err := os.MkdirTemp("", "transcript")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(home)
+	inUse := map[string]bool{"6f1c7a52-0f5e-4a0e-8d55-3d0f3a4f4f10": true}
+
+	report, err := transcript.Prune(context.Background(), home, transcript.PruneConfig{
+		MaxAge:  30 * 24 * time.Hour,
+		MaxSize: 1 << 30,
+		InUse:   func(id string) bool { return inUse[id] },
+	})
+	if err != nil {
+		log.Print(err) // the rest has been pruned
+	}
+	fmt.Printf("%d sessions removed, %d bytes\n", len(report.Removed), report.Freed)
+	// Output: 0 sessions removed, 0 bytes
+}
+
+// The sessions of a home.
+func ExampleSessions() {
+	home, err := os.MkdirTemp("", "transcript")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(home)
+	w := transcripttest.Writer{Path: transcript.Path(home, "/home/me/project", "6f1c7a52-0f5e-4a0e-8d55-3d0f3a4f4f10")}
+	if err := w.Prompt("How many?"); err != nil {
+		log.Fatal(err)
+	}
+
+	for s, err := range transcript.Sessions(home) {
+		if err != nil {
+			log.Print(err) // and the other folders follow
+			continue
+		}
+		fmt.Println(s.ID, s.Folder, s.Size > 0)
+	}
+	// Output: 6f1c7a52-0f5e-4a0e-8d55-3d0f3a4f4f10 -home-me-project true
+}

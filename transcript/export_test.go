@@ -3,6 +3,7 @@ package transcript
 import (
 	"errors"
 	"io"
+	"sync/atomic"
 
 	"github.com/fsnotify/fsnotify"
 )
@@ -14,7 +15,30 @@ func BreakNotification() (restore func()) {
 	return func() { newWatcher = old }
 }
 
-var LineType = lineType
+// MuteNotification makes the watchers that are made until restore is called say
+// nothing from mute on, as on a network file system.
+func MuteNotification() (mute, restore func()) {
+	old := newWatcher
+	var muted atomic.Bool
+	newWatcher = func() (*fsnotify.Watcher, error) {
+		w, err := old()
+		if err != nil {
+			return nil, err
+		}
+		heard := w.Events
+		w.Events = make(chan fsnotify.Event)
+		go func(out chan<- fsnotify.Event) {
+			defer close(out)
+			for ev := range heard {
+				if !muted.Load() {
+					out <- ev
+				}
+			}
+		}(w.Events)
+		return w, nil
+	}
+	return func() { muted.Store(true) }, func() { newWatcher = old }
+}
 
 // ReadLines cuts everything r has, and tells how many bytes of an unfinished
 // line are left.

@@ -1,7 +1,6 @@
 package transcript
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,31 +17,31 @@ func Find(home, sessionID string) (string, error) {
 	if err := checkSessionID(sessionID); err != nil {
 		return "", err
 	}
-	dir := projects(home)
-	d, err := os.Open(dir)
+	dir, err := os.Open(projects(home))
 	if err != nil {
 		return "", fmt.Errorf("find transcript of session %s: %w", sessionID, err)
 	}
+	defer dir.Close()
 	// Names only: neither sorting nor a stat of each folder is needed.
-	names, err := d.Readdirnames(-1)
-	if err = errors.Join(err, d.Close()); err != nil {
+	folders, err := dir.Readdirnames(-1)
+	if err != nil {
 		return "", fmt.Errorf("find transcript of session %s: %w", sessionID, err)
 	}
 	var found string
 	var newest fs.FileInfo
-	for _, name := range names {
-		path := filepath.Join(dir, name, sessionID+".jsonl")
+	for _, folder := range folders {
 		// A folder that cannot be read, or a stray file, hides at most itself.
-		info, err := os.Stat(path)
-		if err != nil || !info.Mode().IsRegular() {
+		name := filepath.Join(folder, sessionID+".jsonl")
+		if !isFileIn(dir, name) {
 			continue
 		}
-		if newest == nil || info.ModTime().After(newest.ModTime()) {
+		path := filepath.Join(dir.Name(), name)
+		if info, err := os.Stat(path); err == nil && (newest == nil || info.ModTime().After(newest.ModTime())) {
 			found, newest = path, info
 		}
 	}
 	if newest == nil {
-		return "", notFound(dir, sessionID)
+		return "", notFound(dir.Name(), sessionID)
 	}
 	return found, nil
 }

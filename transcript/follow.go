@@ -24,7 +24,11 @@ var (
 
 const (
 	defaultPoll = 250 * time.Millisecond
-	maxIdle     = time.Second // between two Idle events
+
+	// netPolls is how many polls become one where notification is known to
+	// work. Waking up is nearly all that a look costs (0.1 ms on a small virtual
+	// machine), and four a second cost more than everything else together.
+	netPolls = 40
 )
 
 // Follow yields every event of the transcript at path, from its beginning and
@@ -43,18 +47,26 @@ type Follower struct {
 	Offset int64
 
 	// Idle, if positive, makes Events yield an [Idle] event when the file has
-	// not grown for that long, and again each time the quiet has doubled, but
-	// at least once a second. It lets a loop over Events take decisions that
-	// depend on silence, such as [Turn.Done], without a timer of its own. While
-	// there is no file there is no Idle event either.
+	// not grown for that long, and again each time the quiet is four times as
+	// long as when it was last reported. It lets a loop over Events take
+	// decisions that depend on silence, such as [Turn.Done], without a timer of
+	// its own; for that one make it the turn's Settle. While there is no file
+	// there is no Idle event either.
 	Idle time.Duration
 
 	// Poll is how often to look at the file even though no notification came;
-	// 0 means 250 ms. Notification says nothing on network file systems.
+	// 0 means 250 ms. Network file systems accept a watch and then say nothing
+	// of what another machine writes, so notification has to prove itself: from
+	// a growth that it announced, to the next that it did not, the look is only
+	// a net and comes 40 times less often (10 s). Where several machines write,
+	// a line can be that late.
 	Poll time.Duration
 
 	// PollOnly does without file notification.
 	PollOnly bool
+
+	// Drift, if not nil, counts what is new in the transcript's format.
+	Drift *Drift
 
 	// Log, if not nil, is told once when file notification does not work and
 	// Poll alone drives the follower.
@@ -99,6 +111,9 @@ type reading struct {
 	poll   *time.Timer
 	logged bool
 
+	notified  bool // the last wait ended with a notification
+	announced bool // and so did the last growth begin
+
 	lines lines
 	grown time.Time     // when the file last grew
 	quiet time.Duration // of the next Idle event; 0 for none
@@ -117,6 +132,7 @@ func (r *reading) run() error {
 
 	w := r.watch(filepath.Dir(r.path), filepath.Base(r.path))
 	defer w.stop()
+	r.notified = false // of a directory, perhaps on another file system
 	r.grew()
 	for {
 		if err := r.read(file); err != nil {
@@ -180,6 +196,7 @@ func (r *reading) read(file *os.File) error {
 		n, err := r.lines.fill(file)
 		if n > 0 {
 			r.grew()
+			r.announced = r.notified
 		}
 		for {
 			line, offset, ok := r.lines.next()
@@ -194,6 +211,9 @@ func (r *reading) read(file *os.File) error {
 			}
 			ev := Decode(line)
 			ev.Offset, ev.End = offset, r.lines.offset
+			if r.Drift != nil {
+				r.Drift.Add(ev)
+			}
 			if !r.yield(ev, nil) {
 				return errBreak
 			}
@@ -239,15 +259,19 @@ func (r *reading) fault(err error) error {
 // wait waits for a reason to look again.
 func (r *reading) wait(w stoppable) error {
 	every := r.pollEvery()
+	if r.announced {
+		every *= netPolls
+	}
 	if r.quiet > 0 {
 		every = min(every, max(time.Until(r.grown.Add(r.quiet)), 0))
 	}
 	r.poll.Reset(every)
+	r.notified = false
 	select {
 	case <-r.ctx.Done():
 		return r.ctx.Err()
 	case <-w.c:
-		return nil
+		r.notified = true
 	case <-r.poll.C:
 	}
 	return nil
@@ -260,7 +284,7 @@ func (r *reading) idle() error {
 	if r.quiet == 0 || quiet < r.quiet {
 		return nil
 	}
-	r.quiet = quiet + min(quiet, maxIdle)
+	r.quiet = 4 * quiet
 	ev := Event{Offset: r.lines.offset, End: r.lines.offset, Body: &Idle{Quiet: quiet, Torn: r.lines.torn()}}
 	if !r.yield(ev, nil) {
 		return errBreak

@@ -1,163 +1,194 @@
 package transcript
 
-import (
-	"bytes"
-	"encoding/json"
-)
+import "bytes"
 
-// lineType returns the value of the top-level "type" key of the JSON object in
-// line without decoding the rest. Nested objects and strings that hold the
-// same words do not count, and the key may stand anywhere. It stops at the key,
-// so that a record which begins with its type costs nothing whatever its
-// length, and it steps over strings with bytes.IndexByte.
-//
-// ok is false when line is not an object as far as it was read. An object
-// without a "type", or whose "type" is not a string, has type "".
-func lineType(line []byte) (typ string, ok bool) {
-	raw, ok := member(line, "type")
-	if !ok || len(raw) == 0 || raw[0] != '"' {
-		return "", ok
-	}
-	return unquote(raw)
+// A walk goes through the members of an object or the elements of an array. At
+// each, the scanner stands before the value. Whoever wants it reads it there,
+// and next steps over what nobody has read: no byte is looked at twice, and
+// what is not wanted costs no more than finding its end.
+type walk struct {
+	s     *scanner
+	key   []byte // of the current member, unquoted; nil for an element
+	close byte   // what ends the container; 0 where nothing more follows
+	begun bool
+	at    int // where the current value begins
 }
 
-// member returns the raw value of the object's member called key, nil if the
-// object has none.
-func member(object []byte, key string) (raw []byte, ok bool) {
-	s := scanner{object, 0}
-	if !s.accept('{') {
-		return nil, false
+// walk begins at the object or array that the scanner stands before. In any
+// other value there is nothing to walk through.
+func (s *scanner) walk() walk {
+	w := walk{s: s}
+	switch {
+	case s.accept('{'):
+		w.close = '}'
+	case s.accept('['):
+		w.close = ']'
+	default:
+		s.value()
 	}
-	if s.accept('}') {
-		return nil, s.atEnd()
+	return w
+}
+
+// next goes to the next member or element. It returns false after the last, and
+// when the scanner has met something that is not JSON.
+func (w *walk) next() bool {
+	s := w.s
+	if w.begun && s.i == w.at {
+		s.value()
 	}
-	for {
-		name, ok := s.string()
-		if !ok || !s.accept(':') {
-			return nil, false
-		}
-		value, ok := s.value()
-		if !ok {
-			return nil, false
-		}
-		if isKey(name, key) {
-			return value, true
-		}
-		if s.accept('}') {
-			return nil, s.atEnd()
-		}
-		if !s.accept(',') {
-			return nil, false
-		}
+	if s.broken || w.close == 0 {
+		return false
+	}
+	if s.accept(w.close) {
+		w.close = 0
+		return false
+	}
+	if w.begun {
+		s.expect(',')
+	}
+	w.begun = true
+	if w.close == '}' {
+		w.name()
+	}
+	s.space()
+	w.at = s.i
+	return !s.broken
+}
+
+// name reads a member's name and its colon.
+func (w *walk) name() {
+	quoted := w.s.string()
+	w.s.expect(':')
+	if w.s.broken {
+		return
+	}
+	w.key = quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(w.key, '\\') >= 0 { // rare
+		name, ok := unquote(quoted)
+		w.key, w.s.broken = []byte(name), !ok
 	}
 }
 
-// isKey compares a quoted name with key. A name with an escape in it is rare
-// enough to be decoded.
-func isKey(quoted []byte, key string) bool {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1:len(quoted)-1]) == key
-	}
-	name, ok := unquote(quoted)
-	return ok && name == key
-}
-
-func unquote(quoted []byte) (string, bool) {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1]), true
-	}
-	var s string
-	err := json.Unmarshal(quoted, &s)
-	return s, err == nil
-}
-
-// A scanner steps over JSON values without checking what is inside them: what
-// matters is decoded, and so checked, later.
+// A scanner steps over JSON values, over strings with bytes.IndexByte, without
+// checking more of them than quotes and brackets. After the first thing that is
+// not JSON it is broken, and nothing that it returns counts.
 type scanner struct {
-	b []byte
-	i int
+	b      []byte
+	i      int
+	broken bool
+}
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\t' || c == '\r' }
+
+func trimRight(b []byte) []byte {
+	for len(b) > 0 && isSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func (s *scanner) space() {
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
-		case ' ', '\t', '\r', '\n':
-			s.i++
-		default:
-			return
-		}
+	for s.i < len(s.b) && isSpace(s.b[s.i]) {
+		s.i++
 	}
 }
 
-func (s *scanner) atEnd() bool {
+// peek returns the next byte that is not space, 0 at the end.
+func (s *scanner) peek() byte {
 	s.space()
-	return s.i == len(s.b)
+	if s.i < len(s.b) {
+		return s.b[s.i]
+	}
+	return 0
 }
 
 func (s *scanner) accept(c byte) bool {
-	s.space()
-	if s.i < len(s.b) && s.b[s.i] == c {
-		s.i++
-		return true
+	if s.peek() != c {
+		return false
 	}
-	return false
+	s.i++
+	return true
+}
+
+func (s *scanner) expect(c byte) {
+	if !s.accept(c) {
+		s.broken = true
+	}
 }
 
 // string returns the string at the scanner, quotes included.
-func (s *scanner) string() ([]byte, bool) {
-	if !s.accept('"') {
-		return nil, false
+func (s *scanner) string() []byte {
+	s.expect('"')
+	if s.broken {
+		return nil
 	}
 	start := s.i - 1
-	for {
-		n := bytes.IndexByte(s.b[s.i:], '"')
+	end := stringEnd(s.b, s.i)
+	if end < 0 {
+		s.broken = true
+		return nil
+	}
+	s.i = end
+	return s.b[start:end]
+}
+
+// stringEnd returns the index behind the string that begins, its opening quote
+// passed, at i; -1 if the string does not end.
+func stringEnd(b []byte, i int) int {
+	for begin := i; ; {
+		n := bytes.IndexByte(b[i:], '"')
 		if n < 0 {
-			return nil, false
+			return -1
 		}
-		quote := s.i + n
+		i += n + 1
 		// The quote is escaped after an odd number of backslashes.
-		slash := quote
-		for slash > s.i && s.b[slash-1] == '\\' {
+		slash := i - 1
+		for slash > begin && b[slash-1] == '\\' {
 			slash--
 		}
-		s.i = quote + 1
-		if (quote-slash)%2 == 0 {
-			return s.b[start:s.i], true
+		if (i-1-slash)%2 == 0 {
+			return i
 		}
 	}
 }
 
 // value returns the value at the scanner.
-func (s *scanner) value() ([]byte, bool) {
+func (s *scanner) value() []byte {
 	s.space()
-	start, depth := s.i, 0
-	for s.i < len(s.b) {
-		switch s.b[s.i] {
+	b, i, depth := s.b, s.i, 0
+	for i < len(b) {
+		c := b[i]
+		if depth == 0 && (c == ',' || c == '}' || c == ']') {
+			// A number or a literal has ended.
+			raw := trimRight(b[s.i:i])
+			s.i, s.broken = i, s.broken || len(raw) == 0
+			return raw
+		}
+		i++
+		switch c {
 		case '"':
-			if _, ok := s.string(); !ok {
-				return nil, false
+			if i = stringEnd(b, i); i < 0 {
+				s.broken = true
+				return nil
 			}
-			if depth == 0 {
-				return s.b[start:s.i], true
-			}
-			continue
 		case '{', '[':
 			depth++
+			continue
 		case '}', ']':
-			if depth == 0 {
-				return s.b[start:s.i], s.i > start
-			}
 			depth--
-			if depth == 0 {
-				s.i++
-				return s.b[start:s.i], true
-			}
-		case ',':
-			if depth == 0 {
-				return s.b[start:s.i], s.i > start
-			}
+		default:
+			continue
 		}
-		s.i++
+		if depth == 0 {
+			raw := b[s.i:i]
+			s.i = i
+			return raw
+		}
 	}
-	return nil, false
+	if raw := trimRight(b[s.i:]); depth == 0 && len(raw) > 0 {
+		s.i = len(b)
+		return raw
+	}
+	s.broken = true
+	return nil
 }

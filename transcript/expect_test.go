@@ -1,0 +1,180 @@
+package transcript_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// expect is Decode of a line of valid JSON, written down as plainly as it goes
+// with encoding/json: in a map keys count as they are written, and of equal
+// ones the last counts.
+func expect(line []byte) transcript.Event {
+	ev := transcript.Event{Raw: line, End: int64(len(line)) + 1}
+	o := object(line)
+	if o == nil {
+		ev.Body = &transcript.Malformed{}
+		return ev
+	}
+	typ := firstType(line)
+	switch typ {
+	case "user":
+		ev.Body = expectUser(o)
+	case "assistant":
+		ev.Body = expectAssistant(o)
+	case "system":
+		ev.Body = expectSystem(o)
+	case "attachment":
+		a := object(o["attachment"])
+		if kind := firstType(o["attachment"]); a != nil && strings.HasPrefix(kind, "hook_") {
+			ev.Body = &transcript.HookOutput{Kind: kind, Event: value[string](a["hookEvent"])}
+		}
+	}
+	if ev.Body == nil {
+		ev.Body = &transcript.Unknown{Type: typ}
+		return ev
+	}
+	ev.UUID, ev.ParentUUID = value[string](o["uuid"]), value[string](o["parentUuid"])
+	ev.SessionID, ev.Version = value[string](o["sessionId"]), value[string](o["version"])
+	ev.Sidechain, ev.Meta = value[bool](o["isSidechain"]), value[bool](o["isMeta"])
+	ev.Timestamp, _ = time.Parse(time.RFC3339, value[string](o["timestamp"]))
+	return ev
+}
+
+func expectUser(o map[string]json.RawMessage) transcript.Body {
+	content := object(o["message"])["content"]
+	if value[bool](o["isCompactSummary"]) {
+		return &transcript.CompactSummary{Text: joined(content)}
+	}
+	var results []transcript.ToolResult
+	for _, raw := range value[[]json.RawMessage](content) {
+		if b := object(raw); value[string](b["type"]) == "tool_result" {
+			results = append(results, transcript.ToolResult{ToolUseID: value[string](b["tool_use_id"]), IsError: value[bool](b["is_error"]), Content: b["content"]})
+		}
+	}
+	if results != nil {
+		return &transcript.ToolResults{PromptID: value[string](o["promptId"]), Results: results}
+	}
+	return &transcript.User{
+		Text:                 joined(content),
+		PromptID:             value[string](o["promptId"]),
+		Typed:                len(content) > 0 && content[0] == '"',
+		InterruptedMessageID: value[string](o["interruptedMessageId"]),
+	}
+}
+
+func expectAssistant(o map[string]json.RawMessage) transcript.Body {
+	m := object(o["message"])
+	if value[bool](o["isApiErrorMessage"]) {
+		return &transcript.APIError{
+			Status:     value[int](o["apiErrorStatus"]),
+			Type:       value[string](o["apiErrorType"]),
+			Kind:       value[string](o["error"]),
+			Message:    joined(m["content"]),
+			StopReason: value[string](m["stop_reason"]),
+		}
+	}
+	u := object(m["usage"])
+	return &transcript.Assistant{
+		MessageID:  value[string](m["id"]),
+		Model:      value[string](m["model"]),
+		StopReason: value[string](m["stop_reason"]),
+		Usage: transcript.Usage{
+			InputTokens:              value[int64](u["input_tokens"]),
+			OutputTokens:             value[int64](u["output_tokens"]),
+			CacheCreationInputTokens: value[int64](u["cache_creation_input_tokens"]),
+			CacheReadInputTokens:     value[int64](u["cache_read_input_tokens"]),
+		},
+		Blocks: blocks(m["content"]),
+	}
+}
+
+func expectSystem(o map[string]json.RawMessage) transcript.Body {
+	milliseconds := func(key string) time.Duration { return time.Duration(value[float64](o[key]) * 1e6) }
+	switch subtype := value[string](o["subtype"]); subtype {
+	case "turn_duration":
+		return &transcript.TurnDuration{Duration: milliseconds("durationMs")}
+	case "stop_hook_summary":
+		return &transcript.HookOutput{Kind: subtype, Event: "Stop"}
+	case "api_error":
+		e := object(o["error"])
+		inner := object(object(e["error"])["error"])
+		b := &transcript.APIRetry{
+			Status:  value[int](e["status"]),
+			Type:    value[string](inner["type"]),
+			Message: value[string](inner["message"]),
+			Attempt: value[int](o["retryAttempt"]),
+			Max:     value[int](o["maxRetries"]),
+			Delay:   milliseconds("retryInMs"),
+		}
+		if b.Message == "" {
+			b.Message = value[string](e["formatted"])
+		}
+		return b
+	default:
+		return &transcript.System{Subtype: subtype, Content: value[string](o["content"])}
+	}
+}
+
+func blocks(content json.RawMessage) (blocks []transcript.Block) {
+	if len(content) > 0 && content[0] == '"' {
+		return []transcript.Block{{Type: "text", Text: value[string](content)}}
+	}
+	for _, raw := range value[[]json.RawMessage](content) {
+		b := object(raw)
+		block := transcript.Block{
+			Type: value[string](b["type"]), Text: value[string](b["text"]),
+			ID: value[string](b["id"]), Name: value[string](b["name"]), Input: b["input"],
+		}
+		if block.Type == "thinking" {
+			block.Text = value[string](b["thinking"])
+		}
+		blocks = append(blocks, block)
+	}
+	return blocks
+}
+
+func joined(content json.RawMessage) (text string) {
+	for _, b := range blocks(content) {
+		if b.Type == "text" {
+			text += b.Text
+		}
+	}
+	return text
+}
+
+func object(raw json.RawMessage) map[string]json.RawMessage {
+	return value[map[string]json.RawMessage](raw)
+}
+
+// value is what raw holds, zero if it holds anything else or is missing.
+func value[T any](raw json.RawMessage) (v T) {
+	if json.Unmarshal(raw, &v) != nil {
+		var zero T
+		return zero
+	}
+	return v
+}
+
+// firstType is the first "type" of the object in line, found token by token.
+func firstType(line []byte) string {
+	d := json.NewDecoder(bytes.NewReader(line))
+	_, _ = d.Token()
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		var raw json.RawMessage
+		if err := d.Decode(&raw); err != nil {
+			return ""
+		}
+		if key == "type" {
+			return value[string](raw)
+		}
+	}
+	return ""
+}
