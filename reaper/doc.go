@@ -27,12 +27,15 @@
 // and reports the rest as kept, with the reason. It never touches
 //
 //   - what belongs to a host that lives, in another container too,
-//   - a session on a shared server whose name has not the prefix that the dead
-//     host had recorded, or whose program belongs to another host,
+//   - a pane on a shared server whose command does not name the dead host's
+//     private directory, or whose program belongs to another host: no session is
+//     ours for its name, and windows of other people's in a session of ours stay,
 //   - another user's processes and directories,
 //   - a directory that does not say whose it is, unless it is empty and older
 //     than a minute,
-//   - its own process and that one's ancestors, whatever they carry.
+//   - its own process and that one's ancestors, whatever they carry,
+//   - a host that lives and was started in a turn of the dead one, and what has
+//     inherited that one's mark from it.
 //
 // A process is told from a later one with its pid by its start time, and a
 // signal is sent through a handle (Linux: a pidfd) on the one that was meant.

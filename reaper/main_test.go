@@ -126,6 +126,7 @@ type plan struct {
 	Programs []string // shell scripts, each in a process that carries the mark
 	Guarded  bool     // the guardian may act
 	User     uint32   // who runs the programs, if not 0
+	Heir     bool     // one more program, with the host's own environment
 }
 
 // A host is what a host has made.
@@ -178,8 +179,9 @@ func playHost(input []byte) (any, error) {
 		}
 		return cmd, cmd.Start()
 	}
+	// The last word is what a pane of ours is told by.
 	program := func(name, script string) []string {
-		return []string{"/usr/bin/env", "-i", shell[0], l.Mark(name), "/bin/sh", "-c", script}
+		return []string{"/usr/bin/env", "-i", shell[0], l.Mark(name), "/bin/sh", "-c", script, filepath.Join(l.Dir(), "env-1")}
 	}
 	if p.Tmux != "" && p.Shared == "" {
 		socket := filepath.Join(l.Dir(), "s")
@@ -204,6 +206,13 @@ func playHost(input []byte) (any, error) {
 		if out, err := exec.Command(p.Tmux, words...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, out)
 		}
+	}
+	if p.Heir {
+		heir := exec.Command("/bin/sleep", "1000")
+		if err := heir.Start(); err != nil {
+			return nil, err
+		}
+		go heir.Wait()
 	}
 	for i, script := range p.Programs {
 		words := program(fmt.Sprint("turn-", i), script)
@@ -248,20 +257,7 @@ func startHost(t *testing.T, p plan) *host {
 	cmd, out := start(t, "host", p, &syscall.SysProcAttr{Setsid: true})
 	h := &host{cmd: cmd}
 	answer(t, out, h)
-	made.Store(h.ID, true)
-	t.Cleanup(func() {
-		h.kill(t)
-		for _, g := range h.Guardians {
-			if proc.Identify(g.Pid) == g {
-				syscall.Kill(g.Pid, syscall.SIGKILL)
-			}
-		}
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		if err := proc.End(ctx, proc.Target{Match: carries(h.ID)}); err != nil {
-			t.Error(err)
-		}
-	})
+	h.endWithTest(t)
 	// What the scripts start comes a moment later. A look is not cheap.
 	same := 0
 	eventually(t, "the host's programs", func() bool {
@@ -275,6 +271,26 @@ func startHost(t *testing.T, p plan) *host {
 		return same > 4
 	})
 	return h
+}
+
+// endWithTest ends all that a host has made, and it.
+func (h *host) endWithTest(t *testing.T) {
+	made.Store(h.ID, true)
+	t.Cleanup(func() {
+		if h.cmd != nil {
+			h.kill(t)
+		}
+		for _, g := range h.Guardians {
+			if proc.Identify(g.Pid) == g {
+				syscall.Kill(g.Pid, syscall.SIGKILL)
+			}
+		}
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := proc.End(ctx, proc.Target{Match: carries(h.ID)}); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // deadHost is a host that was killed with SIGKILL, as was everything that could

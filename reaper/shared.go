@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -15,79 +16,87 @@ import (
 // answers nobody.
 const clientTimeout = 5 * time.Second
 
-// sessions ends the sessions of a dead lease on tmux servers that others use
-// too. A server that then has none left ends by itself.
-func (s *sweep) sessions(ctx context.Context, e lease.Entry) {
+// sessions ends the panes of a dead lease on tmux servers that others use too,
+// and with the last pane its session; a server that then has none left ends by
+// itself. It reports false if ctx ended before it had asked every server.
+func (s *sweep) sessions(ctx context.Context, e lease.Entry) bool {
 	for _, server := range e.Servers {
-		// Not ctx: what has begun is brought to its end.
-		err := s.sessionsOn(context.WithoutCancel(ctx), server, e)
+		panes, err := s.panes(ctx, server, e)
+		if ctx.Err() != nil {
+			return false
+		}
 		if err != nil && !noServer(err) {
 			s.end(Finding{Kind: Session, Path: server.Socket, Name: server.Prefix + "*", Owner: e.ID, Why: e.Why}, err)
 		}
-	}
-}
-
-func (s *sweep) sessionsOn(ctx context.Context, server lease.SharedServer, e lease.Entry) error {
-	out, err := client(ctx, server, "list-panes", "-a", "-F", "#{pid} #{pane_pid} #{session_id} #{session_name}")
-	if err != nil {
-		return err
-	}
-	owners := s.owners()
-	type session struct {
-		id string
-		Finding
-	}
-	var ours []*session
-	byID := map[string]*session{}
-	for line := range strings.Lines(string(out)) {
-		f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
-		// The prefix is the lease's alone, and so is every name with it; one
-		// that is not plain was given by somebody else.
-		if len(f) < 4 || !strings.HasPrefix(f[3], server.Prefix) || !plainPrefix.MatchString(f[3]) {
-			continue
-		}
-		x := byID[f[2]]
-		if x == nil {
-			x = &session{f[2], Finding{Kind: Session, Path: server.Socket, Name: f[3], Owner: e.ID, Why: e.Why}}
-			byID[x.id] = x
-			ours = append(ours, x)
-			if x.Pid, err = strconv.Atoi(f[0]); err != nil {
-				return fmt.Errorf("tmux answered %q for its process id", f[0])
+		for _, p := range panes {
+			switch {
+			case p.Verdict == Kept:
+				s.add(p.Finding)
+			case s.cfg.DryRun:
+				s.end(p.Finding, nil)
+			default:
+				// Not ctx: what has begun is brought to its end.
+				s.endPane(context.WithoutCancel(ctx), server, p)
 			}
 		}
-		// A prefix that two hosts share does not prove enough.
-		pane, _ := strconv.Atoi(f[1])
-		if owner, ok := owners[pane]; ok && owner != e.ID {
-			x.Owner, x.Verdict, x.Why = owner, Kept, "its program belongs to another lease, though the name is of the prefix "+server.Prefix
-		}
 	}
-	for _, x := range ours {
-		switch {
-		case x.Verdict == Kept:
-			s.add(x.Finding)
-		case s.cfg.DryRun:
-			s.end(x.Finding, nil)
-		default:
-			s.session(ctx, server, x.id, x.Finding)
-		}
-	}
-	return nil
+	return true
 }
 
-// session ends one session, if on that server it still is what f says: since it
-// was listed the session may have got another name, or the socket another
-// server, and the id would be somebody else's.
-func (s *sweep) session(ctx context.Context, server lease.SharedServer, id string, f Finding) {
-	out, err := client(ctx, server, "if-shell", "-F", "-t", id,
-		fmt.Sprintf("#{==:#{pid} #{session_name},%d %s}", f.Pid, f.Name),
-		"kill-session -t '"+id+"'", "display-message -p kept")
+// A pane is the finding of a session, by a pane of ours in it.
+type pane struct {
+	id string // "%N", which a server gives once
+	Finding
+}
+
+// panes are those of a lease on a shared server: their command names a file in
+// its directory, and no other directory has that name. The session's name proves
+// nothing. Somebody who looks on with new-session -t gets a session that tmux
+// names after ours, and may have windows of their own in it; and everybody may
+// rename a session or move a window to another.
+func (s *sweep) panes(ctx context.Context, server lease.SharedServer, e lease.Entry) (ours []pane, err error) {
+	out, err := client(ctx, server, "list-panes", "-a", "-F", "#{pid} #{pane_pid} #{pane_id} #{session_name}:#{pane_start_command}")
+	if err != nil {
+		return nil, err
+	}
+	owners := s.owners()
+	met := map[string]bool{}
+	for line := range strings.Lines(string(out)) {
+		f := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
+		if len(f) < 4 || met[f[2]] {
+			continue // a pane is listed with each session that its window is in
+		}
+		name, command, _ := strings.Cut(f[3], ":") // which no session's name has
+		if !strings.Contains(command, "/"+filepath.Base(e.Dir)+"/") {
+			continue
+		}
+		met[f[2]] = true
+		p := pane{f[2], Finding{Kind: Session, Path: server.Socket, Name: name, Owner: e.ID, Why: e.Why}}
+		if p.Pid, err = strconv.Atoi(f[0]); err != nil {
+			return nil, fmt.Errorf("tmux answered %q for its process id", f[0])
+		}
+		// Anybody may name a file of ours in a command.
+		pid, _ := strconv.Atoi(f[1])
+		if owner, ok := owners[pid]; ok && owner != e.ID {
+			p.Owner, p.Verdict, p.Why = owner, Kept, "its program belongs to another lease, though its command names "+e.Dir
+		}
+		ours = append(ours, p)
+	}
+	return ours, nil
+}
+
+// endPane ends a pane, if the server still is the one that has listed it: on one
+// that has taken the socket since, the id would be somebody else's.
+func (s *sweep) endPane(ctx context.Context, server lease.SharedServer, p pane) {
+	out, err := client(ctx, server, "if-shell", "-F", "-t", p.id,
+		fmt.Sprintf("#{==:#{pid},%d}", p.Pid), "kill-pane -t '"+p.id+"'", "display-message -p kept")
 	switch {
 	case err == nil && strings.TrimSpace(string(out)) == "kept":
-		s.keep(f, "it is another session by now")
+		s.keep(p.Finding, "it is another server's by now")
 	case err != nil && (noServer(err) || strings.Contains(said(err), "can't find")):
-		s.end(f, nil) // with its program
+		s.end(p.Finding, nil) // with its program
 	default:
-		s.end(f, err)
+		s.end(p.Finding, err)
 	}
 }
 

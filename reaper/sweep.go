@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
+	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -50,8 +53,9 @@ type SweepConfig struct {
 //
 // The error lists what could not be ended, and is nil in a dry run that could
 // look everywhere; the report is right in any case. When ctx ends, Sweep
-// finishes with the lease that it is at, which takes some seconds at most, and
-// leaves the rest to the next one; the error then wraps ctx's.
+// finishes with the lease that it is at, which takes some seconds at most, unless
+// it waits for a shared tmux server's answer, and leaves the rest to the next
+// one; the error then wraps ctx's.
 //
 // Where the system's process table can't be read the error wraps
 // [errors.ErrUnsupported], and nothing is ended.
@@ -72,6 +76,7 @@ type sweep struct {
 	cfg    SweepConfig
 	log    *slog.Logger
 	report Report
+	live   map[proc.Identity]bool // hosts, and this process
 	errs   *multierror.Error
 }
 
@@ -124,23 +129,26 @@ func (s *sweep) run(ctx context.Context) {
 	if len(dirs) == 0 {
 		dirs = []string{""}
 	}
-	met := map[string]bool{} // directories and leases that are dealt with
+	var entries []lease.Entry
 	for _, dir := range dirs {
-		entries, err := lease.List(dir)
+		more, err := lease.List(dir)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.fail(err)
 		}
-		for _, e := range entries {
-			if ctx.Err() != nil {
-				s.fail(context.Cause(ctx))
-				return
-			}
-			if met[e.Dir] {
-				continue // named twice
-			}
-			met[e.Dir], met[e.ID] = true, true
-			s.directory(ctx, e)
+		entries = append(entries, more...)
+	}
+	s.hosts(marked, entries)
+	met := map[string]bool{} // directories and leases that are dealt with
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			s.fail(context.Cause(ctx))
+			return
 		}
+		if met[e.Dir] {
+			continue // named twice
+		}
+		met[e.Dir], met[e.ID] = true, true
+		s.directory(ctx, e)
 	}
 	s.orphans(ctx, marked, met)
 }
@@ -171,8 +179,11 @@ func (s *sweep) directory(ctx context.Context, e lease.Entry) {
 	if e.ID != "" {
 		// Found first, for the report: a program ends with its session.
 		carriers := s.carriers(e.ID)
-		s.sessions(ctx, e)
-		s.processes(ctx, e.ID, e.Why, carriers)
+		if !s.sessions(ctx, e) {
+			s.fail(context.Cause(ctx))
+			return // to the next sweep, with what is left of it
+		}
+		s.processes(ctx, e.ID, e.Why, carriers, s.spared(carriers))
 	}
 	inside := files(e)
 	var err error
@@ -226,13 +237,67 @@ func (s *sweep) orphans(ctx context.Context, marked []proc.Carrier, met map[stri
 			return
 		}
 		if state, why := lease.HostState(id); state == lease.Dead {
-			s.processes(ctx, id, why, byID[id])
+			spared := s.spared(byID[id])
+			for _, c := range byID[id] {
+				// No directory of this user's says that it is the host's.
+				if uid, err := c.UID(); err != nil {
+					spared[c.Identity] = "whose it is can't be told: " + err.Error()
+				} else if uid != os.Geteuid() {
+					spared[c.Identity] = fmt.Sprintf("it belongs to user %d", uid)
+				}
+			}
+			s.processes(ctx, id, why, byID[id], spared)
 		} else {
 			for _, c := range byID[id] {
 				s.keep(finding(c, id), why)
 			}
 		}
 	}
+}
+
+// hosts learns which processes are hosts of leases that live. One that was
+// started in a turn of another host, such as a proxy that an agent has restarted,
+// carries that one's mark.
+func (s *sweep) hosts(marked []proc.Carrier, entries []lease.Entry) {
+	s.live = map[proc.Identity]bool{proc.Identify(os.Getpid()): true}
+	add := func(id string) {
+		if host, ok := lease.LiveHost(id); ok {
+			s.live[host] = true
+		}
+	}
+	for _, e := range entries {
+		add(e.ID)
+	}
+	for _, c := range marked {
+		_, id, _ := lease.ParseMark(c.Entry)
+		add(id)
+	}
+}
+
+// spared are those of a dead lease's carriers that have their mark from a host
+// that lives, or are one, and why. See Spare of [proc.Target].
+func (s *sweep) spared(carriers []proc.Carrier) map[proc.Identity]string {
+	byPid := map[int]proc.Carrier{}
+	for _, c := range carriers {
+		if c.Pid > 1 {
+			byPid[c.Pid] = c
+		}
+	}
+	spared := map[proc.Identity]string{}
+	for _, c := range carriers {
+		p, ok := c, true
+		for range len(carriers) { // parents cannot form a ring; a torn table might
+			if s.live[p.Identity] {
+				spared[c.Identity] = fmt.Sprintf("process %d, which has inherited it, is a host that runs", p.Pid)
+				break
+			}
+			younger := p
+			if p, ok = byPid[p.Parent]; !ok || p.Start > younger.Start {
+				break
+			}
+		}
+	}
+	return spared
 }
 
 // belongsTo matches the mark of a lease; of any lease if id is empty.
@@ -261,11 +326,11 @@ func finding(c proc.Carrier, id string) Finding {
 }
 
 // processes ends all that carries id, which are carriers and what those have
-// started meanwhile.
-func (s *sweep) processes(ctx context.Context, id, why string, carriers []proc.Carrier) {
+// started meanwhile, but for those that are spared for a reason.
+func (s *sweep) processes(ctx context.Context, id, why string, carriers []proc.Carrier, spared map[proc.Identity]string) {
 	survivors := map[proc.Identity]*proc.Survivor{}
-	if !s.cfg.DryRun && len(carriers) > 0 {
-		survivors = s.endCarriers(ctx, id)
+	if !s.cfg.DryRun && slices.ContainsFunc(carriers, func(c proc.Carrier) bool { return spared[c.Identity] == "" }) {
+		survivors = s.endCarriers(ctx, id, spared)
 	}
 	seen := map[proc.Identity]bool{}
 	for _, c := range carriers {
@@ -274,6 +339,10 @@ func (s *sweep) processes(ctx context.Context, id, why string, carriers []proc.C
 		}
 		seen[c.Identity] = true
 		f, failed := finding(c, id), error(nil)
+		if reason := spared[c.Identity]; reason != "" {
+			s.keep(f, reason)
+			continue
+		}
 		f.Why = why
 		if survivor := survivors[c.Identity]; survivor != nil {
 			failed = survivor.Err
@@ -288,13 +357,17 @@ func (s *sweep) processes(ctx context.Context, id, why string, carriers []proc.C
 
 // endCarriers ends the programs first: a tmux server that goes before them hangs
 // up on them, and then they are nobody's children.
-func (s *sweep) endCarriers(ctx context.Context, id string) map[proc.Identity]*proc.Survivor {
+func (s *sweep) endCarriers(ctx context.Context, id string, spared map[proc.Identity]string) map[proc.Identity]*proc.Survivor {
 	observe()
+	spare := maps.Clone(s.live)
+	for p := range spared {
+		spare[p] = true
+	}
 	survivors := map[proc.Identity]*proc.Survivor{}
 	for _, server := range []bool{false, true} {
 		// Not ctx: what has begun is brought to its end.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endGrace)
-		err := proc.End(ctx, proc.Target{Match: func(entry string) bool {
+		err := proc.End(ctx, proc.Target{Spare: spare, Match: func(entry string) bool {
 			name, of, ok := lease.ParseMark(entry)
 			return ok && of == id && (name == "") == server
 		}})

@@ -30,6 +30,29 @@ func playFeebleSweep(input []byte) (any, error) {
 	return nil, syscall.Exec(self, []string{self, helperArg, "sweep", string(input)}, shell)
 }
 
+// Without a directory of this user's nothing says whose they are.
+func TestAnotherUsersOrphansStay(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can start a program as another user")
+	}
+	is := is.New(t)
+	dir := tempDir(t)
+	const nobody = 65534
+	theirs := deadHost(t, plan{Parent: dir, Programs: stubborn[:2], User: nobody})
+	ours := deadHost(t, plan{Parent: dir, Programs: []string{sleeps}})
+	is.NoErr(os.RemoveAll(theirs.Dir))
+	is.NoErr(os.RemoveAll(ours.Dir))
+	report := sweep(t, reaper.SweepConfig{Dirs: []string{tempDir(t)}})
+	ours.gone(t)
+	is.Equal(identities(t, theirs.ID), theirs.programs)
+	for _, f := range report.Found {
+		if f.Owner == theirs.ID {
+			is.Equal(f.Verdict, reaper.Kept)
+			is.Equal(f.Why, "it belongs to user 65534")
+		}
+	}
+}
+
 func TestAProcessThatMayNotBeEnded(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can start a program as another user")

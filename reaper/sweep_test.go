@@ -145,6 +145,55 @@ func TestReport(t *testing.T) {
 	is.Equal(back, report)
 }
 
+// An agent may start a host, such as the proxy that it works on.
+func TestAHostFromATurnOfADeadOneLives(t *testing.T) {
+	for _, where := range []string{"its directory", "a process of its"} { // by which it is known
+		t.Run("by "+where, func(t *testing.T) {
+			is := is.New(t)
+			dir, elsewhere := tempDir(t), tempDir(t)
+			p := plan{Parent: dir, Heir: true, Programs: []string{sleeps}}
+			if where != "its directory" {
+				p.Parent = elsewhere
+			}
+			in, err := json.Marshal(p)
+			is.NoErr(err)
+			self, err := os.Executable()
+			is.NoErr(err)
+			said := filepath.Join(elsewhere, "said")
+			is.NoErr(syscall.Mkfifo(filepath.Join(elsewhere, "in"), 0o600))
+			h := deadHost(t, plan{Parent: dir, Programs: []string{
+				fmt.Sprintf("%s %s host '%s' <>%s/in >%s & sleep 1000; :", self, helperArg, in, elsewhere, said)}})
+			live := &host{}
+			eventually(t, "the second host", func() bool {
+				data, _ := os.ReadFile(said)
+				return json.Unmarshal(data, live) == nil
+			})
+			live.endWithTest(t)
+			eventually(t, "its programs", func() bool {
+				live.programs = identities(t, live.ID)
+				return len(live.programs) == 1 && len(carriers(t, h.ID)) == 4 // a shell, sleep; the host, sleep
+			})
+
+			for _, dry := range []bool{true, false} {
+				report := sweep(t, reaper.SweepConfig{Dirs: []string{dir}, DryRun: dry})
+				live.whole(t)
+				kept := 0
+				for _, f := range report.Found {
+					if f.Owner == h.ID && f.Verdict == reaper.Kept {
+						is.True(strings.Contains(f.Why, "is a host that runs"))
+						kept++
+					}
+				}
+				is.Equal(kept, 2)
+				is.Equal(len(lines(report, h)), 6) // the other two, and fifo and directory
+			}
+			is.Equal(len(carriers(t, h.ID)), 2)
+			_, err = os.Lstat(h.Dir)
+			is.True(errors.Is(err, os.ErrNotExist))
+		})
+	}
+}
+
 // A cleaner of temporary files may have taken the directory.
 func TestOrphansWithoutADirectory(t *testing.T) {
 	is := is.New(t)
@@ -306,52 +355,85 @@ func TestWhatIsNobodysStays(t *testing.T) {
 	}
 }
 
-// Two hosts were given one prefix, against the rule.
-func TestASessionOfAnotherLeaseStays(t *testing.T) {
+// A program of another lease whose command names a file of the dead one's.
+func TestAPaneOfAnotherLeaseStays(t *testing.T) {
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	w := newWorld(t, path)
-	h := deadHost(t, plan{Parent: w.dir, Tmux: path, Shared: w.shared.Socket, Prefix: "turn-", Session: sleeps})
+	h := deadHost(t, plan{Parent: w.dir, Tmux: path, Shared: w.shared.Socket, Prefix: "turn-1-", Session: sleeps})
+	mark := carriers(t, w.live.ID)[0].Entry
+	tmux(t, w.shared, "new-session", "-d", "-s", "turn-1-2", "/usr/bin/env", "-i", mark, "/bin/sleep", "1000")
+	tmux(t, w.shared, "new-session", "-d", "-s", "turn-1-3", "/usr/bin/env", "-i", mark, "/bin/sh", "-c", sleeps, h.Dir+"/env-1")
+	eventually(t, "the programs", func() bool { return len(carriers(t, w.live.ID)) == len(w.live.programs)+2 })
+	w.live.programs = identities(t, w.live.ID)
 	report := sweep(t, reaper.SweepConfig{Dirs: []string{w.dir}})
 	h.gone(t)
-	w.untouched(t)
-	is.True(slices.Contains(lines(report, w.live), "kept session turn-2-1"))
+	w.untouched(t, "turn-1-2", "turn-1-3")
+	is.True(slices.Contains(lines(report, w.live), "kept session turn-1-3"))
+	is.Equal(len(lines(report, w.live)), 2) // that, and its directory
 }
 
-// Between the look and the end a session may get another name, and the socket
-// another server, with sessions of the same names and ids.
-func TestASessionThatIsAnotherByNowStays(t *testing.T) {
-	path := tmuxtest.Require(t)
-	for name, change := range map[string]string{
-		"another name":   "rename-session -t =turn-1-1 mine",
-		"another server": "kill-server",
+// People may do with our sessions on their server what they like.
+func TestWhatPeopleDoWithASharedSession(t *testing.T) {
+	const ours, work = "=turn-1-1", "work"
+	for name, c := range map[string]struct {
+		commands [][]string
+		ended    string // the session that the report names
+		left     string // "session:window" of each that stays
+	}{
+		"nothing":         {nil, "turn-1-1", "work:own"},
+		"renamed":         {[][]string{{"rename-session", "-t", ours, "mine"}}, "mine", "work:own"},
+		"renamed oddly":   {[][]string{{"rename-session", "-t", ours, "a b"}}, "a b", "work:own"},
+		"looked on":       {[][]string{{"new-session", "-d", "-t", ours}}, "turn-1-1", "work:own"},
+		"moved":           {[][]string{{"move-window", "-s", ours + ":0", "-t", work + ":7"}}, "work", "work:own"},
+		"linked":          {[][]string{{"link-window", "-s", ours + ":0", "-t", work + ":7"}}, "turn-1-1", "work:own"},
+		"joined":          {[][]string{{"join-pane", "-d", "-s", ours + ":0.0", "-t", work + ":0.0"}}, "work", "work:own"},
+		"named like ours": {[][]string{{"new-session", "-d", "-s", "turn-1-9", "-n", "own", "sleep 1000"}}, "turn-1-1", "turn-1-9:own work:own"},
+		"a window of their own": {[][]string{
+			{"new-session", "-d", "-t", ours, "-s", "look"},
+			{"new-window", "-d", "-t", "=look:", "-n", "own", "sleep 1000"},
+		}, "look", "look:own turn-1-1:own work:own"}, // a group has its windows in common
+		"a pane of their own": {[][]string{{"split-window", "-d", "-t", ours + ":0", "sleep 1000"}, {"rename-window", "-t", ours + ":0", "own"}},
+			"turn-1-1", "turn-1-1:own work:own"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			is := is.New(t)
-			dir, s := tempDir(t), newServer(t, path)
-			sessions(t, s, "work")
-			// A tmux that does it in the moment in between.
-			between := filepath.Join(dir, "tmux")
-			script := fmt.Sprintf("#!/bin/sh\ntmux='%s -u -f /dev/null -S %s'\ncase \"$*\" in *if-shell*) $tmux %s\n", path, s.Socket, change) +
-				"[ -e " + s.Socket + ".new ] && { while $tmux has-session; do :; done; $tmux new-session -d -s work sleep 1000 \\; new-session -d -s turn-1-1 sleep 1000; }\n" +
-				"esac 2>/dev/null >&2\nexec " + path + ` "$@"` + "\n"
-			is.NoErr(os.WriteFile(between, []byte(script), 0o700))
-			if change == "kill-server" {
-				is.NoErr(os.WriteFile(s.Socket+".new", nil, 0o600))
-			}
-			h := deadHost(t, plan{Parent: dir, Tmux: between, Shared: s.Socket, Prefix: "turn-1-", Session: sleeps})
-			was := tmux(t, s, "list-sessions", "-F", "#{session_id} #{session_name}")
-			report := sweep(t, reaper.SweepConfig{Dirs: []string{dir}})
-			h.gone(t)
-			is.True(slices.Contains(lines(report, h), "kept session turn-1-1"))
-			now := tmux(t, s, "list-sessions", "-F", "#{session_id} #{session_name}")
-			if change == "kill-server" {
-				is.Equal(now, was) // and yet not the same
-			} else {
-				is.Equal(len(strings.Fields(now)), 4) // two sessions, one renamed
-			}
+			eachTmux(t, func(t *testing.T, path string) {
+				is := is.New(t)
+				dir, s := tempDir(t), newServer(t, path)
+				tmux(t, s, "new-session", "-d", "-s", work, "-n", "own", "sleep 1000")
+				h := deadHost(t, plan{Parent: dir, Tmux: path, Shared: s.Socket, Prefix: "turn-1-", Session: sleeps})
+				for _, command := range c.commands {
+					tmux(t, s, command...)
+				}
+				report := sweep(t, reaper.SweepConfig{Dirs: []string{dir}})
+				h.gone(t)
+				is.Equal(lines(report, h)[0], "ended session "+c.ended)
+				is.Equal(strings.Count(strings.Join(lines(report, h), "\n"), "session"), 1) // one pane, however often listed
+				is.Equal(strings.Join(strings.Fields(tmux(t, s, "list-panes", "-a", "-F", "#{session_name}:#{window_name}")), " "), c.left)
+			})
 		})
 	}
+}
+
+// Between the look and the end another server may take the socket, with panes of
+// the same ids.
+func TestAPaneOfAnotherServerStays(t *testing.T) {
+	is := is.New(t)
+	path := tmuxtest.Require(t)
+	dir, s := tempDir(t), newServer(t, path)
+	sessions(t, s, "work")
+	// A tmux that does it in the moment in between.
+	between := filepath.Join(dir, "tmux")
+	script := fmt.Sprintf("#!/bin/sh\ntmux='%s -u -f /dev/null -S %s'\ncase \"$*\" in *if-shell*) $tmux kill-server\n", path, s.Socket) +
+		"while $tmux has-session; do :; done; $tmux new-session -d -s work sleep 1000 \\; new-session -d -s turn-1-1 sleep 1000\n" +
+		"esac 2>/dev/null >&2\nexec " + path + ` "$@"` + "\n"
+	is.NoErr(os.WriteFile(between, []byte(script), 0o700))
+	h := deadHost(t, plan{Parent: dir, Tmux: between, Shared: s.Socket, Prefix: "turn-1-", Session: sleeps})
+	was := tmux(t, s, "list-panes", "-a", "-F", "#{pane_id} #{session_name}")
+	report := sweep(t, reaper.SweepConfig{Dirs: []string{dir}})
+	h.gone(t)
+	is.True(slices.Contains(lines(report, h), "kept session turn-1-1"))
+	is.Equal(tmux(t, s, "list-panes", "-a", "-F", "#{pane_id} #{session_name}"), was) // and yet not the same
 }
 
 // A shared server that was stopped answers nobody: what can be ended is, and the

@@ -9,6 +9,10 @@ import (
 // sweepEvery is the interval of a Sweeper that names none.
 const sweepEvery = 10 * time.Minute
 
+// settleTime is how long a program must be idle before a sweep that was cut short
+// goes on: turns that follow one another would each meet it.
+const settleTime = 5 * time.Second
+
 // A Sweeper sweeps at once and then from time to time, while its program is
 // idle. Its methods are safe for concurrent use. Its fields must not be changed
 // once Run was called.
@@ -27,6 +31,7 @@ type Sweeper struct {
 
 	mu    sync.Mutex
 	busy  int
+	turns int                // calls of Busy
 	idle  chan struct{}      // closed when busy is 0 again; nil while it is
 	swept chan struct{}      // closed when the sweep under way is over; nil without one
 	yield context.CancelFunc // asks that sweep to be over soon
@@ -43,6 +48,7 @@ type Sweeper struct {
 func (s *Sweeper) Busy(ctx context.Context) (done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turns++
 	if s.busy++; s.busy == 1 {
 		s.idle = make(chan struct{})
 	}
@@ -84,22 +90,53 @@ func (s *Sweeper) Run(ctx context.Context) error {
 	if every <= 0 {
 		every = sweepEvery
 	}
+	yielded := false
 	for {
+		if yielded {
+			if err := s.settle(ctx); err != nil {
+				return err
+			}
+		}
 		sweep, over, err := s.begin(ctx)
 		if err != nil {
 			return err
 		}
 		report, err := Sweep(sweep, s.Config)
-		yielded := sweep.Err() != nil && ctx.Err() == nil
+		yielded = sweep.Err() != nil && ctx.Err() == nil
 		over()
 		if s.OnReport != nil {
 			s.OnReport(report, err)
 		}
 		if yielded {
-			continue // go on when idle again
+			continue
 		}
 		select {
 		case <-time.After(every):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// settle waits until the program was idle for settleTime.
+func (s *Sweeper) settle(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		before, idle := s.turns, s.idle
+		s.mu.Unlock()
+		var settled <-chan time.Time
+		if idle == nil {
+			settled = time.After(settleTime)
+		}
+		select {
+		case <-idle:
+		case <-settled:
+			s.mu.Lock()
+			same := s.turns == before
+			s.mu.Unlock()
+			if same {
+				return nil
+			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -3,6 +3,9 @@ package reaper_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/reaper"
+	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 )
 
 // run has s sweep until the test ends, and returns the times of its sweeps.
@@ -69,6 +73,47 @@ func TestSweeperWaitsForIdleness(t *testing.T) {
 		busy(t, s)() // a turn between two sweeps delays none
 		is.Equal(<-sweeps, 5*time.Hour)
 	})
+}
+
+// A shared server that was stopped holds up one turn, for a moment, and not each
+// turn that follows.
+func TestAStoppedServerDoesNotHoldUpTurns(t *testing.T) {
+	is := is.New(t)
+	path := tmuxtest.Require(t)
+	dir, server := tempDir(t), newServer(t, path)
+	pid := sessions(t, server, "work")
+	tells := filepath.Join(dir, "tmux") // that it was started
+	is.NoErr(os.WriteFile(tells, []byte("#!/bin/sh\n: >"+dir+"/asked\nexec "+path+` "$@"`+"\n"), 0o700))
+	h := deadHost(t, plan{Parent: dir, Tmux: tells, Shared: server.Socket, Prefix: "turn-1-", Session: sleeps})
+	is.NoErr(os.Remove(filepath.Join(dir, "asked")))
+	is.NoErr(syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { syscall.Kill(pid, syscall.SIGCONT) })
+	reports := make(chan error, 100)
+	s := &reaper.Sweeper{Config: reaper.SweepConfig{Dirs: []string{dir}}, Every: time.Hour}
+	s.OnReport = func(_ reaper.Report, err error) { reports <- err }
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+	eventually(t, "the server to be asked", func() bool { _, err := os.Stat(filepath.Join(dir, "asked")); return err == nil })
+
+	began := time.Now()
+	done := busy(t, s)
+	waited := time.Since(began)
+	t.Logf("the first turn waited %v", waited)
+	is.True(waited < 3*time.Second) // clientTimeout is 5 s
+	is.True(errors.Is(<-reports, context.Canceled))
+	h.whole(t)
+	done()
+	busy(t, s)() // turn after turn
+	busy(t, s)()
+	is.Equal(len(reports), 0) // none of them met a sweep
+
+	is.NoErr(syscall.Kill(pid, syscall.SIGCONT))
+	is.NoErr(<-reports)
+	is.True(time.Since(began) > 5*time.Second) // settleTime
+	h.gone(t)
+	stop()
+	is.True(errors.Is(<-ended, context.Canceled))
 }
 
 // A turn that starts while a sweep is under way waits for the lease that the

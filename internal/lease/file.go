@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -28,14 +29,33 @@ type file struct {
 	// lock proves that the host is gone.
 	Locked bool `json:"locked"`
 
+	// Dev and Ino are the directory's own: a copy of it has others, and the lock
+	// of that nobody holds. Zero in a file that an earlier version wrote.
+	Dev uint64 `json:"dev,omitempty"`
+	Ino uint64 `json:"ino,omitempty"`
+
 	Servers []SharedServer `json:"servers,omitempty"`
+}
+
+// place says which directory the file is in.
+func (c *file) place(dir fs.FileInfo) {
+	st := dir.Sys().(*syscall.Stat_t)
+	c.Dev, c.Ino = uint64(st.Dev), uint64(st.Ino)
+}
+
+// copied tells that the file says it is in another directory than dir. A device
+// may have another number after each boot.
+func (c file) copied(dir fs.FileInfo, sameBoot bool) bool {
+	var now file
+	now.place(dir)
+	return c.Ino != 0 && (c.Ino != now.Ino || sameBoot && c.Dev != now.Dev)
 }
 
 // A SharedServer is a tmux server that the lease has sessions on and others too.
 type SharedServer struct {
 	Socket string `json:"socket"` // absolute
 	Tmux   string `json:"tmux"`   // the program, absolute
-	Prefix string `json:"prefix"` // of the names of the lease's sessions: [A-Za-z0-9_-]+, nobody else's begin so
+	Prefix string `json:"prefix"` // of the names of the lease's sessions, [A-Za-z0-9_-]+: for people, it proves nothing
 }
 
 func readFile(dir string) (file, identity, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,6 +37,13 @@ func (id identity) String() string {
 // newIdentity is the identity of one more lease of this process.
 func newIdentity() (identity, error) {
 	id := identity{host: proc.Identity{Pid: os.Getpid()}, boot: here().boot, ns: here().ns}
+	if runtime.GOOS == "linux" {
+		// In a new pid namespace with the /proc of another one, whoever has our
+		// pid there is somebody else.
+		if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(id.host.Pid) {
+			return identity{}, fmt.Errorf("finding this process, %d, in /proc: that is not this pid namespace's: mount /proc", id.host.Pid)
+		}
+	}
 	start, ok := proc.StartTime(id.host.Pid)
 	if !ok {
 		return identity{}, fmt.Errorf("reading the start time of this process, %d: not found: mount /proc", id.host.Pid)

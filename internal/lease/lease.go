@@ -80,6 +80,7 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	// a sweep to clear it away. The guardian first: from here on nothing is left
 	// behind.
 	l.file.ID = l.id
+	l.file.place(l.info)
 	unlock, err := atomicfile.Lock(ctx, l.dir, lockWait)
 	switch {
 	case err == nil:

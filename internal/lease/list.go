@@ -94,6 +94,9 @@ func (e *Entry) judge(probe func(dir string) evidence) {
 	case err != nil:
 		e.State, e.Why = Unknown, err.Error()
 		return
+	case c.copied(e.info, id.boot == here().boot):
+		e.State, e.Why = Unknown, "it is a copy of another directory, whose lease it describes"
+		return
 	}
 	lock := probe(e.Dir)
 	if lock == lockFree && !c.Locked {

@@ -144,6 +144,58 @@ func TestADeadLeaseIsDead(t *testing.T) {
 	is.NoErr(e.Remove())
 }
 
+// The lock of a copy is free, and its host may run where its pid means nothing
+// here. A copy that is the whole of another file system has the inode, too.
+func TestACopyIsNobodys(t *testing.T) {
+	is := is.New(t)
+	parent := t.TempDir()
+	dir := plant(t, parent, "")
+	info, err := os.Lstat(dir)
+	is.NoErr(err)
+	elsewhere := func(id *identity) { id.ns = "1" }
+	otherBoot := func(id *identity) { id.ns, id.boot = "1", "0123456789ab" }
+	for name, c := range map[string]struct {
+		id     func(*identity)
+		change func(*file)
+		want   State
+	}{
+		"the directory itself":         {elsewhere, func(*file) {}, Dead},
+		"another inode":                {elsewhere, func(c *file) { c.Ino++ }, Unknown},
+		"another device":               {elsewhere, func(c *file) { c.Dev++ }, Unknown},
+		"another device, another boot": {otherBoot, func(c *file) { c.Dev++ }, Dead},
+		"another inode, another boot":  {otherBoot, func(c *file) { c.Ino++ }, Unknown},
+		"of an earlier version":        {elsewhere, func(c *file) { c.Dev, c.Ino = 0, 0 }, Dead},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			says := file{ID: with(must(newIdentity()), c.id).String(), Locked: true}
+			says.place(info)
+			c.change(&says)
+			is.NoErr(os.Remove(filepath.Join(dir, fileName)))
+			_, err := writeFile(dir, says, nil)
+			is.NoErr(err)
+			e := one(t, parent)
+			is.Equal(e.State, c.want)
+			is.Equal(e.ID == "", c.want == Unknown) // then what carries the ID is judged by itself
+		})
+	}
+}
+
+// What a host writes is what a sweep compares.
+func TestACopyOfALiveLease(t *testing.T) {
+	is := is.New(t)
+	parent, backup := t.TempDir(), t.TempDir()
+	l := hold(t, parent)
+	is.NoErr(l.AddServer(SharedServer{"/s", "/tmux", "p-"}))
+	data, err := os.ReadFile(filepath.Join(l.Dir(), fileName))
+	is.NoErr(err)
+	plant(t, backup, string(data))
+	e := one(t, backup)
+	is.Equal(e.State, Unknown)
+	is.True(strings.Contains(e.Why, "copy"))
+	is.Equal(one(t, parent).State, Alive)
+}
+
 func TestTwoSweepsDontMeet(t *testing.T) {
 	is := is.New(t)
 	for range 5 {

@@ -35,6 +35,17 @@ func HostState(id string) (State, string) {
 	return judge(parsed, onThisMachine)
 }
 
+// LiveHost is the process that the lease's ID names, if that runs and is a
+// process of this boot and pid namespace.
+func LiveHost(id string) (host proc.Identity, ok bool) {
+	parsed, err := parseID(id)
+	if err != nil || parsed.ns != here().ns || parsed.boot != here().boot {
+		return proc.Identity{}, false
+	}
+	start, ok := proc.StartTime(parsed.host.Pid)
+	return parsed.host, ok && start == parsed.host.Start
+}
+
 // Evidence is what is known of a lease besides its ID.
 type evidence int
 

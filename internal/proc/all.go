@@ -26,6 +26,9 @@ func All() ([]Process, error) {
 // that is not known. A process is born into its parent's.
 func (p Process) Session() int { return p.session }
 
+// UID is the real user id that p runs with.
+func (p Process) UID() (int, error) { return uid(p) }
+
 // Carries tells whether the process has an environment entry, "KEY=VALUE", for
 // which match reports true, as [Find] sees it.
 func (p Process) Carries(match func(entry string) bool) bool {

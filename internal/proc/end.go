@@ -31,6 +31,11 @@ type Target struct {
 	// macOS hides the environment of Apple's own programs, /bin/sh for one, and
 	// systems that are neither Linux nor macOS nor FreeBSD hide all of them.
 	Match func(entry string) bool
+
+	// Spare are processes that are not the target's, whatever they carry and
+	// whoever their parent is, and what has inherited the entry from them is
+	// not either.
+	Spare map[Identity]bool
 }
 
 // End ends t and returns when all of it is gone or has become a zombie that

@@ -74,14 +74,16 @@ func (h *hunt) look(sig unix.Signal) (alive []Process, sure bool, err error) {
 			return nil, false, err
 		}
 		// Whatever the rest says: never init, never us, no elders.
-		if p.Pid <= 1 || p.Pid == os.Getpid() || h.spared[p.Identity] || p.Start < root.Start {
+		if p.Pid <= 1 || p.Pid == os.Getpid() || h.spared[p.Identity] || h.target.Spare[p.Identity] || p.Start < root.Start {
+			continue
+		}
+		member, told := h.tell(p, leads)
+		sure = sure && told
+		if member && h.inherits(p) {
 			continue
 		}
 		all = append(all, p)
 		byPid[p.Pid] = p
-
-		member, told := h.tell(p, leads)
-		sure = sure && told
 		if member {
 			mine[p.Pid] = true
 			// At once, for it may fork again in a moment. Not before the first
@@ -138,6 +140,25 @@ func (h *hunt) tell(p Process, leads bool) (member, sure bool) {
 		h.mute[p.Identity] = true
 	}
 	return member, sure
+}
+
+// inherits tells whether p has what it carries from a spared process: then every
+// parent of its up to that one carries it. An orphan that was only adopted by
+// one that is spared, a subreaper, is not spared unless that one carries it too.
+func (h *hunt) inherits(p Process) bool {
+	if len(h.target.Spare) == 0 || h.target.Match == nil || h.found[p.Identity] != nil {
+		return false
+	}
+	for {
+		parent, err := lookup(p.Parent)
+		if err != nil || parent.Pid <= 1 || parent.Start > p.Start || !parent.Carries(h.target.Match) {
+			return false
+		}
+		if h.target.Spare[parent.Identity] {
+			return true
+		}
+		p = parent
+	}
 }
 
 // strike sends sig to p, unless p has had it or is a zombie.

@@ -38,6 +38,7 @@ const (
 	kiPid        = 72  // int, as are the next two
 	kiPpid       = 76  //
 	kiSid        = 88  //
+	kiRuid       = 172 // uint32
 	kiStart      = 336 // struct timeval: seconds, microseconds
 	kiStat       = 388 // char
 	kiComm       = 447 // char[20], ended by a NUL
@@ -63,6 +64,7 @@ func parseKinfo(b []byte, boot int64) ([]Process, error) {
 			Name:     string(name),
 			Zombie:   b[kiStat] == kinfoZombie,
 			session:  number(kiSid),
+			user:     int(binary.LittleEndian.Uint32(b[kiRuid:])),
 		})
 	}
 	return all, nil

@@ -16,6 +16,7 @@ type Process struct {
 	Zombie bool   // all of it has ended and its parent has not asked yet
 
 	session  int  // -1 if not known
+	user     int  // not on Linux, see UID
 	headless bool // its main thread has ended, others run; Linux has that
 }
 
@@ -24,6 +25,7 @@ type Process struct {
 //	table() iter.Seq2[Process, error]
 //	lookup(pid int) (Process, error)
 //	environ(p Process) (string, error)
+//	uid(p Process) (int, error)
 //
 // table is every process that can be seen, the newest first as far as that is
 // known: what has just begun may be gone again in a moment. The error of a row

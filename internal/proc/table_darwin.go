@@ -49,8 +49,11 @@ func fromKinfo(k *unix.KinfoProc) Process {
 		Name:     unix.ByteSliceToString(k.Proc.P_comm[:]),
 		Zombie:   k.Proc.P_stat == zombie,
 		session:  session,
+		user:     int(k.Eproc.Pcred.P_ruid),
 	}
 }
+
+func uid(p Process) (int, error) { return p.user, nil }
 
 // environ is empty for Apple's own programs, /bin/sh and /bin/sleep among them:
 // the kernel keeps their environment to itself, from root too, as long as

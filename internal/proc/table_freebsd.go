@@ -48,6 +48,8 @@ func environ(p Process) (string, error) {
 	return string(env), err
 }
 
+func uid(p Process) (int, error) { return p.user, nil }
+
 func kinfo(name string, args ...int) ([]Process, error) {
 	boot, err := unix.SysctlTimeval("kern.boottime")
 	if err != nil {

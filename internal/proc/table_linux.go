@@ -74,6 +74,21 @@ func environ(p Process) (string, error) {
 	return "", nil
 }
 
+// uid is not the owner of the process's files in /proc: those of one that may
+// not be dumped are root's.
+func uid(p Process) (int, error) {
+	status, err := read(p.Pid, "status")
+	if err != nil {
+		return 0, err
+	}
+	var uid int
+	_, after, _ := bytes.Cut(status, []byte("\nUid:\t"))
+	if _, err := fmt.Sscan(string(after), &uid); err != nil {
+		return 0, fmt.Errorf("/proc/%d/status: its user: %w", p.Pid, err)
+	}
+	return uid, nil
+}
+
 // read reads a file of a process.
 func read(pid int, name string) ([]byte, error) {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/" + name)

@@ -17,3 +17,5 @@ func table() iter.Seq2[Process, error] {
 func lookup(pid int) (Process, error) { return exists(pid) }
 
 func environ(Process) (string, error) { return "", errors.ErrUnsupported }
+
+func uid(Process) (int, error) { return 0, errors.ErrUnsupported }
