@@ -22,6 +22,7 @@ func kinfoProc(pid, ppid, sid int32, sec, usec int64, stat byte, comm string) []
 	le.PutUint32(b[72:], uint32(pid))
 	le.PutUint32(b[76:], uint32(ppid))
 	le.PutUint32(b[88:], uint32(sid))
+	le.PutUint32(b[172:], uint32(1000+pid%10)) // the real user
 	le.PutUint64(b[336:], uint64(sec))
 	le.PutUint64(b[344:], uint64(usec))
 	b[388] = stat
@@ -38,9 +39,9 @@ func TestParseKinfo(t *testing.T) {
 	all, err := parseKinfo(b, boot)
 	is.NoErr(err)
 	is.Equal(all, []Process{
-		{Identity: Identity{812, 100_250_001}, Parent: 1, Name: "sh", session: 812},
-		{Identity: Identity{99_999, 100_250_002}, Parent: 812, Name: "nineteen characters", Zombie: true, session: 812},
-		{Identity: Identity{11, 0}},
+		{Identity: Identity{812, 100_250_001}, Parent: 1, Name: "sh", session: 812, user: 1002},
+		{Identity: Identity{99_999, 100_250_002}, Parent: 812, Name: "nineteen characters", Zombie: true, session: 812, user: 1009},
+		{Identity: Identity{11, 0}, user: 1001},
 	})
 
 	// The clock was set forward by an hour: the same process.
