@@ -26,8 +26,8 @@ const DefaultSettle = 250 * time.Millisecond
 // the prompt.) Messages count in the order of their time stamps. Lines of
 // subagents and other sessions do not count.
 //
-// A Turn is not safe for concurrent use. The exported fields must be set before
-// the first Add.
+// A Turn is not safe for concurrent use. The exported fields, but for Hold, must
+// be set before the first Add.
 type Turn struct {
 	// SessionID is the session; lines that name another are ignored.
 	SessionID string
@@ -39,10 +39,15 @@ type Turn struct {
 	// Match, if not nil, decides in Prompt's place whether text is the prompt.
 	Match func(text string) bool
 
-	// Settle takes DefaultSettle's place if positive. A host whose agent runs
-	// slow Stop hooks that may object sets it to more than the slowest: until
-	// the objection is written, the answer looks final.
+	// Settle takes DefaultSettle's place if positive. Where the agent runs Stop
+	// hooks, which may object, it is to be more than the slowest takes: until the
+	// agent writes what came of them, the answer looks final. See also Hold.
 	Settle time.Duration
+
+	// Hold says that silence is no sign: something is known to go on that the
+	// transcript does not tell of yet, such as Stop hooks. It may be changed
+	// between events.
+	Hold bool
 
 	received   bool
 	text       string // of the prompt, as received
@@ -119,8 +124,12 @@ func (t *Turn) Add(ev Event) {
 		return
 	}
 	switch b := ev.Body.(type) {
-	case *Unknown, *Malformed, *System, *HookOutput:
+	case *Unknown, *Malformed, *System:
 		return
+	case *HookOutput:
+		if b.Kind != stopHookSummary {
+			return
+		}
 	case *User:
 		if !t.received && !ev.Meta {
 			t.prompt(ev, b)
@@ -152,13 +161,16 @@ func (t *Turn) prompt(ev Event, u *User) {
 		if e.Timestamp.IsZero() || e.Timestamp.Before(ev.Timestamp) || t.ended() {
 			continue
 		}
-		if d, ok := e.Body.(*TurnDuration); ok {
-			// The turn has ended, but where its end stands before the prompt
-			// other lines of it may stand behind.
-			t.overtaken, t.duration = true, d.Duration
-			continue
+		// The turn has ended where its end stands before the prompt, but other
+		// lines of it may stand behind.
+		switch b := e.Body.(type) {
+		case *TurnDuration:
+			t.overtaken, t.duration = true, b.Duration
+		case *HookOutput:
+			t.overtaken = t.stopped()
+		default:
+			t.apply(e)
 		}
-		t.apply(e)
 	}
 }
 
@@ -200,7 +212,21 @@ func (t *Turn) apply(ev Event) {
 		t.compaction = true
 	case *TurnDuration:
 		t.closed, t.duration = true, b.Duration
+	case *HookOutput:
+		t.closed = t.stopped()
 	}
+}
+
+// stopHookSummary is the line that the agent writes when all Stop hooks have
+// run, which it does when it is about to stop. Where one of them objected, the
+// objection stands before it (2.1.104, 2.1.158, 2.1.330).
+const stopHookSummary = "stop_hook_summary"
+
+// stopped reports whether a summary of the Stop hooks that comes now is the
+// turn's end: there is a message to end with, and nobody has objected to it.
+func (t *Turn) stopped() bool {
+	m := t.lastMessage()
+	return m != nil && !m.last.before(t.resumed) && !t.busy() && !m.narrates()
 }
 
 // repeated reports whether the line has been seen: a resumed session is written
@@ -347,8 +373,9 @@ func (t *Turn) PendingTools() []Block {
 }
 
 // Done reports whether the turn has ended and Outcome is its outcome: by a
-// turn_duration line, an API error, an interruption, the next prompt, or a
-// final message and Settle of silence. Silence is known from [Idle] events.
+// turn_duration line, Stop hooks that have run and not objected, an API error,
+// an interruption, the next prompt, or a final message and Settle of silence.
+// Silence is known from [Idle] events.
 func (t *Turn) Done() bool { return t.State() == Done }
 
 // ended is Done for good.
@@ -390,7 +417,7 @@ func (t *Turn) State() State {
 	switch {
 	case !t.received:
 		return Waiting
-	case t.ended() || t.final() && t.quiet >= settle:
+	case t.ended() || t.final() && t.quiet >= settle && !t.Hold:
 		return Done
 	case t.final():
 		return Final

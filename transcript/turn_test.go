@@ -33,6 +33,13 @@ func narrate(w *writer) error {
 		{Text: "let me look"}, {ToolUse: &toolUse{ID: "t1", Name: "Bash"}}}})
 }
 
+// stopHooks writes that the Stop hooks have run.
+func stopHooks(w *writer) error {
+	l := w.Line("system")
+	l["subtype"] = "stop_hook_summary"
+	return w.Append(l)
+}
+
 func stopped(reason, text string) message {
 	return message{StopReason: reason, Blocks: []block{{Text: text}}}
 }
@@ -253,6 +260,37 @@ func TestTurn(t *testing.T) {
 				return errors.Join(w.Answer("first"), w.Meta("Stop hook feedback: more"), w.Answer("second"))
 			},
 			state: transcript.Final, kind: transcript.Answer, text: "second",
+		},
+		{
+			name:  "the Stop hooks have run",
+			write: func(w *writer) error { return errors.Join(w.Answer("it"), stopHooks(w)) },
+			state: transcript.Done, kind: transcript.Answer, text: "it",
+		},
+		{
+			name: "the Stop hooks have run and there is no stop reason",
+			write: func(w *writer) error {
+				return errors.Join(w.Assistant(stopped("", "it")), stopHooks(w))
+			},
+			state: transcript.Done, kind: transcript.Answer, text: "it",
+		},
+		{
+			name: "the Stop hooks have run, and one objected",
+			write: func(w *writer) error {
+				return errors.Join(w.Answer("first"), w.Meta("Stop hook feedback: more"), stopHooks(w))
+			},
+			state: transcript.Resting, kind: transcript.Answer, text: "first",
+		},
+		{
+			name: "one objected and then none",
+			write: func(w *writer) error {
+				return errors.Join(w.Answer("first"), w.Meta("Stop hook feedback: more"), stopHooks(w), w.Answer("second"), stopHooks(w))
+			},
+			state: transcript.Done, kind: transcript.Answer, text: "second",
+		},
+		{
+			name:  "the hooks of a subagent have run",
+			write: func(w *writer) error { return errors.Join(narrate(w), stopHooks(w)) },
+			state: transcript.Working, kind: transcript.Empty,
 		},
 		{
 			name: "compaction in mid-turn",

@@ -12,8 +12,13 @@ import (
 // A Reply is the answer to one request. The zero value is an empty answer that
 // ends the turn.
 type Reply struct {
-	// Text is the text block of the answer, before Tools.
+	// Thinking, if not empty, is a thinking block before Text.
+	Thinking string
+
+	// Text is the text block of the answer, before Tools, and More are further
+	// text blocks behind it.
 	Text string
+	More []string
 
 	// Tools are the tool calls of the answer.
 	Tools []ToolUse
@@ -98,8 +103,11 @@ func (p Reply) message(req Request) map[string]any {
 
 func (p Reply) blocks(req Request) []any {
 	blocks := []any{}
-	if p.Text != "" || len(p.Tools) == 0 {
-		blocks = append(blocks, map[string]any{"type": "text", "text": p.Text})
+	if p.Thinking != "" {
+		blocks = append(blocks, map[string]any{"type": "thinking", "thinking": p.Thinking, "signature": signature})
+	}
+	for _, text := range p.texts() {
+		blocks = append(blocks, map[string]any{"type": "text", "text": text})
 	}
 	for i, t := range p.Tools {
 		blocks = append(blocks, map[string]any{"type": "tool_use", "id": t.id(req, i), "name": t.Name, "input": t.input()})
@@ -133,9 +141,15 @@ func (p Reply) stream(w http.ResponseWriter, r *http.Request, req Request) {
 		emit("content_block_stop", map[string]any{"index": index})
 		index++
 	}
-	if p.Text != "" || len(p.Tools) == 0 {
+	if p.Thinking != "" {
+		block(map[string]any{"type": "thinking", "thinking": "", "signature": ""}, []map[string]any{
+			{"type": "thinking_delta", "thinking": p.Thinking},
+			{"type": "signature_delta", "signature": signature},
+		})
+	}
+	for _, text := range p.texts() {
 		var deltas []map[string]any
-		for _, piece := range pieces(p.Text, p.Piece) {
+		for _, piece := range pieces(text, p.Piece) {
 			deltas = append(deltas, map[string]any{"type": "text_delta", "text": piece})
 		}
 		block(map[string]any{"type": "text", "text": ""}, deltas)
@@ -150,6 +164,17 @@ func (p Reply) stream(w http.ResponseWriter, r *http.Request, req Request) {
 		"usage": p.Usage,
 	})
 	emit("message_stop", map[string]any{})
+}
+
+// signature is what a thinking block ends with.
+const signature = "c3RhbmQtaW4="
+
+// texts are the text blocks: an answer without a tool call has at least one.
+func (p Reply) texts() []string {
+	if p.Text == "" && len(p.More) == 0 && len(p.Tools) > 0 {
+		return nil
+	}
+	return append([]string{p.Text}, p.More...)
 }
 
 // pieces cuts text into runs of at most size characters.

@@ -1,0 +1,236 @@
+package transcript
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A Delta is a piece of what the agent says in a turn.
+type Delta struct {
+	// Message numbers what the agent says, from 0. The number grows when the
+	// agent has said something to its end and then begins anew.
+	Message int
+
+	// Text is the next piece of it.
+	Text string
+
+	// Aside, which comes without text, says that Message was not the answer:
+	// narration before a tool use, or something that the agent went on from, as
+	// it does when a Stop hook objects.
+	Aside bool
+}
+
+// Shown is a piece of a message that the agent showed before it recorded it, as
+// the MessageDisplay hook of claude 2.1.152 and later reports it.
+type Shown struct {
+	MessageID string // not the id that the transcript has
+	Index     int    // of the piece in its message, from 0
+	Text      string
+}
+
+// Deltas gives the text of a turn in pieces, as early as they are known: from
+// the transcript, which has whole messages, and where there are any from pieces
+// that the agent has shown.
+//
+// What it gives holds: the texts of the last message that is not an aside,
+// joined, are a prefix of [Outcome].Text, and all of it when End returns no
+// error. A message that is not recorded the way it was shown is a
+// [DivergenceError]; that happens when a connection breaks in mid-answer and
+// the agent asks again.
+//
+// It does no I/O and has no clock. It is not safe for concurrent use.
+type Deltas struct {
+	turn *Turn
+	err  error
+
+	number   int    // of the message
+	said     string // of it
+	complete bool   // said is a whole answer
+
+	// The API message that is being said: what is said of it, and whether
+	// that is only shown so far.
+	now  string
+	live bool
+
+	last      *message        // of the transcript that is behind us
+	unmatched []*message      // behind us, and never seen shown
+	shown     []*shownMessage // in the order in which they began, without those behind us
+	past      map[string]bool // their ids
+}
+
+// NewDeltas returns the deltas of a turn, which the caller goes on feeding.
+func NewDeltas(t *Turn) *Deltas { return &Deltas{turn: t, past: make(map[string]bool)} }
+
+// shownMessage is a message as it was shown. Pieces may come in any order: each
+// is reported by a process of its own.
+type shownMessage struct {
+	id     string
+	text   string // the pieces before the first that is missing
+	next   int    // that one's index
+	pieces map[int]string
+}
+
+// Show takes a piece of a message, in any order.
+func (d *Deltas) Show(p Shown) {
+	if d.past[p.MessageID] {
+		return
+	}
+	i := slices.IndexFunc(d.shown, func(m *shownMessage) bool { return m.id == p.MessageID })
+	if i < 0 {
+		i = len(d.shown)
+		d.shown = append(d.shown, &shownMessage{id: p.MessageID, pieces: make(map[int]string)})
+	}
+	m := d.shown[i]
+	m.pieces[p.Index] = p.Text
+	for text, ok := m.pieces[m.next]; ok; text, ok = m.pieces[m.next] {
+		m.text += text
+		delete(m.pieces, m.next)
+		m.next++
+	}
+}
+
+// Next returns what there is to say since the last call. It is to be called
+// after each event that the turn was given, and each Show.
+func (d *Deltas) Next() (out []Delta) {
+	for d.err == nil {
+		m := d.recorded()
+		if m == nil {
+			break
+		}
+		text := m.text()
+		if !strings.HasPrefix(text, d.now) {
+			d.diverge(text)
+			break
+		}
+		out = d.say(out, text[len(d.now):])
+		d.now, d.live = text, false
+		if !d.turn.over(m) {
+			return out
+		}
+		out = d.pass(out, m)
+	}
+	if d.err == nil {
+		out = d.showing(out)
+	}
+	return out
+}
+
+// End is Next for a turn that has ended. Its error, if any, is a
+// *DivergenceError.
+func (d *Deltas) End() ([]Delta, error) {
+	out := d.Next()
+	text := d.turn.Outcome().Text
+	if d.err == nil && !strings.HasPrefix(text, d.said) {
+		d.now = d.said
+		d.diverge(text)
+	}
+	if d.err == nil && text != d.said {
+		out = append(out, Delta{Message: d.number, Text: text[len(d.said):]})
+		d.said = text
+	}
+	return out, d.err
+}
+
+// Err is the *DivergenceError with which the deltas have ended, or nil.
+func (d *Deltas) Err() error { return d.err }
+
+// recorded is the transcript's next message that is not behind us.
+func (d *Deltas) recorded() *message {
+	i := slices.Index(d.turn.messages, d.last) + 1
+	if i >= len(d.turn.messages) {
+		return nil
+	}
+	return d.turn.messages[i]
+}
+
+// pass puts a message behind us.
+func (d *Deltas) pass(out []Delta, m *message) []Delta {
+	switch {
+	case d.now == "":
+	case len(d.shown) > 0 && d.shown[0].text != "" && strings.HasPrefix(d.now, d.shown[0].text):
+		d.drop()
+	default:
+		d.unmatched = append(d.unmatched, m)
+	}
+	switch {
+	case m.narrates():
+		out = d.aside(out)
+	case m.stop != "max_tokens" && d.now != "":
+		d.complete = true
+	}
+	d.last, d.now = m, ""
+	return out
+}
+
+// showing says what is shown and not yet recorded.
+func (d *Deltas) showing(out []Delta) []Delta {
+	for len(d.shown) > 0 {
+		m := d.shown[0]
+		if !d.live && m.text != "" {
+			// Reported after the transcript had it.
+			i := slices.IndexFunc(d.unmatched, func(u *message) bool { return strings.HasPrefix(u.text(), m.text) })
+			if i >= 0 {
+				d.unmatched = slices.Delete(d.unmatched, i, i+1)
+				d.drop()
+				continue
+			}
+		}
+		text := m.text[len(d.now):]
+		d.now, d.live = m.text, m.text != ""
+		return d.say(out, text)
+	}
+	return out
+}
+
+// drop forgets the first shown message.
+func (d *Deltas) drop() {
+	d.past[d.shown[0].id] = true
+	d.shown = d.shown[1:]
+}
+
+func (d *Deltas) say(out []Delta, text string) []Delta {
+	if text == "" {
+		return out
+	}
+	if d.complete {
+		out = d.aside(out)
+	}
+	d.said += text
+	return append(out, Delta{Message: d.number, Text: text})
+}
+
+// aside ends a message that was not the answer.
+func (d *Deltas) aside(out []Delta) []Delta {
+	if d.said == "" {
+		return out
+	}
+	out = append(out, Delta{Message: d.number, Aside: true})
+	d.number++
+	d.said, d.complete = "", false
+	return out
+}
+
+func (d *Deltas) diverge(text string) {
+	n := 0
+	for n < len(text) && n < len(d.now) && text[n] == d.now[n] {
+		n++
+	}
+	d.err = &DivergenceError{Message: d.number, Offset: len(d.said) - len(d.now) + n}
+}
+
+// over reports whether no further line of a message is to be expected.
+func (t *Turn) over(m *message) bool {
+	return m.stop != "" || m != t.lastMessage() || m.last.before(t.resumed) || t.ended()
+}
+
+// A DivergenceError says that a message was not recorded the way it was shown,
+// so that what was streamed of it is wrong.
+type DivergenceError struct {
+	Message int // the Delta's
+	Offset  int // where it went wrong, in bytes of the message's text
+}
+
+func (e *DivergenceError) Error() string {
+	return fmt.Sprintf("the agent recorded another text than it had shown, from byte %d of message %d on: what was streamed is not the answer; take the result's text", e.Offset, e.Message)
+}

@@ -1,0 +1,266 @@
+package transcript_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// said is one API message of a turn, and how it was shown.
+type said struct {
+	text, stop string
+	shown      []string // nil: not shown at all
+}
+
+// A consumer takes deltas as one that cannot take anything back would.
+type consumer struct {
+	message int
+	text    string
+	asides  []string
+}
+
+func (c *consumer) take(t testing.TB, deltas []transcript.Delta) {
+	t.Helper()
+	for _, d := range deltas {
+		switch {
+		case d.Aside && (d.Text != "" || d.Message != c.message):
+			t.Fatalf("aside %+v in message %d", d, c.message)
+		case d.Aside:
+			c.asides = append(c.asides, c.text)
+			c.message, c.text = c.message+1, ""
+		case d.Message != c.message || d.Text == "":
+			t.Fatalf("delta %+v in message %d", d, c.message)
+		default:
+			c.text += d.Text
+		}
+	}
+}
+
+// telling is a turn that is told by the transcript and by shown pieces.
+type telling struct {
+	turn   transcript.Turn
+	deltas *transcript.Deltas
+	consumer
+	seq int
+}
+
+func newTelling() *telling {
+	x := &telling{}
+	x.deltas = transcript.NewDeltas(&x.turn)
+	x.add(&transcript.User{Text: "what?", Typed: true})
+	return x
+}
+
+func (x *telling) add(b transcript.Body) {
+	x.seq++
+	x.turn.Add(transcript.Event{UUID: fmt.Sprint(x.seq), Body: b})
+}
+
+// goOn is what the agent adds for a Stop hook that objects.
+func (x *telling) goOn(t testing.TB) {
+	t.Helper()
+	x.seq++
+	x.turn.Add(transcript.Event{UUID: fmt.Sprint(x.seq), Meta: true, Body: &transcript.User{Text: "go on"}})
+	x.take(t, x.deltas.Next())
+}
+
+// record adds the lines of a message: each text block is a line, with the tool
+// use last.
+func (x *telling) record(t testing.TB, n int, m said) {
+	t.Helper()
+	line := func(b transcript.Block) {
+		x.add(&transcript.Assistant{MessageID: fmt.Sprint("msg", n), StopReason: m.stop, Blocks: []transcript.Block{b}})
+		x.take(t, x.deltas.Next())
+	}
+	if m.text != "" {
+		line(transcript.Block{Type: "text", Text: m.text})
+	}
+	if m.stop == "tool_use" {
+		id := fmt.Sprint("tool", n)
+		line(transcript.Block{Type: "tool_use", ID: id, Name: "Read"})
+		x.add(&transcript.ToolResults{Results: []transcript.ToolResult{{ToolUseID: id}}})
+		x.take(t, x.deltas.Next())
+	}
+}
+
+func (x *telling) show(t testing.TB, n, piece int, text string) {
+	t.Helper()
+	x.deltas.Show(transcript.Shown{MessageID: fmt.Sprint("shown", n), Index: piece, Text: text})
+	x.take(t, x.deltas.Next())
+}
+
+func (x *telling) end(t testing.TB) error {
+	t.Helper()
+	x.add(&transcript.TurnDuration{Duration: 1})
+	rest, err := x.deltas.End()
+	x.take(t, rest)
+	if text := x.turn.Outcome().Text; err == nil && x.text != text {
+		t.Fatalf("streamed %q, the answer is %q", x.text, text)
+	}
+	return err
+}
+
+func TestDeltas(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		tell   func(x *telling, t *testing.T)
+		before string // streamed before the end
+		text   string
+		asides []string
+	}{
+		{"recorded only", func(x *telling, t *testing.T) {
+			x.record(t, 0, said{text: "it", stop: "end_turn"})
+		}, "it", "it", nil},
+		{"shown first", func(x *telling, t *testing.T) {
+			x.show(t, 0, 0, "one\n")
+			is.New(t).Equal(x.text, "one\n") // at once
+			x.show(t, 0, 1, "two")
+			x.record(t, 0, said{text: "one\ntwo", stop: "end_turn"})
+		}, "one\ntwo", "one\ntwo", nil},
+		{"pieces out of order", func(x *telling, t *testing.T) {
+			x.show(t, 0, 1, "two")
+			is.New(t).Equal(x.text, "")
+			x.show(t, 0, 0, "one\n")
+			x.record(t, 0, said{text: "one\ntwo", stop: "end_turn"})
+		}, "one\ntwo", "one\ntwo", nil},
+		{"a piece is lost", func(x *telling, t *testing.T) {
+			x.show(t, 0, 0, "one\n")
+			x.show(t, 0, 2, "three")
+			x.record(t, 0, said{text: "one\ntwo\nthree", stop: "end_turn"})
+		}, "one\ntwo\nthree", "one\ntwo\nthree", nil},
+		{"shown after it was recorded", func(x *telling, t *testing.T) {
+			x.record(t, 0, said{text: "let me look", stop: "tool_use"})
+			x.show(t, 0, 0, "let me look")
+			x.show(t, 1, 0, "it ")
+			x.record(t, 1, said{text: "it is", stop: "end_turn"})
+		}, "it is", "it is", []string{"let me look"}},
+		{"narration", func(x *telling, t *testing.T) {
+			x.show(t, 0, 0, "let me ")
+			x.show(t, 1, 0, "it ") // held until it is known what comes before it
+			is.New(t).Equal(x.text, "let me ")
+			x.record(t, 0, said{text: "let me look", stop: "tool_use"})
+			is.New(t).Equal(x.text, "it ")
+			x.record(t, 1, said{text: "it is", stop: "end_turn"})
+		}, "it is", "it is", []string{"let me look"}},
+		{"narration without a stop reason", func(x *telling, t *testing.T) {
+			x.add(&transcript.Assistant{MessageID: "m", Blocks: []transcript.Block{{Type: "text", Text: "let me look"}}})
+			x.take(t, x.deltas.Next())
+			x.add(&transcript.Assistant{MessageID: "m", Blocks: []transcript.Block{{Type: "tool_use", ID: "t"}}})
+			x.add(&transcript.ToolResults{Results: []transcript.ToolResult{{ToolUseID: "t"}}})
+			x.take(t, x.deltas.Next())
+			x.record(t, 1, said{text: "it", stop: ""})
+		}, "it", "it", []string{"let me look"}},
+		{"cut and continued", func(x *telling, t *testing.T) {
+			x.show(t, 0, 0, "one, ")
+			x.record(t, 0, said{text: "one, ", stop: "max_tokens"})
+			x.show(t, 1, 0, "two")
+			x.record(t, 1, said{text: "two", stop: "end_turn"})
+		}, "one, two", "one, two", nil},
+		{"a Stop hook objects", func(x *telling, t *testing.T) {
+			x.show(t, 0, 0, "first")
+			x.record(t, 0, said{text: "first", stop: "end_turn"})
+			x.goOn(t)
+			x.show(t, 1, 0, "sec")
+			is.New(t).Equal(x.asides, []string{"first"})
+			x.record(t, 1, said{text: "second", stop: "end_turn"})
+		}, "second", "second", []string{"first"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			x := newTelling()
+			c.tell(x, t)
+			is.Equal(x.text, c.before)
+			is.NoErr(x.end(t))
+			is.Equal(x.text, c.text)
+			is.Equal(x.asides, c.asides)
+		})
+	}
+}
+
+// A connection broke after the agent had shown something, and the answer that
+// was recorded is another.
+func TestDeltasDiverge(t *testing.T) {
+	is := is.New(t)
+	x := newTelling()
+	x.show(t, 0, 0, "a piece")
+	x.record(t, 1, said{text: "a whole", stop: "end_turn"})
+	is.Equal(x.text, "a piece")
+	x.show(t, 2, 0, "more")
+	is.Equal(x.text, "a piece") // nothing more is streamed
+	err := x.end(t)
+	var diverged *transcript.DivergenceError
+	is.True(errors.As(err, &diverged))
+	is.Equal(*diverged, transcript.DivergenceError{Message: 0, Offset: 2})
+
+	x = newTelling()
+	x.show(t, 0, 0, "never recorded")
+	is.True(errors.As(x.end(t), &diverged))
+	is.Equal(*diverged, transcript.DivergenceError{Message: 0, Offset: 0})
+}
+
+// checkDeltas tells a turn in one of the orders in which it can be told. What is
+// shown is reported late or never, but not before the message ahead of it has
+// begun to be.
+func checkDeltas(t *testing.T, rng *rand.Rand) {
+	t.Helper()
+	const letters = "ab\n"
+	word := func(n int) string {
+		var b strings.Builder
+		for range n {
+			b.WriteByte(letters[rng.IntN(len(letters))])
+		}
+		return b.String()
+	}
+	x := newTelling()
+	type piece struct {
+		n, index int
+		text     string
+	}
+	var late []piece
+	faithful := rng.IntN(4) > 0
+	for n := range 1 + rng.IntN(5) {
+		// Messages that begin alike are told apart by luck only.
+		m := said{text: fmt.Sprint(n) + word(rng.IntN(6)), stop: []string{"end_turn", "tool_use", "max_tokens", ""}[rng.IntN(4)]}
+		shown := m.text
+		if !faithful && rng.IntN(3) == 0 {
+			shown = word(1 + rng.IntN(6))
+		}
+		var pieces []piece
+		for i := 0; shown != ""; i++ {
+			k := 1 + rng.IntN(len(shown))
+			pieces = append(pieces, piece{n, i, shown[:k]})
+			shown = shown[k:]
+		}
+		early := pieces[:rng.IntN(len(pieces)+1)]
+		for _, p := range early {
+			x.show(t, p.n, p.index, p.text)
+		}
+		x.record(t, n, m)
+		if m.stop == "end_turn" || m.stop == "" { // or the turn would be over
+			x.goOn(t)
+		}
+		late = append(late, pieces[len(early):]...)
+		rng.Shuffle(len(late), func(i, j int) { late[i], late[j] = late[j], late[i] })
+		for k := rng.IntN(len(late) + 1); k > 0 && (!faithful || len(early) > 0 || n == 0); k-- {
+			x.show(t, late[0].n, late[0].index, late[0].text)
+			late = late[1:]
+		}
+	}
+	if err := x.end(t); err != nil && faithful {
+		t.Fatalf("what was shown was recorded, and yet: %v", err)
+	}
+}
+
+func TestDeltasInAnyOrder(t *testing.T) {
+	for seed := range uint64(20_000) {
+		checkDeltas(t, rand.New(rand.NewPCG(seed, 0)))
+		if t.Failed() {
+			t.Fatal("seed", seed)
+		}
+	}
+}
