@@ -1,5 +1,7 @@
 package tuiturn
 
+import "context"
+
 // An Agent is what a Runner has to know about one terminal agent. All that is
 // true of one agent only stands behind it: its arguments and environment, what
 // its screen says, how its input line is to be treated. [Claude] is the first.
@@ -10,10 +12,14 @@ type Agent interface {
 	// path finds the program, given the PATH of the agent's environment.
 	path(searchPath string) (string, error)
 
+	// version asks the program at path for its version. env holds no token.
+	version(ctx context.Context, path string, env []string) (string, error)
+
 	// args are the arguments for a new session. settings is a file with what
-	// the method of that name returns.
+	// the method of that name returns for an agent of that version, which is
+	// empty if it is not known.
 	args(sessionID string, req *Request, settings string) []string
-	settings(req *Request) string
+	settings(req *Request, version string) string
 
 	// env is what the agent's environment needs beyond the home's. What the
 	// agent writes outside its home goes below tmp.

@@ -1,6 +1,8 @@
 package tuiturn
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -90,15 +92,35 @@ func (c Claude) args(sessionID string, req *Request, settings string) []string {
 	return args
 }
 
+func (c Claude) version(ctx context.Context, path string, env []string) (string, error) {
+	return versionOf(ctx, path, env)
+}
+
+// showsMessages is the first version with a MessageDisplay hook. One that does
+// not know a hook it is given takes no input at all (2.1.104).
+const showsMessages = "2.1.152"
+
 // settings keeps 2.1.104 and 2.1.158 from asking about the servers that a
 // .mcp.json in the working directory names; the answer would be written down
 // there. With --strict-mcp-config they are not started. And it says again what env
 // says, which a project's settings would overrule on 2.1.104 and 2.1.158.
-func (c Claude) settings(req *Request) string {
-	if req.AllowMentions {
-		return `{"enableAllProjectMcpServers":true}`
+func (c Claude) settings(req *Request, version string) string {
+	hooks := []string{"Stop"}
+	if req.OnDelta != nil && atLeast(version, showsMessages) {
+		hooks = append(hooks, "MessageDisplay")
 	}
-	return `{"enableAllProjectMcpServers":true,"env":{"CLAUDE_CODE_DISABLE_ATTACHMENTS":"1","CLAUDE_CODE_DISABLE_WORKFLOWS":"1"}}`
+	settings := map[string]any{
+		"enableAllProjectMcpServers": true,
+		"hooks":                      hookSettings(hooks...),
+	}
+	if !req.AllowMentions {
+		settings["env"] = map[string]string{"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_WORKFLOWS": "1"}
+	}
+	b, err := json.Marshal(settings)
+	if err != nil {
+		panic("tuiturn: " + err.Error()) // there is nothing in it that JSON can't hold
+	}
+	return string(b)
 }
 
 func (c Claude) env(req *Request, tmp string) []string {

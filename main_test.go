@@ -113,6 +113,11 @@ func newStage(t testing.TB, kind TerminalKind, script fakeagent.Script) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// A name of its own, by which its version is remembered.
+	agent := filepath.Join(root, "claude")
+	if err := os.Symlink(self, agent); err != nil {
+		t.Fatal(err)
+	}
 	s := &stage{t: t, home: filepath.Join(root, "home"), work: filepath.Join(root, "work")}
 	temp := filepath.Join(root, "t")
 	for _, dir := range []string{s.work, temp} {
@@ -121,7 +126,7 @@ func newStage(t testing.TB, kind TerminalKind, script fakeagent.Script) *stage {
 		}
 	}
 	s.Runner = &Runner{
-		Agent:    Claude{Path: self},
+		Agent:    Claude{Path: agent},
 		Home:     tuiauth.Home{Dir: s.home, Mode: tuiauth.Isolated},
 		Token:    dummyToken,
 		Terminal: kind,

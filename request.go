@@ -51,6 +51,11 @@ type Request struct {
 	// what the Runner puts there. As to names see Runner.Env.
 	Env []string
 
+	// OnDelta, if not nil, is given the answer in pieces while it comes. Like the
+	// callbacks of a Trace it is called from the turn's own goroutine, which
+	// waits for it. Runner.Stream is the same as an iterator.
+	OnDelta func(Delta)
+
 	// Trace, if not nil, is told how far the turn is.
 	Trace *Trace
 }

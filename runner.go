@@ -14,6 +14,7 @@ import (
 
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/tmuxctl"
+	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
@@ -65,6 +66,8 @@ type Runner struct {
 
 	// Log, if not nil, is told what an operator should know.
 	Log *slog.Logger
+
+	drift transcript.Drift
 
 	mu       sync.Mutex
 	place    *place         // made with the first turn
@@ -143,6 +146,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	}
 	if r.ctx == nil {
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
+		r.drift.Log = r.Log
 		r.log().Info(r.Home.Why())
 		if r.SweepEvery >= 0 {
 			r.sweeper = r.startSweeper()

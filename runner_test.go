@@ -83,6 +83,7 @@ func TestAnswerWithoutAnEnd(t *testing.T) {
 		s := newStage(t, kind, answers(fakeagent.Turn{
 			StopReason: "null",
 			NoDuration: true,
+			NoSummary:  true,
 			Tool:       &fakeagent.Tool{Narration: "first"},
 		}))
 		var ended time.Time

@@ -29,6 +29,13 @@ const (
 	workStill  = 2 * time.Second
 	blankStill = 30 * time.Second
 
+	// silence is how long the transcript must be quiet after a final message to
+	// end a turn. All agents write what came of their Stop hooks, of which we
+	// are one, so it decides only where a policy has switched hooks off. 250 ms
+	// were too short for 2.1.104 on a busy machine: it wrote the last block of a
+	// message later than that.
+	silence = 1500 * time.Millisecond
+
 	// restQuiet is how long transcript and screen must both have stood still,
 	// with the input line there and empty, to end a turn whose agent records
 	// no end.
@@ -274,12 +281,23 @@ func (t *turn) answer(ctx context.Context) error {
 		if retry := t.log.Retrying(); retry != nil && retry.Status != 0 && !retry.Retryable() {
 			return t.failed(retry)
 		}
+		if t.deltas != nil {
+			t.pass(t.deltas.Next())
+		}
 		select {
 		case ev := <-t.events:
 			t.log.Add(ev)
-			if _, idle := ev.Body.(*transcript.Idle); !idle {
+			switch ev.Body.(type) {
+			case *transcript.Idle:
+			case *transcript.User:
+				// Perhaps a Stop hook's objection: the agent goes on.
+				t.stopping, t.log.Hold = false, false
+				quiet = time.Now()
+			default:
 				quiet = time.Now()
 			}
+		case hook := <-t.hooks:
+			t.hooked(hook)
 		case err := <-t.followErr:
 			return t.lateOr(ctx, err)
 		case <-tick.C:
@@ -316,17 +334,24 @@ func (t *turn) answer(ctx context.Context) error {
 // Each sign is weak; together they are the end: the last message has text, or
 // there is none at all, nothing is pending, nothing has been written for a
 // while, and the input line has been there, empty, on a screen that has not
-// changed for as long. An agent that works shows a clock.
+// changed for as long. An agent that works shows a clock. That the agent has run
+// its Stop hooks is one sign more, where an answer is missing.
 func (t *turn) over(w *watch, quiet time.Duration) bool {
 	if !w.view.input || w.view.text != "" {
 		return false
 	}
 	still := min(quiet, w.still())
 	switch t.log.State() {
+	case transcript.Final:
+		return t.stopping && still >= restQuiet && !w.busy() // nobody told what came of the hooks
 	case transcript.Resting:
 		return still >= restQuiet && !w.busy()
 	case transcript.Working:
-		return still >= idleQuiet && !w.busy() && len(t.log.PendingTools()) == 0 && t.log.Retrying() == nil
+		long := idleQuiet
+		if t.stopping {
+			long = restQuiet
+		}
+		return still >= long && !w.busy() && len(t.log.PendingTools()) == 0 && t.log.Retrying() == nil
 	}
 	return false
 }
@@ -364,9 +389,18 @@ func (t *turn) record() {
 
 // settle turns the transcript's outcome into the turn's.
 func (t *turn) settle() (op string, err error) {
+	var diverged error
+	if t.deltas != nil {
+		var rest []transcript.Delta
+		rest, diverged = t.deltas.End()
+		t.pass(rest)
+	}
 	o := t.log.Outcome()
 	switch o.Kind {
 	case transcript.Answer:
+		if diverged != nil {
+			return "streaming the answer", diverged
+		}
 		return "", nil
 	case transcript.Truncated:
 		err = ErrTruncated

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -65,7 +66,10 @@ type turn struct {
 	pasted     bool // it went in by the paste door
 	term       terminal.Terminal
 	log        *transcript.Turn
+	deltas     *transcript.Deltas // nil: nobody asks for them
 	events     chan transcript.Event
+	hooks      chan hookEvent
+	stopping   bool // the agent's Stop hooks have begun to run
 	followErr  chan error
 	lap        time.Time
 	lastScreen string // redacted, set when it can explain a failure
@@ -164,9 +168,10 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 		return cfg, "making the turn's directory", err
 	}
 	settings := filepath.Join(t.dir, "settings.json")
-	if err := os.WriteFile(settings, []byte(t.agent.settings(t.req)), 0o600); err != nil {
+	if err := os.WriteFile(settings, []byte(t.agent.settings(t.req, t.version(ctx, path))), 0o600); err != nil {
 		return cfg, "making the turn's directory", err
 	}
+	env = append(env, hooksVar+"="+t.hooksFile())
 	env = append(env, t.agent.env(t.req, tmp)...)
 	env = append(env, t.door.env()...)
 	env = append(env, r.Env...)
@@ -183,6 +188,19 @@ func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err
 		Env:  env,
 		Dir:  t.workdir,
 	}, "", nil
+}
+
+// version is the agent's, where it is needed; empty if it cannot be told.
+func (t *turn) version(ctx context.Context, path string) string {
+	if t.req.OnDelta == nil {
+		return ""
+	}
+	r := t.runner
+	version, err := t.agent.version(ctx, path, append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...))
+	if err != nil {
+		r.log().Warn("the answer is streamed by the message only", "session", t.res.SessionID, "error", err)
+	}
+	return version
 }
 
 // prepareHome makes the home what it is to be. A login that somebody left there
@@ -296,21 +314,27 @@ func (t *turn) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// follow begins to read the transcript, from before there is one.
+// follow begins to read the transcript and what the hooks report, from before
+// there is any.
 func (t *turn) follow(ctx context.Context) (stop func()) {
 	home := t.runner.Home.Dir
-	t.log = &transcript.Turn{SessionID: t.res.SessionID, Match: t.isPrompt}
+	t.log = &transcript.Turn{SessionID: t.res.SessionID, Match: t.isPrompt, Settle: silence}
+	if t.req.OnDelta != nil {
+		t.deltas = transcript.NewDeltas(t.log)
+	}
 	t.events = make(chan transcript.Event)
+	t.hooks = make(chan hookEvent)
 	t.followErr = make(chan error, 1)
 	follower := transcript.Follower{
-		Path: transcript.Path(home, t.workdir, t.res.SessionID),
-		Idle: transcript.DefaultSettle,
-		Log:  t.runner.Log,
+		Path:  transcript.Path(home, t.workdir, t.res.SessionID),
+		Idle:  silence,
+		Drift: &t.runner.drift,
+		Log:   t.runner.Log,
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
+	var following sync.WaitGroup
+	following.Go(func() { t.followHooks(ctx) })
+	following.Go(func() {
 		for ev, err := range follower.Events(ctx) {
 			if err != nil {
 				t.followErr <- err
@@ -323,10 +347,10 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 				return
 			}
 		}
-	}()
+	})
 	return func() {
 		cancel()
-		<-ended
+		following.Wait()
 	}
 }
 

@@ -98,17 +98,24 @@ func (d *Deltas) Next() (out []Delta) {
 		if m == nil {
 			break
 		}
-		text := m.text()
-		if !strings.HasPrefix(text, d.now) {
+		text, over := m.text(), d.turn.over(m)
+		switch {
+		case strings.HasPrefix(text, d.now):
+			out = d.say(out, text[len(d.now):])
+			d.now, d.live = text, false
+		case strings.HasPrefix(d.now, text) && !over:
+			return d.showing(out) // it has more blocks
+		default:
 			d.diverge(text)
-			break
-		}
-		out = d.say(out, text[len(d.now):])
-		d.now, d.live = text, false
-		if !d.turn.over(m) {
 			return out
 		}
-		out = d.pass(out, m)
+		if m.narrates() {
+			out = d.aside(out)
+		}
+		if !over {
+			return out
+		}
+		d.pass(m)
 	}
 	if d.err == nil {
 		out = d.showing(out)
@@ -145,7 +152,7 @@ func (d *Deltas) recorded() *message {
 }
 
 // pass puts a message behind us.
-func (d *Deltas) pass(out []Delta, m *message) []Delta {
+func (d *Deltas) pass(m *message) {
 	switch {
 	case d.now == "":
 	case len(d.shown) > 0 && d.shown[0].text != "" && strings.HasPrefix(d.now, d.shown[0].text):
@@ -153,14 +160,10 @@ func (d *Deltas) pass(out []Delta, m *message) []Delta {
 	default:
 		d.unmatched = append(d.unmatched, m)
 	}
-	switch {
-	case m.narrates():
-		out = d.aside(out)
-	case m.stop != "max_tokens" && d.now != "":
+	if m.stop != "max_tokens" && d.said != "" {
 		d.complete = true
 	}
 	d.last, d.now = m, ""
-	return out
 }
 
 // showing says what is shown and not yet recorded.
@@ -219,9 +222,10 @@ func (d *Deltas) diverge(text string) {
 	d.err = &DivergenceError{Message: d.number, Offset: len(d.said) - len(d.now) + n}
 }
 
-// over reports whether no further line of a message is to be expected.
+// over reports whether no further line of a message is to be expected. That it
+// has a stop reason does not tell: each of its lines has.
 func (t *Turn) over(m *message) bool {
-	return m.stop != "" || m != t.lastMessage() || m.last.before(t.resumed) || t.ended()
+	return m != t.lastMessage() || m.last.before(t.resumed) || t.ended()
 }
 
 // A DivergenceError says that a message was not recorded the way it was shown,

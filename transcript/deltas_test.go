@@ -122,6 +122,15 @@ func TestDeltas(t *testing.T) {
 			x.show(t, 0, 1, "two")
 			x.record(t, 0, said{text: "one\ntwo", stop: "end_turn"})
 		}, "one\ntwo", "one\ntwo", nil},
+		{"blocks", func(x *telling, t *testing.T) {
+			x.show(t, 0, 0, "one\n")
+			x.show(t, 0, 1, "two\n")
+			for _, text := range []string{"one\nt", "wo\n", "three"} {
+				x.add(&transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: text}}})
+				x.take(t, x.deltas.Next())
+			}
+			x.show(t, 0, 2, "three")
+		}, "one\ntwo\nthree", "one\ntwo\nthree", nil},
 		{"pieces out of order", func(x *telling, t *testing.T) {
 			x.show(t, 0, 1, "two")
 			is.New(t).Equal(x.text, "")

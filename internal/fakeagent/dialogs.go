@@ -53,7 +53,7 @@ func (d *dialog) rows() []string {
 func themeDialog() *dialog {
 	return &dialog{
 		title: []string{
-			"Welcome to Claude Code v" + Version, "",
+			"Welcome to Claude Code", "",
 			" Let's get started.", "",
 			" Choose the text style that looks best with your terminal",
 			" To change this later, run /theme", "",

@@ -21,17 +21,16 @@ func Main() int {
 		return 1
 	}
 	if a == nil {
-		fmt.Println(Version + " (Claude Code)")
 		return 0
 	}
 	return a.run()
 }
 
 // newAgent is an agent from arguments and environment; nil without an error if
-// only the version was asked for.
+// only the version was asked for, which it prints.
 func newAgent(args []string) (*agent, error) {
 	o, err := parseArgs(args)
-	if err != nil || o.version {
+	if err != nil {
 		return nil, err
 	}
 	a := &agent{
@@ -41,6 +40,10 @@ func newAgent(args []string) (*agent, error) {
 	}
 	if err := json.Unmarshal([]byte(os.Getenv(EnvVar)), &a.script); err != nil {
 		return nil, fmt.Errorf("Error: %s is not a script: %w", EnvVar, err)
+	}
+	if o.version {
+		fmt.Println(a.script.version() + " (Claude Code)")
+		return nil, nil
 	}
 	a.line.modern = a.script.NewInput
 	if a.tty, err = openTTY(int(os.Stdin.Fd())); err != nil {
@@ -72,9 +75,10 @@ func newAgent(args []string) (*agent, error) {
 		}
 		return nil, err
 	}
+	a.rec.version = a.script.version()
 	a.screen = screen{
 		banner: []string{
-			" ▐▛███▜▌   Claude Code v" + Version,
+			" ▐▛███▜▌   Claude Code v" + a.script.version(),
 			"▝▜█████▛▘  " + model,
 			"  ▘▘ ▝▝    " + a.dir,
 		},

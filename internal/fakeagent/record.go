@@ -20,6 +20,7 @@ import (
 type recorder struct {
 	path                string
 	session, dir, model string
+	version             string
 
 	mu      sync.Mutex
 	off     bool   // nothing is written
@@ -175,7 +176,7 @@ func (r *recorder) encode(e entry) []byte {
 	}
 	e.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	e.UserType, e.Entrypoint = "external", "cli"
-	e.Cwd, e.SessionID, e.Version, e.GitBranch = r.dir, r.session, Version, "HEAD"
+	e.Cwd, e.SessionID, e.Version, e.GitBranch = r.dir, r.session, r.version, "HEAD"
 	return encodeLine(e)
 }
 

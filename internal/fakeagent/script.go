@@ -10,12 +10,16 @@ import (
 // is a [Script] as JSON.
 const EnvVar = "TUITURN_FAKEAGENT"
 
-// Version is the version the fake agent reports.
+// Version is the version the fake agent reports. It has no MessageDisplay hook,
+// going by its number.
 const Version = "0.0.0-fake"
 
 // A Script says how the agent behaves. The zero value is a well-behaved agent
 // that is ready at once and echoes every prompt.
 type Script struct {
+	// Version is the version that the agent reports; empty means [Version].
+	Version string
+
 	// BootDelay passes before the first screen is drawn and the terminal is
 	// put in raw mode. Keys sent meanwhile are lost.
 	BootDelay time.Duration
@@ -106,6 +110,20 @@ type Turn struct {
 
 	// NoDuration leaves out the turn_duration line, as 2.1.104 does.
 	NoDuration bool
+
+	// Shown are the pieces in which the answer is reported to a MessageDisplay
+	// hook, ShowDelay apart; none means that each line is a piece. They may be
+	// another text than the answer.
+	Shown     []string
+	ShowDelay time.Duration
+
+	// Objection is what a Stop hook says against the first answer, ObjectDelay
+	// after it. The answer to it is "Then: OBJECTION".
+	Objection   string
+	ObjectDelay time.Duration
+
+	// NoSummary leaves out the line that tells that Stop hooks have run.
+	NoSummary bool
 
 	// Sidechain is the number of subagent lines written before the answer.
 	Sidechain int
@@ -222,6 +240,14 @@ func (s Script) turn(n int) Turn {
 		return Turn{}
 	}
 	return s.Turns[min(n, len(s.Turns)-1)]
+}
+
+// version is the version that the agent reports.
+func (s Script) version() string {
+	if s.Version == "" {
+		return Version
+	}
+	return s.Version
 }
 
 // Enabled reports whether the environment says to be the fake agent.

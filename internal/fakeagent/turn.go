@@ -38,19 +38,47 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 
 	answer, ok := a.respond(ctx, t, prompt)
 	if !ok {
-		a.rec.add(entry{Type: "user", Message: userMessage{"user", []block{{Type: "text", Text: "[Request interrupted by user]"}}}})
-		a.say("  ⎿  Interrupted · What should Claude do instead?")
+		a.interrupted()
 		return
 	}
 	a.end(t.End, AtAnswer)
 	if t.APIError == nil || t.APIError.Recovers {
-		a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": answer})
+		objected := t.Objection != ""
+		a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": strings.TrimSpace(answer)})
+		if objected {
+			if !pause(ctx, t.ObjectDelay) {
+				a.interrupted()
+				return
+			}
+			meta := true
+			a.rec.add(entry{Type: "user", IsMeta: &meta, Message: userMessage{"user", "Stop hook feedback:\n" + t.Objection}})
+		}
+		a.stopped(t)
+		if objected {
+			answer = "Then: " + t.Objection
+			a.answer(ctx, t, prompt, []string{answer})
+			a.hook("Stop", map[string]any{"stop_hook_active": true, "last_assistant_message": answer})
+			a.stopped(t)
+		}
 		if !t.NoDuration {
 			ms, meta := time.Since(start).Milliseconds(), false
 			a.rec.add(entry{Type: "system", Subtype: "turn_duration", DurationMs: &ms, MessageCount: 2, IsMeta: &meta})
 		}
 	}
 	a.rec.lastPrompt(prompt)
+}
+
+func (a *agent) interrupted() {
+	a.rec.add(entry{Type: "user", Message: userMessage{"user", []block{{Type: "text", Text: "[Request interrupted by user]"}}}})
+	a.say("  ⎿  Interrupted · What should Claude do instead?")
+}
+
+// stopped writes that the Stop hooks have run, if there are any.
+func (a *agent) stopped(t Turn) {
+	if len(a.hooks["Stop"]) == 0 || t.NoSummary {
+		return
+	}
+	a.rec.add(entry{Type: "system", Subtype: "stop_hook_summary", Level: "suggestion"})
 }
 
 // respond is what comes between the prompt and the end of the turn. It reports
@@ -93,8 +121,13 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 		a.rec.add(entry{Type: "assistant", IsSidechain: true, Message: a.message("msg_side", "end_turn", usage{}, block{Type: "text", Text: fmt.Sprint("a subagent's answer ", i+1)})})
 	}
 
-	texts := t.answer(prompt)
+	return a.answer(ctx, t, prompt, t.answer(prompt)), true
+}
+
+// answer is a final message of these text blocks.
+func (a *agent) answer(ctx context.Context, t Turn, prompt string, texts []string) (answer string) {
 	answer = strings.Join(texts, "")
+	a.display(ctx, t, answer)
 	id, u := "msg_"+newUUID(), usage{InputTokens: 1 + len(prompt)/4, OutputTokens: 1 + len(answer)/4, ServiceTier: "standard"}
 	if t.Thinking != "" {
 		a.rec.add(entry{Type: "assistant", Message: a.message(id, t.StopReason, u, block{Type: "thinking", Thinking: t.Thinking, Signature: "c2lnbmF0dXJl"})})
@@ -111,7 +144,25 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 		}
 		a.say("● " + text)
 	}
-	return answer, true
+	return answer
+}
+
+// display reports a message to a MessageDisplay hook, by the line, as far as it
+// is shown before it is recorded.
+func (a *agent) display(ctx context.Context, t Turn, text string) {
+	if len(a.hooks["MessageDisplay"]) == 0 {
+		return
+	}
+	pieces, id := t.Shown, newUUID()
+	if len(pieces) == 0 {
+		pieces = strings.SplitAfter(text, "\n")
+	}
+	for i, piece := range pieces {
+		if !pause(ctx, t.ShowDelay) {
+			return
+		}
+		a.hook("MessageDisplay", map[string]any{"message_id": id, "index": i, "final": i == len(pieces)-1, "delta": piece})
+	}
 }
 
 // answer is the text blocks of the turn's answer.
@@ -159,6 +210,7 @@ func (a *agent) tool(ctx context.Context, t *Tool) bool {
 	input := map[string]any{"command": command}
 	u := usage{InputTokens: 3, OutputTokens: 7, ServiceTier: "standard"}
 	if t.Narration != "" {
+		a.display(ctx, Turn{}, t.Narration)
 		a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{Type: "text", Text: t.Narration})})
 		a.say("● " + t.Narration)
 	}

@@ -1,0 +1,82 @@
+package tuiturn
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// The agent's hooks tell what its transcript does not, or later: what it shows
+// of an answer, and that it is about to stop. Each hook appends the line of JSON
+// that it is given to a file of the turn's, which is followed like a transcript.
+// Nothing rests on a hook alone: a policy can switch them off, and a line can be
+// lost.
+
+// hooksVar names the file in the agent's environment.
+const hooksVar = "TUITURN_HOOKS"
+
+// hookCommand runs in a shell of its own for each event. cat appends a line in
+// one write as long as that is shorter than a pipe holds, 64 KiB; one that is
+// torn by another does not decode.
+const hookCommand = `exec cat >>"$` + hooksVar + `"`
+
+// hookSettings are the settings that register the hook for events.
+func hookSettings(events ...string) map[string]any {
+	all := make(map[string]any)
+	for _, event := range events {
+		all[event] = []any{map[string]any{
+			"hooks": []any{map[string]any{"type": "command", "command": hookCommand}},
+		}}
+	}
+	return all
+}
+
+// A hookEvent is what a hook reports.
+type hookEvent struct {
+	Name    string `json:"hook_event_name"`
+	AgentID string `json:"agent_id"` // of a subagent
+
+	// Of MessageDisplay.
+	MessageID string `json:"message_id"`
+	Index     int
+	Delta     string
+
+	// Of Stop; without white space around it.
+	LastMessage string `json:"last_assistant_message"`
+}
+
+func (t *turn) hooksFile() string { return filepath.Join(t.dir, "hooks.jsonl") }
+
+// followHooks sends the events of the agent's hooks to t.hooks until ctx ends.
+func (t *turn) followHooks(ctx context.Context) {
+	follower := transcript.Follower{Path: t.hooksFile(), Log: t.runner.Log}
+	for ev, err := range follower.Events(ctx) {
+		if err != nil {
+			return // the file went with the turn's directory
+		}
+		var hook hookEvent
+		if json.Unmarshal(ev.Raw, &hook) != nil || hook.AgentID != "" {
+			continue
+		}
+		select {
+		case t.hooks <- hook:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// hooked takes an event of a hook.
+func (t *turn) hooked(hook hookEvent) {
+	switch hook.Name {
+	case "MessageDisplay":
+		if t.deltas != nil {
+			t.deltas.Show(transcript.Shown{MessageID: hook.MessageID, Index: hook.Index, Text: hook.Delta})
+		}
+	case "Stop":
+		// Another Stop hook may object. The transcript tells when all have run.
+		t.stopping, t.log.Hold = true, true
+	}
+}

@@ -1,0 +1,12 @@
+package tuiturn
+
+// Stats are numbers to watch.
+type Stats struct {
+	// Drift counts what the agents' transcripts hold that is not known, and lack
+	// of what is: see transcript.Drift. It is empty unless a version of the agent
+	// writes another format.
+	Drift map[string]int64
+}
+
+// Stats returns the numbers as they are now.
+func (r *Runner) Stats() Stats { return Stats{Drift: r.drift.Counts()} }

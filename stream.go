@@ -1,0 +1,82 @@
+package tuiturn
+
+import (
+	"context"
+	"iter"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// A Delta is a piece of what the agent says, while it says it.
+//
+// The texts of the last Message that is not an Aside, joined, are a prefix of
+// Result.Text, and all of it when the turn ends without an error. A turn that
+// cannot keep that, because the agent showed something that it did not record,
+// ends with a *DivergenceError and with the right Result.Text.
+//
+// With Request.NoTools a message is an aside only if a Stop hook objects to it
+// or the agent repeats a refused request by itself.
+type Delta struct {
+	// Message numbers what the agent says, from 0. The number grows when the
+	// agent has said something to its end and then begins anew.
+	Message int
+
+	// Text is the next piece of it.
+	Text string
+
+	// Aside, which comes without text, says that Message was not the answer:
+	// narration before a tool use, or something that the agent went on from.
+	Aside bool
+
+	// Result is the turn's, with the last Delta of a Stream and no other.
+	Result *Result
+}
+
+// A DivergenceError says that what was streamed is not the answer, because the
+// agent recorded another text than it had shown. That happens when a connection
+// breaks in mid-answer and the agent asks again.
+type DivergenceError = transcript.DivergenceError
+
+// Stream is Turn for callers that want the answer while it comes. It yields
+// pieces of it, and last a Delta with the Result, together with the error that
+// Turn would have returned. Breaking off the loop cancels the turn; the loop is
+// left when nothing of it runs any more.
+//
+// The agent is not held up by a slow loop, but the turn's end is.
+//
+// Claude 2.1.152 and later show a line of text at a time, some tenths of a
+// second after the model has said it. Earlier versions are streamed message by
+// message.
+func (r *Runner) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
+	return func(yield func(Delta, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		broken := false
+		onDelta := req.OnDelta
+		req.OnDelta = func(d Delta) {
+			if broken {
+				return
+			}
+			if onDelta != nil {
+				onDelta(d)
+			}
+			if broken = !yield(d, nil); broken {
+				cancel()
+			}
+		}
+		res, err := r.Turn(ctx, req)
+		switch {
+		case !broken:
+			yield(Delta{Result: res}, err)
+		case err != nil && ctx.Err() == nil:
+			r.log().Warn("a turn whose stream was broken off", "session", res.SessionID, "error", err)
+		}
+	}
+}
+
+// pass hands deltas to the caller.
+func (t *turn) pass(deltas []transcript.Delta) {
+	for _, d := range deltas {
+		t.req.OnDelta(Delta{Message: d.Message, Text: d.Text, Aside: d.Aside})
+	}
+}
