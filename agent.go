@@ -18,12 +18,12 @@ type Agent interface {
 	// args are the arguments for a new session. settings is a file with what
 	// the method of that name returns for an agent of that version, which is
 	// empty if it is not known.
-	args(sessionID string, req *Request, settings string) []string
-	settings(req *Request, version string) string
+	args(sessionID string, s *setup, settings string) []string
+	settings(s *setup, version string) string
 
 	// env is what the agent's environment needs beyond the home's. What the
 	// agent writes outside its home goes below tmp.
-	env(req *Request, tmp string) []string
+	env(s *setup, tmp string) []string
 
 	// disarm returns the text to put into the input line so that the prompt
 	// reaches the model as text.

@@ -68,7 +68,7 @@ func checkInterpreter(path string) error {
 	return nil
 }
 
-func (c Claude) args(sessionID string, req *Request, settings string) []string {
+func (c Claude) args(sessionID string, s *setup, settings string) []string {
 	args := []string{
 		"--session-id", sessionID,
 		"--settings", settings,
@@ -77,15 +77,15 @@ func (c Claude) args(sessionID string, req *Request, settings string) []string {
 		// 2.1.330 starts in a mode that runs tools without asking.
 		"--permission-mode", "default",
 	}
-	if !req.AllowProject {
+	if !s.AllowProject {
 		// Neither settings, hooks and skills nor CLAUDE.md of the working
 		// directory, of its git repository and of what is above it.
 		args = append(args, "--setting-sources", "user")
 	}
-	if req.Model != "" {
-		args = append(args, "--model", req.Model)
+	if s.Model != "" {
+		args = append(args, "--model", s.Model)
 	}
-	if req.NoTools {
+	if s.NoTools {
 		// The second for tools that 2.1.104 runs by an old name all the same.
 		args = append(args, "--tools", "", "--disallowedTools", "Brief,SendUserMessage,KillShell,KillBash,TaskStop,AgentOutputTool,BashOutputTool,BashOutput,TaskOutput")
 	}
@@ -104,16 +104,16 @@ const showsMessages = "2.1.152"
 // .mcp.json in the working directory names; the answer would be written down
 // there. With --strict-mcp-config they are not started. And it says again what env
 // says, which a project's settings would overrule on 2.1.104 and 2.1.158.
-func (c Claude) settings(req *Request, version string) string {
+func (c Claude) settings(s *setup, version string) string {
 	hooks := []string{"Stop"}
-	if req.OnDelta != nil && atLeast(version, showsMessages) {
+	if s.stream && atLeast(version, showsMessages) {
 		hooks = append(hooks, "MessageDisplay")
 	}
 	settings := map[string]any{
 		"enableAllProjectMcpServers": true,
 		"hooks":                      hookSettings(hooks...),
 	}
-	if !req.AllowMentions {
+	if !s.AllowMentions {
 		settings["env"] = map[string]string{"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_WORKFLOWS": "1"}
 	}
 	b, err := json.Marshal(settings)
@@ -123,7 +123,7 @@ func (c Claude) settings(req *Request, version string) string {
 	return string(b)
 }
 
-func (c Claude) env(req *Request, tmp string) []string {
+func (c Claude) env(s *setup, tmp string) []string {
 	env := []string{
 		"TMPDIR=" + tmp,
 		"CLAUDE_CODE_TMPDIR=" + tmp, // 2.1.104 on macOS uses /tmp without it
@@ -148,7 +148,7 @@ func (c Claude) env(req *Request, tmp string) []string {
 		// What runs in the background would end with the turn.
 		"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
 	}
-	if !req.AllowMentions {
+	if !s.AllowMentions {
 		env = append(env,
 			// Turns "@file", "@agent" and "@server:…" into text, and words such
 			// as "ultrathink", without a change to them (2.1.104 to 2.1.330).

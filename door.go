@@ -156,7 +156,7 @@ func (t *turn) paste(ctx context.Context) error {
 		return fmt.Errorf("%w: it has to be pasted, and a name that ends in %s would send the file along: spell the name differently, or set Request.AllowMentions", ErrInvalidPrompt, name)
 	}
 	// An agent that has no editor may have taken the key for text.
-	w := watch{turn: t}
+	w := watch{pane: t.pane}
 	for range 10 {
 		if err := w.look(ctx); err != nil {
 			return err

@@ -178,8 +178,8 @@ type astray struct {
 	home string
 }
 
-func (a astray) env(req *Request, tmp string) []string {
-	return append(a.Claude.env(req, tmp), "HOME="+a.home)
+func (a astray) env(s *setup, tmp string) []string {
+	return append(a.Claude.env(s, tmp), "HOME="+a.home)
 }
 
 // The agent asks before it takes a prompt, because its home was not prepared.

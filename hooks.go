@@ -47,7 +47,7 @@ type hookEvent struct {
 	LastMessage string `json:"last_assistant_message"`
 }
 
-func (t *turn) hooksFile() string { return filepath.Join(t.dir, "hooks.jsonl") }
+func (p *pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
 
 // followHooks sends the events of the agent's hooks to t.hooks until ctx ends.
 func (t *turn) followHooks(ctx context.Context) {

@@ -49,7 +49,7 @@ const (
 
 // A watch looks at the screen and knows since when it stands still.
 type watch struct {
-	turn  *turn
+	pane  *pane
 	when  time.Time // of the last look
 	view  view
 	blank bool
@@ -70,15 +70,15 @@ func (w *watch) look(ctx context.Context) error {
 // lookNow looks however still the screen stands.
 func (w *watch) lookNow(ctx context.Context) error {
 	w.when = time.Now()
-	screen, err := w.turn.term.Screen(ctx)
+	screen, err := w.pane.term.Screen(ctx)
 	if err != nil {
 		return err
 	}
 	if screen != w.last || w.since.IsZero() {
 		w.last, w.since = screen, time.Now()
-		w.view = w.turn.agent.read(screen)
+		w.view = w.pane.agent.read(screen)
 		w.blank = len(visible(screen)) == 0
-		w.work, _ = proc.WorkTime(w.turn.term.Pid())
+		w.work, _ = proc.WorkTime(w.pane.term.Pid())
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (w *watch) still() time.Duration { return time.Since(w.since) }
 // busy tells whether the agent stands still because it works: for more than a
 // fifth of the time it has run or wanted to. Waiting it does for some hundredths.
 func (w *watch) busy() bool {
-	work, ok := proc.WorkTime(w.turn.term.Pid())
+	work, ok := proc.WorkTime(w.pane.term.Pid())
 	return ok && work-w.work > w.still()/5
 }
 
@@ -125,22 +125,22 @@ const (
 // or an announcement, with Escape, and tells whether it did. Escape takes no
 // offer and grants nothing. Questions about trust and the login are for the
 // operator, and Escape would end the agent there.
-func (t *turn) decline(ctx context.Context, menu *BlockedError) bool {
+func (p *pane) decline(ctx context.Context, menu *BlockedError) bool {
 	switch menu.Kind {
 	case "trust", "login", "onboarding":
 		return false
 	}
-	if t.declined >= maxDeclined || t.term.SendKeys(ctx, "Escape") != nil {
+	if p.declined >= maxDeclined || p.term.SendKeys(ctx, "Escape") != nil {
 		return false
 	}
-	t.declined++
-	t.runner.log().Info("declined a menu of the agent's", "session", t.res.SessionID, "options", t.redactor.redactAll(menu.Options))
+	p.declined++
+	p.runner.log().Info("declined a menu of the agent's", "session", p.session, "options", p.redactor.redactAll(menu.Options))
 	return true
 }
 
 // ready waits for the agent's input line.
-func (t *turn) ready(ctx context.Context) error {
-	w := watch{turn: t}
+func (p *pane) ready(ctx context.Context) error {
+	w := watch{pane: p}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
 	for {
@@ -151,14 +151,14 @@ func (t *turn) ready(ctx context.Context) error {
 			return nil
 		}
 		if err := w.blocked(bootStill); err != nil {
-			if w.view.menu == nil || !t.decline(ctx, w.view.menu) {
+			if w.view.menu == nil || !p.decline(ctx, w.view.menu) {
 				return err
 			}
 			w.since = time.Now().Add(declineAgain)
 		}
 		select {
 		case <-tick.C:
-		case <-t.term.Done():
+		case <-p.term.Done():
 			return os.ErrProcessDone
 		case <-ctx.Done():
 			return why(ctx)
@@ -172,7 +172,7 @@ func (t *turn) deliver(ctx context.Context) error {
 	if !errors.Is(err, errNoDoor) {
 		return cause(ctx, err)
 	}
-	w := watch{turn: t}
+	w := watch{pane: t.pane}
 	if err := w.look(ctx); err != nil {
 		return cause(ctx, err)
 	}
@@ -194,7 +194,7 @@ func (t *turn) deliver(ctx context.Context) error {
 // prompt is accepted the line is empty, and an Enter too many could answer a
 // question that the agent asks meanwhile.
 func (t *turn) submit(ctx context.Context) error {
-	w := watch{turn: t}
+	w := watch{pane: t.pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
 	var entered time.Time // when Enter was last pressed
@@ -262,7 +262,7 @@ func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
 
 // answer follows the transcript to the turn's outcome.
 func (t *turn) answer(ctx context.Context) error {
-	w := watch{turn: t}
+	w := watch{pane: t.pane}
 	tick := time.NewTicker(workLook)
 	defer tick.Stop()
 	ended := t.term.Done()

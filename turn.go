@@ -3,10 +3,7 @@ package tuiturn
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,14 +12,8 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/secret"
-	"github.com/tuiturn/tuiturn/internal/terminal"
 	"github.com/tuiturn/tuiturn/transcript"
-	"github.com/tuiturn/tuiturn/tuiauth"
 )
-
-// closeGrace is how long an agent may take to end after a hang-up before it is
-// killed.
-const closeGrace = 2 * time.Second
 
 // Turn gives the agent one prompt and returns its answer. It returns when the
 // agent and everything it started are gone, also when ctx ends, which ends the
@@ -51,20 +42,16 @@ func (r *Runner) secrets(req *Request) []string {
 
 // A turn is the state of one Turn.
 type turn struct {
+	*pane // nil until there is one
+
 	runner   *Runner
 	req      *Request
 	res      *Result
 	agent    Agent
-	redactor *redactor
-	place    *place
+	redactor *redactor // knows the prompt, too
 
-	dir        string // the turn's own, with the door and the agent's TMPDIR
-	workdir    string // physical
 	prompt     string // as it goes in
-	door       *door
-	declined   int  // menus answered with Escape
-	pasted     bool // it went in by the paste door
-	term       terminal.Terminal
+	pasted     bool   // it went in by the paste door
 	log        *transcript.Turn
 	deltas     *transcript.Deltas // nil: nobody asks for them
 	events     chan transcript.Event
@@ -98,12 +85,15 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 		return "reading the prompt", err
 	}
 	t.prompt = t.agent.disarm(t.req)
+	setup, err := newSetup(*t.req)
+	if err != nil {
+		return "entering the working directory", err
+	}
 	ctx, place, done, err := t.runner.open(ctx)
 	if err != nil {
 		return "starting the turn", err
 	}
 	defer done()
-	t.place = place
 
 	// Deferred: a callback may panic, and the host recover.
 	defer func() {
@@ -117,9 +107,8 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 			err = multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
 		}
 	}()
-	cfg, op, err := t.prepare(ctx)
-	if err == nil {
-		op, err = t.live(ctx, cfg)
+	if op, err = t.start(ctx, place, setup); err == nil {
+		op, err = t.live(ctx)
 	}
 	if t.res.Timings.Boot == 0 {
 		t.res.Timings.Boot = t.took() // it failed before the agent was ready
@@ -127,119 +116,31 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	return op, err
 }
 
-// prepare does all that can fail before a process is started.
-func (t *turn) prepare(ctx context.Context) (cfg terminal.Config, op string, err error) {
-	r := t.runner
-	if t.res.Terminal, err = r.terminal(); err != nil {
-		return cfg, "choosing a terminal", err
+// start starts an agent for the turn.
+func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
+	t.pane = &pane{
+		setup: setup, runner: t.runner, agent: t.agent, place: place, leave: func() {},
+		session: t.res.SessionID, redactor: t.redactor,
 	}
-	workdir := t.req.WorkDir
-	if workdir == "" {
-		workdir = "."
-	}
-	if workdir, err = filepath.Abs(workdir); err == nil {
-		// The agent sees the physical directory, and names its transcript's
-		// folder after it.
-		t.workdir, err = filepath.EvalSymlinks(workdir)
-	}
+	op, err = t.prepare(ctx)
+	t.res.Terminal = t.kind
 	if err != nil {
-		return cfg, "entering the working directory", fmt.Errorf("%w: name a directory that exists in Request.WorkDir", err)
+		return op, err
 	}
-	env := tuiauth.Environ(r.Environ, r.Home, r.Token)
-	path, err := t.agent.path(lookup(append(env, r.Env...), "PATH"))
-	if err != nil {
-		return cfg, "finding the agent", err
-	}
-	if err := t.prepareHome(ctx); err != nil {
-		return cfg, "preparing the home", err
-	}
-
-	if t.dir, err = os.MkdirTemp(t.place.lease.Dir(), "t-"); err != nil {
-		return cfg, "making the turn's directory", err
-	}
-	// What the agent leaves in its temporary directory goes with the turn.
-	// Keep its name short: 2.1.330 makes a socket some 20 bytes further down,
-	// and uses /tmp where the path is too long for one.
-	tmp := filepath.Join(t.dir, "t")
-	if err := os.Mkdir(tmp, 0o700); err != nil {
-		return cfg, "making the turn's directory", err
-	}
-	if t.door, err = newDoor(t.dir); err != nil {
-		return cfg, "making the turn's directory", err
-	}
-	settings := filepath.Join(t.dir, "settings.json")
-	if err := os.WriteFile(settings, []byte(t.agent.settings(t.req, t.version(ctx, path))), 0o600); err != nil {
-		return cfg, "making the turn's directory", err
-	}
-	env = append(env, hooksVar+"="+t.hooksFile())
-	env = append(env, t.agent.env(t.req, tmp)...)
-	env = append(env, t.door.env()...)
-	env = append(env, r.Env...)
-	env = append(env, t.req.Env...)
-	if err := t.audit(env); err != nil {
-		return cfg, "checking the credential", err
-	}
-	name := "turn-" + t.res.SessionID
-	return terminal.Config{
-		Name: name,
-		Mark: t.place.lease.Mark(name),
-		Path: path,
-		Args: t.agent.args(t.res.SessionID, t.req, settings),
-		Env:  env,
-		Dir:  t.workdir,
-	}, "", nil
-}
-
-// version is the agent's, where it is needed; empty if it cannot be told.
-func (t *turn) version(ctx context.Context, path string) string {
-	if t.req.OnDelta == nil {
-		return ""
-	}
-	r := t.runner
-	version, err := t.agent.version(ctx, path, append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...))
-	if err != nil {
-		r.log().Warn("the answer is streamed by the message only", "session", t.res.SessionID, "error", err)
-	}
-	return version
-}
-
-// prepareHome makes the home what it is to be. A login that somebody left there
-// is worth a warning: it still lies beside its old place.
-func (t *turn) prepareHome(ctx context.Context) error {
-	report, err := tuiauth.PrepareHomeContext(ctx, t.runner.Home, t.workdir)
-	log := t.runner.log().With("session", t.res.SessionID)
-	if len(report.MovedAside)+len(report.Unlinked) > 0 {
-		log.Warn("there was a login in the agent's home", "moved_aside", report.MovedAside, "unlinked", report.Unlinked)
-	}
-	log.Debug("home prepared", "report", report)
-	return err
-}
-
-// audit refuses an environment in which another credential than the Runner's
-// would be used, or sent elsewhere.
-func (t *turn) audit(env []string) error {
-	workdir := ""
-	if t.req.AllowProject {
-		workdir = t.workdir
-	}
-	sources, err := tuiauth.Audit(t.runner.Home, workdir, env)
-	t.runner.log().Debug("credentials audited", "session", t.res.SessionID, "sources", sources)
-	return err
-}
-
-// live is the part of the turn in which the agent runs.
-func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err error) {
-	times := &t.res.Timings
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
+	op, err = t.boot(ctx)
+	return op, t.explain(ctx, err)
+}
+
+// live is what an agent that stands ready is wanted for.
+func (t *turn) live(ctx context.Context) (op string, err error) {
+	times := &t.res.Timings
 	stop := t.follow(ctx)
 	defer func() {
 		stop()
 		t.record() // on every path: a turn that failed has been paid for too
 	}()
 
-	if op, err := t.boot(ctx, cfg); err != nil {
-		return op, err
-	}
 	if err := t.deliver(ctx); err != nil {
 		return "handing over the prompt", t.explain(ctx, err)
 	}
@@ -262,63 +163,20 @@ func (t *turn) live(ctx context.Context, cfg terminal.Config) (op string, err er
 	return t.settle()
 }
 
-// maxBoots is how often an agent is started for one turn.
-const maxBoots = 3
-
-// boot starts the agent and waits until it takes a prompt.
-//
-// An agent that asks whether to trust a directory that was made trusted a moment
-// ago has been undone by another one in the same home, which had read
-// .claude.json before and wrote it after. It is put right and started again.
-func (t *turn) boot(ctx context.Context, cfg terminal.Config) (op string, err error) {
-	for n := 1; ; n++ {
-		if t.term, err = t.place.start(ctx, t.res.Terminal, cfg); err != nil {
-			return "starting the agent", err
-		}
-		err := t.ready(ctx)
-		if err == nil {
-			return "", nil
-		}
-		blocked, ok := err.(*BlockedError)
-		if !ok || blocked.Kind != "trust" || n == maxBoots {
-			return "waiting for the agent to take a prompt", t.explain(ctx, err)
-		}
-		t.runner.log().Info("the directory's trust was undone; starting again", "session", t.res.SessionID)
-		if err := t.endAgent(); err != nil {
-			return "starting the agent again", err
-		}
-		if err := t.prepareHome(ctx); err != nil {
-			return "preparing the home again", err
-		}
-		if err := t.audit(cfg.Env); err != nil {
-			return "checking the credential again", err
-		}
-	}
-}
-
-// explain adds the last screen to the turn's error where it tells more than the
-// error does. ctx may have ended.
+// explain adds the last screen to the turn's error, where it tells more than the
+// error does.
 func (t *turn) explain(ctx context.Context, err error) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if screen, screenErr := t.term.Screen(ctx); screenErr == nil {
-		t.lastScreen = t.redactor.screenTail(screen)
-	}
-	if errors.Is(err, os.ErrProcessDone) {
-		<-t.term.Done() // soon: the method that failed knew it
-		err = &ExitError{t.term.Status()}
-	}
-	if b, ok := err.(*BlockedError); ok {
-		err = &BlockedError{b.Kind, t.redactor.redactAll(b.Options), b.Highlighted}
+	if err != nil {
+		t.lastScreen, err = t.pane.explain(ctx, t.redactor, err)
 	}
 	return err
 }
 
-// follow begins to read the transcript and what the hooks report, from before
-// there is any.
+// follow begins to read the transcript and what the hooks report, mostly from
+// before there is any.
 func (t *turn) follow(ctx context.Context) (stop func()) {
 	home := t.runner.Home.Dir
-	t.log = &transcript.Turn{SessionID: t.res.SessionID, Match: t.isPrompt, Settle: silence}
+	t.log = &transcript.Turn{SessionID: t.session, Match: t.isPrompt, Settle: silence}
 	if t.req.OnDelta != nil {
 		t.deltas = transcript.NewDeltas(t.log)
 	}
@@ -326,7 +184,7 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 	t.hooks = make(chan hookEvent)
 	t.followErr = make(chan error, 1)
 	follower := transcript.Follower{
-		Path:  transcript.Path(home, t.workdir, t.res.SessionID),
+		Path:  transcript.Path(home, t.setup.workdir, t.session),
 		Idle:  silence,
 		Drift: &t.runner.drift,
 		Log:   t.runner.Log,
@@ -354,28 +212,12 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 	}
 }
 
-// tearDown ends the agent and removes the turn's files, whatever came of it.
+// tearDown ends the agent and removes its files, whatever came of the turn.
 func (t *turn) tearDown() error {
-	var all *multierror.Error
-	if err := t.endAgent(); err != nil {
-		all = multierror.Append(all, err)
-	}
-	if t.dir != "" {
-		if err := os.RemoveAll(t.dir); err != nil {
-			all = multierror.Append(all, err)
-		}
-	}
-	return all.ErrorOrNil()
-}
-
-// endAgent ends the agent and everything it started.
-func (t *turn) endAgent() error {
-	if t.term == nil {
+	if t.pane == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-	defer cancel()
-	return t.term.Close(ctx)
+	return t.pane.close()
 }
 
 func lookup(env []string, name string) (value string) {

@@ -1,0 +1,237 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/tuiturn/tuiturn/internal/terminal"
+	"github.com/tuiturn/tuiturn/tuiauth"
+)
+
+// closeGrace is how long an agent may take to end after a hang-up before it is
+// killed.
+const closeGrace = 2 * time.Second
+
+// A setup is what is fixed when an agent starts: a Request but for its prompt
+// and its callbacks. Agents of one Runner and one setup can stand in for each
+// other.
+type setup struct {
+	Request
+	workdir string // physical: the agent names its transcript's folder after it
+	stream  bool   // the agent is to report what it shows
+}
+
+// newSetup is the setup that a request needs.
+func newSetup(req Request) (setup, error) {
+	s := setup{Request: req, stream: req.OnDelta != nil}
+	s.Prompt, s.AllowCommands, s.OnDelta, s.Trace = "", false, nil, nil
+	workdir := req.WorkDir
+	if workdir == "" {
+		workdir = "."
+	}
+	workdir, err := filepath.Abs(workdir)
+	if err == nil {
+		s.workdir, err = filepath.EvalSymlinks(workdir)
+	}
+	if err != nil {
+		return s, fmt.Errorf("%w: name a directory that exists in Request.WorkDir", err)
+	}
+	s.WorkDir = s.workdir
+	return s, nil
+}
+
+// A pane is an agent in its terminal, with a directory of its own. It takes one
+// prompt. What it needs exists, and is known by its session's name, before the
+// agent is started.
+type pane struct {
+	setup    setup
+	runner   *Runner
+	agent    Agent
+	place    *place
+	leave    func() // the place
+	session  string
+	kind     TerminalKind
+	redactor *redactor
+
+	dir      string // the door, the settings, what the hooks report, the agent's TMPDIR
+	door     *door
+	cfg      terminal.Config
+	term     terminal.Terminal
+	declined int // menus answered with Escape
+}
+
+// prepare does all that can fail before a process is started. op names the part
+// that failed.
+func (p *pane) prepare(ctx context.Context) (op string, err error) {
+	r := p.runner
+	if p.kind, err = r.terminal(); err != nil {
+		return "choosing a terminal", err
+	}
+	env := tuiauth.Environ(r.Environ, r.Home, r.Token)
+	path, err := p.agent.path(lookup(append(env, r.Env...), "PATH"))
+	if err != nil {
+		return "finding the agent", err
+	}
+	if err := p.prepareHome(ctx); err != nil {
+		return "preparing the home", err
+	}
+
+	if p.dir, err = os.MkdirTemp(p.place.lease.Dir(), "t-"); err != nil {
+		return "making the turn's directory", err
+	}
+	// What the agent leaves in its temporary directory goes with the turn.
+	// Keep its name short: 2.1.330 makes a socket some 20 bytes further down,
+	// and uses /tmp where the path is too long for one.
+	tmp := filepath.Join(p.dir, "t")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		return "making the turn's directory", err
+	}
+	if p.door, err = newDoor(p.dir); err != nil {
+		return "making the turn's directory", err
+	}
+	settings := filepath.Join(p.dir, "settings.json")
+	if err := os.WriteFile(settings, []byte(p.agent.settings(&p.setup, p.version(ctx, path))), 0o600); err != nil {
+		return "making the turn's directory", err
+	}
+	env = append(env, hooksVar+"="+p.hooksFile())
+	env = append(env, p.agent.env(&p.setup, tmp)...)
+	env = append(env, p.door.env()...)
+	env = append(env, r.Env...)
+	env = append(env, p.setup.Env...)
+	if err := p.audit(env); err != nil {
+		return "checking the credential", err
+	}
+	name := "turn-" + p.session
+	p.cfg = terminal.Config{
+		Name: name,
+		Mark: p.place.lease.Mark(name),
+		Path: path,
+		Args: p.agent.args(p.session, &p.setup, settings),
+		Env:  env,
+		Dir:  p.setup.workdir,
+	}
+	return "", nil
+}
+
+// version is the agent's, where it is needed; empty if it cannot be told.
+func (p *pane) version(ctx context.Context, path string) string {
+	if !p.setup.stream {
+		return ""
+	}
+	r := p.runner
+	version, err := p.agent.version(ctx, path, append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...))
+	if err != nil {
+		r.log().Warn("the answer is streamed by the message only", "session", p.session, "error", err)
+	}
+	return version
+}
+
+// prepareHome makes the home what it is to be. A login that somebody left there
+// is worth a warning: it still lies beside its old place.
+func (p *pane) prepareHome(ctx context.Context) error {
+	report, err := tuiauth.PrepareHomeContext(ctx, p.runner.Home, p.setup.workdir)
+	log := p.runner.log().With("session", p.session)
+	if len(report.MovedAside)+len(report.Unlinked) > 0 {
+		log.Warn("there was a login in the agent's home", "moved_aside", report.MovedAside, "unlinked", report.Unlinked)
+	}
+	log.Debug("home prepared", "report", report)
+	return err
+}
+
+// audit refuses an environment in which another credential than the Runner's
+// would be used, or sent elsewhere.
+func (p *pane) audit(env []string) error {
+	workdir := ""
+	if p.setup.AllowProject {
+		workdir = p.setup.workdir
+	}
+	sources, err := tuiauth.Audit(p.runner.Home, workdir, env)
+	p.runner.log().Debug("credentials audited", "session", p.session, "sources", sources)
+	return err
+}
+
+// maxBoots is how often an agent is started for one pane.
+const maxBoots = 3
+
+// boot starts the agent and waits until it takes a prompt.
+//
+// An agent that asks whether to trust a directory that was made trusted a moment
+// ago has been undone by another one in the same home, which had read
+// .claude.json before and wrote it after. It is put right and started again.
+func (p *pane) boot(ctx context.Context) (op string, err error) {
+	for n := 1; ; n++ {
+		if p.term, err = p.place.start(ctx, p.kind, p.cfg); err != nil {
+			return "starting the agent", err
+		}
+		err := p.ready(ctx)
+		if err == nil {
+			return "", nil
+		}
+		blocked, ok := err.(*BlockedError)
+		if !ok || blocked.Kind != "trust" || n == maxBoots {
+			return "waiting for the agent to take a prompt", err
+		}
+		p.runner.log().Info("the directory's trust was undone; starting again", "session", p.session)
+		if err := p.endAgent(); err != nil {
+			return "starting the agent again", err
+		}
+		if err := p.prepareHome(ctx); err != nil {
+			return "preparing the home again", err
+		}
+		if err := p.audit(p.cfg.Env); err != nil {
+			return "checking the credential again", err
+		}
+	}
+}
+
+// explain returns the last screen, redacted, and an error that does not say
+// more than may be said. ctx may have ended.
+func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen string, _ error) {
+	if p.term == nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	if s, screenErr := p.term.Screen(ctx); screenErr == nil {
+		screen = r.screenTail(s)
+	}
+	if errors.Is(err, os.ErrProcessDone) {
+		<-p.term.Done() // soon: the method that failed knew it
+		err = &ExitError{p.term.Status()}
+	}
+	if b, ok := err.(*BlockedError); ok {
+		err = &BlockedError{b.Kind, r.redactAll(b.Options), b.Highlighted}
+	}
+	return screen, err
+}
+
+// close ends the agent and removes the pane's files, however far it has come.
+func (p *pane) close() error {
+	defer p.leave()
+	var all *multierror.Error
+	if err := p.endAgent(); err != nil {
+		all = multierror.Append(all, err)
+	}
+	if p.dir != "" {
+		if err := os.RemoveAll(p.dir); err != nil {
+			all = multierror.Append(all, err)
+		}
+	}
+	return all.ErrorOrNil()
+}
+
+// endAgent ends the agent and everything it started.
+func (p *pane) endAgent() error {
+	if p.term == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+	defer cancel()
+	return p.term.Close(ctx)
+}
