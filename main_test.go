@@ -135,7 +135,7 @@ func newStage(t testing.TB, kind TerminalKind, script fakeagent.Script) *stage {
 		Env: append(script.Environ(), "GORACE=atexit_sleep_ms=0"),
 	}
 	t.Cleanup(func() {
-		if turns, _ := filepath.Glob(filepath.Join(temp, "*", "t-*")); len(turns) > 0 {
+		if turns, _ := filepath.Glob(filepath.Join(temp, "*", "t-*")); len(turns) > 0 && s.Pool.Size == 0 {
 			t.Errorf("directories of turns are left: %q", turns)
 		}
 		if err := s.Close(); err != nil {

@@ -181,13 +181,21 @@ func (p *pane) boot(ctx context.Context) (op string, err error) {
 		if err := p.endAgent(); err != nil {
 			return "starting the agent again", err
 		}
-		if err := p.prepareHome(ctx); err != nil {
-			return "preparing the home again", err
-		}
-		if err := p.audit(p.cfg.Env); err != nil {
-			return "checking the credential again", err
+		if op, err := p.recheck(ctx); err != nil {
+			return op, err
 		}
 	}
+}
+
+// recheck makes true again what was true when the pane was prepared.
+func (p *pane) recheck(ctx context.Context) (op string, err error) {
+	if err := p.prepareHome(ctx); err != nil {
+		return "preparing the home again", err
+	}
+	if err := p.audit(p.cfg.Env); err != nil {
+		return "checking the credential again", err
+	}
+	return "", nil
 }
 
 // explain returns the last screen, redacted, and an error that does not say

@@ -23,6 +23,7 @@ type Result struct {
 	Usage transcript.Usage // summed over the turn's messages
 
 	Terminal     TerminalKind // Tmux or Pty
+	Warm         bool         // the agent stood ready: see Pool
 	AgentVersion string       // as the agent records it
 
 	Timings Timings
@@ -44,7 +45,7 @@ type Timings struct {
 // They must not call Runner.Close, which waits for the turn. One that panics ends
 // the turn, with all that it has started.
 type Trace struct {
-	Booting   func() // the agent is about to be started
+	Booting   func() // the agent is about to be started; not called if one stands ready
 	Ready     func() // the agent takes a prompt
 	Submitted func() // the agent has recorded the prompt as its own
 	Answering func() // the agent has begun to record an answer

@@ -64,6 +64,9 @@ type Runner struct {
 	// reaper.Sweep: what belongs to a host that lives is never touched.
 	SweepEvery time.Duration
 
+	// Pool says how many agents to keep ready; zero means none.
+	Pool Pool
+
 	// Log, if not nil, is told what an operator should know.
 	Log *slog.Logger
 
@@ -73,6 +76,7 @@ type Runner struct {
 	place    *place         // made with the first turn
 	retiring sync.WaitGroup // places that were replaced
 	sweeper  *sweeper       // made with the first turn; nil: none
+	pool     *pool          // the same
 	cancel   context.CancelCauseFunc
 	ctx      context.Context // ends with Close
 	closed   bool
@@ -137,6 +141,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 			// Whatever cleans the temporary directory took it for abandoned.
 			r.retire(r.place)
 			r.place = nil
+			r.pool.stir() // what stands ready there is of no use
 		}
 	}
 	if r.place == nil {
@@ -151,9 +156,32 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 		if r.SweepEvery >= 0 {
 			r.sweeper = r.startSweeper()
 		}
+		if r.Pool.Size > 0 {
+			r.pool = r.startPool()
+		}
 	}
 	r.place.turns.Add(1)
 	return r.place, nil
+}
+
+// current tells whether turns still begin in a place.
+func (r *Runner) current(p *place) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.place != p {
+		return false
+	}
+	_, err := os.Lstat(p.lease.Dir())
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// newPane is a pane to be. The caller holds the place until it is closed, or
+// sets leave.
+func (r *Runner) newPane(place *place, s setup, session string, redactor *redactor) *pane {
+	return &pane{
+		setup: s, runner: r, agent: r.agent(), place: place, leave: func() {},
+		session: session, redactor: redactor,
+	}
 }
 
 // retire closes a place when its turns have ended.
@@ -179,6 +207,7 @@ func (r *Runner) Close() error {
 	}
 	r.mu.Unlock()
 	r.sweeper.wait()
+	r.pool.wait()
 	r.retiring.Wait()
 	if place == nil {
 		return nil

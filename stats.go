@@ -6,7 +6,14 @@ type Stats struct {
 	// of what is: see transcript.Drift. It is empty unless a version of the agent
 	// writes another format.
 	Drift map[string]int64
+
+	Pool PoolStats
 }
 
 // Stats returns the numbers as they are now.
-func (r *Runner) Stats() Stats { return Stats{Drift: r.drift.Counts()} }
+func (r *Runner) Stats() Stats {
+	r.mu.Lock()
+	pool := r.pool
+	r.mu.Unlock()
+	return Stats{Drift: r.drift.Counts(), Pool: pool.stats()}
+}

@@ -116,12 +116,15 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	return op, err
 }
 
-// start starts an agent for the turn.
+// start takes an agent that stands ready, or starts one.
 func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
-	t.pane = &pane{
-		setup: setup, runner: t.runner, agent: t.agent, place: place, leave: func() {},
-		session: t.res.SessionID, redactor: t.redactor,
+	if p := t.runner.pool.take(ctx, setup); p != nil {
+		p.redactor = t.redactor
+		t.pane = p
+		t.res.SessionID, t.res.Terminal, t.res.Warm = p.session, p.kind, true
+		return t.recheck(ctx)
 	}
+	t.pane = t.runner.newPane(place, setup, t.res.SessionID, t.redactor)
 	op, err = t.prepare(ctx)
 	t.res.Terminal = t.kind
 	if err != nil {

@@ -1,0 +1,480 @@
+package tuiturn
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Pool says how many agents a Runner keeps ready, so that a turn need not wait
+// for one to start. An agent takes the prompt of one turn. A turn that finds
+// none ready starts one itself, at once.
+//
+// An agent can take the prompts of all requests that differ only in Prompt,
+// AllowCommands and the callbacks (with or without OnDelta is a difference).
+// Which requests to be ready for is learned from those that come, or told by
+// Runner.Warm. An agent that waits is a process of 100 to 300 MB (claude 2.1.104
+// to 2.1.330) that does next to nothing.
+type Pool struct {
+	// Size is how many to keep ready for each kind of request. Zero means no
+	// pool.
+	Size int
+
+	// Total is how many to keep ready for all kinds together, in equal shares,
+	// those first that were asked for last. Zero means four times Size.
+	Total int
+
+	// MaxAge is how long an agent may wait before it is replaced: what was true
+	// of its home, directory and login when it started may not be true for ever.
+	// Zero means 10 minutes.
+	MaxAge time.Duration
+
+	// MaxIdle is how long nobody may have asked for a kind before its agents are
+	// ended. Zero means 30 minutes.
+	MaxIdle time.Duration
+}
+
+func (p Pool) total() int {
+	if p.Total > 0 {
+		return p.Total
+	}
+	return 4 * p.Size
+}
+
+func (p Pool) maxAge() time.Duration {
+	if p.MaxAge > 0 {
+		return p.MaxAge
+	}
+	return 10 * time.Minute
+}
+
+func (p Pool) maxIdle() time.Duration {
+	if p.MaxIdle > 0 {
+		return p.MaxIdle
+	}
+	return 30 * time.Minute
+}
+
+const (
+	// bootWait bounds the start of an agent that nobody waits for.
+	bootWait = 2 * time.Minute
+
+	// firstBackoff is how long a kind whose agent did not start waits for the
+	// next try, and then twice as long each time, up to lastBackoff.
+	firstBackoff = time.Second
+	lastBackoff  = 5 * time.Minute
+
+	// handOutWait is how long an agent may take to show that it is well.
+	handOutWait = time.Second
+)
+
+// A setupKey is a setup as a map's key.
+type setupKey struct {
+	workdir, model, env                          string
+	noTools, allowProject, allowMentions, stream bool
+}
+
+func (s *setup) key() setupKey {
+	return setupKey{
+		workdir: s.workdir, model: s.Model, env: strings.Join(s.Env, "\x00"),
+		noTools: s.NoTools, allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
+	}
+}
+
+// A pool keeps agents ready. A nil one has none.
+type pool struct {
+	Pool
+	runner *Runner
+	ended  chan struct{} // closed when nothing of it runs
+	wake   chan struct{} // there may be something to do
+
+	mu      sync.Mutex
+	closed  bool
+	shelves map[setupKey]*shelf
+	counts  PoolStats
+}
+
+// A shelf has the ready agents of one kind.
+type shelf struct {
+	setup    setup
+	ready    []*spare // the oldest first
+	asked    time.Time
+	failures int       // in a row
+	retry    time.Time // not before
+	changed  chan struct{}
+	err      error // of the last start, nil if it succeeded
+}
+
+// A spare is a pane that stands ready.
+type spare struct {
+	*pane
+	since time.Time
+	taken chan struct{}
+}
+
+// startPool starts one, which ends with r.ctx.
+func (r *Runner) startPool() *pool {
+	p := &pool{
+		Pool: r.Pool, runner: r,
+		ended: make(chan struct{}), wake: make(chan struct{}, 1),
+		shelves: make(map[setupKey]*shelf),
+	}
+	go p.run(r.ctx)
+	return p
+}
+
+// wait waits until a pool whose Runner is closed has ended everything.
+func (p *pool) wait() {
+	if p != nil {
+		<-p.ended
+	}
+}
+
+func (p *pool) stir() {
+	if p == nil {
+		return
+	}
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// shelf is that of a setup, which somebody asks for. p.mu is held.
+func (p *pool) shelf(s setup) *shelf {
+	key := s.key()
+	sh := p.shelves[key]
+	if sh == nil {
+		sh = &shelf{setup: s, changed: make(chan struct{})}
+		p.shelves[key] = sh
+	}
+	sh.asked = time.Now()
+	return sh
+}
+
+// take returns a pane that takes a prompt, or nil if there is none.
+func (p *pool) take(ctx context.Context, s setup) *pane {
+	if p == nil {
+		return nil
+	}
+	for {
+		p.mu.Lock()
+		sh := p.shelf(s)
+		var got *spare
+		if len(sh.ready) > 0 {
+			got, sh.ready = sh.ready[0], sh.ready[1:]
+		} else {
+			p.counts.Misses++
+		}
+		p.mu.Unlock()
+		p.stir()
+		if got == nil {
+			return nil
+		}
+		close(got.taken)
+		if err := got.well(ctx); err != nil {
+			p.runner.log().Info("an agent that stood ready is not well", "session", got.session, "error", err)
+			p.count(func(c *PoolStats) { c.Unwell++ })
+			go p.end(got) // Close waits for it: it holds its place
+			continue
+		}
+		p.count(func(c *PoolStats) { c.Hits++ })
+		return got.pane
+	}
+}
+
+// well tells whether the pane takes a prompt now.
+func (s *spare) well(ctx context.Context) error {
+	if !s.runner.current(s.place) {
+		return errors.New("its directory is gone")
+	}
+	select {
+	case <-s.term.Done():
+		return &ExitError{s.term.Status()}
+	default:
+	}
+	ctx, cancel := context.WithTimeout(ctx, handOutWait)
+	defer cancel()
+	screen, err := s.term.Screen(ctx)
+	if err != nil {
+		return err
+	}
+	if v := s.agent.read(screen); !v.input || v.text != "" {
+		return errors.New("it shows something else than an empty input line")
+	}
+	return nil
+}
+
+// Warm waits until an agent stands ready for requests like req, whose prompt
+// and callbacks do not matter. It needs a Pool. Its error is that of the start
+// that failed, or ctx's.
+func (r *Runner) Warm(ctx context.Context, req Request) error {
+	if r.Pool.Size <= 0 {
+		return errors.New("the Runner keeps no agents ready: set Runner.Pool.Size")
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := checkEnv("Request.Env", req.Env); err != nil {
+		return err
+	}
+	s, err := newSetup(req)
+	if err != nil {
+		return err
+	}
+	_, _, done, err := r.open(ctx)
+	if err != nil {
+		return err
+	}
+	done()
+	return r.pool.warm(ctx, s)
+}
+
+func (p *pool) warm(ctx context.Context, s setup) error {
+	for first := true; ; first = false {
+		p.mu.Lock()
+		sh := p.shelf(s)
+		changed, ready, closed, err := sh.changed, len(sh.ready) > 0, p.closed, sh.err
+		if first {
+			sh.retry = time.Time{} // somebody waits
+		}
+		p.mu.Unlock()
+		switch {
+		case ready:
+			return nil
+		case closed:
+			return ErrClosed
+		case err != nil && !first:
+			return err
+		}
+		p.stir()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return why(ctx)
+		}
+	}
+}
+
+func (p *pool) count(f func(*PoolStats)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f(&p.counts)
+}
+
+// run keeps the shelves filled, one agent after the other, until ctx ends.
+func (p *pool) run(ctx context.Context) {
+	defer close(p.ended)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		p.discard(ctx)
+		sh, next := p.wanting()
+		if sh != nil {
+			p.fill(ctx, sh)
+			continue
+		}
+		timer.Reset(next)
+		select {
+		case <-p.wake:
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+	}
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.discard(ctx)
+}
+
+// fill starts an agent for a shelf.
+func (p *pool) fill(ctx context.Context, sh *shelf) {
+	pane, err := p.boot(ctx, sh.setup)
+	p.mu.Lock()
+	if p.counts.Boots++; err != nil {
+		p.counts.BootFailures++
+		backoff := min(firstBackoff<<min(sh.failures, 16), lastBackoff)
+		sh.failures++
+		sh.retry = time.Now().Add(backoff)
+		if ctx.Err() == nil {
+			p.runner.log().Warn("an agent to stand ready did not start", "error", err, "again_in", backoff)
+		}
+	} else {
+		sh.failures, sh.retry = 0, time.Time{}
+		s := &spare{pane: pane, since: time.Now(), taken: make(chan struct{})}
+		sh.ready = append(sh.ready, s)
+		go func() {
+			select {
+			case <-s.term.Done():
+				p.stir()
+			case <-s.taken:
+			}
+		}()
+	}
+	sh.err = err
+	close(sh.changed)
+	sh.changed = make(chan struct{})
+	p.mu.Unlock()
+}
+
+// boot starts an agent.
+func (p *pool) boot(ctx context.Context, s setup) (*pane, error) {
+	r := p.runner
+	place, err := r.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, bootWait)
+	defer cancel()
+	pane := r.newPane(place, s, newUUID(), newRedactor(r.secrets(&s.Request)...))
+	pane.leave = place.turns.Done
+	op, err := pane.prepare(ctx)
+	if err == nil {
+		op, err = pane.boot(ctx)
+	}
+	if err == nil {
+		return pane, nil
+	}
+	screen, err := pane.explain(ctx, pane.redactor, err)
+	if closeErr := pane.close(); closeErr != nil {
+		r.log().Warn("ending an agent that did not start", "session", pane.session, "error", closeErr)
+	}
+	return nil, &Error{Op: op, SessionID: pane.session, Screen: screen, Err: err}
+}
+
+// shares says how many agents each kind is to have: nobody's the idle ones, and
+// of the others those first that were asked for last. p.mu is held.
+func (p *pool) shares(now time.Time) map[*shelf]int {
+	shares := make(map[*shelf]int)
+	if p.closed {
+		return shares
+	}
+	var active []*shelf
+	for _, sh := range p.shelves {
+		if now.Sub(sh.asked) < p.maxIdle() {
+			active = append(active, sh)
+		}
+	}
+	slices.SortFunc(active, func(a, b *shelf) int { return cmp.Compare(b.asked.UnixNano(), a.asked.UnixNano()) })
+	left := p.total()
+	for range p.Size {
+		for _, sh := range active {
+			if left > 0 {
+				shares[sh]++
+				left--
+			}
+		}
+	}
+	return shares
+}
+
+// discard ends the agents that are too many, too old or no more.
+func (p *pool) discard(ctx context.Context) {
+	p.mu.Lock()
+	now := time.Now()
+	shares := p.shares(now)
+	var out []*spare
+	for key, sh := range p.shelves {
+		sh.ready = slices.DeleteFunc(sh.ready, func(s *spare) bool {
+			if p.runner.current(s.place) && now.Sub(s.since) < p.maxAge() && !s.gone() {
+				return false
+			}
+			out = append(out, s)
+			return true
+		})
+		if extra := len(sh.ready) - shares[sh]; extra > 0 {
+			out = append(out, sh.ready[:extra]...)
+			sh.ready = slices.Delete(sh.ready, 0, extra)
+		}
+		if shares[sh] == 0 && now.Sub(sh.asked) >= p.maxIdle() || p.closed {
+			close(sh.changed)
+			sh.changed = make(chan struct{})
+			delete(p.shelves, key)
+		}
+	}
+	p.counts.Discarded += int64(len(out))
+	p.mu.Unlock()
+	var ending sync.WaitGroup
+	for _, s := range out {
+		close(s.taken)
+		ending.Go(func() { p.end(s) })
+	}
+	ending.Wait()
+}
+
+func (s *spare) gone() bool {
+	select {
+	case <-s.term.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+func (p *pool) end(s *spare) {
+	if err := s.close(); err != nil {
+		p.runner.log().Warn("ending an agent that stood ready", "session", s.session, "error", err)
+	}
+}
+
+// wanting is the shelf to fill next, the one with the smallest part of its
+// share; or how long nothing will have to be done unless somebody asks.
+func (p *pool) wanting() (_ *shelf, next time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	next = time.Hour
+	until := func(t time.Time) { next = min(next, max(t.Sub(now), time.Millisecond)) }
+	var want *shelf
+	for sh, share := range p.shares(now) {
+		until(sh.asked.Add(p.maxIdle()))
+		if len(sh.ready) > 0 {
+			until(sh.ready[0].since.Add(p.maxAge()))
+		}
+		if len(sh.ready) >= share {
+			continue
+		}
+		if now.Before(sh.retry) {
+			until(sh.retry)
+			continue
+		}
+		if want == nil || len(sh.ready) < len(want.ready) || len(sh.ready) == len(want.ready) && sh.asked.After(want.asked) {
+			want = sh
+		}
+	}
+	return want, next
+}
+
+// stats returns the numbers as they are now.
+func (p *pool) stats() PoolStats {
+	if p == nil {
+		return PoolStats{}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.counts
+	for _, sh := range p.shelves {
+		c.Ready += len(sh.ready)
+	}
+	return c
+}
+
+// PoolStats are a Pool's numbers.
+type PoolStats struct {
+	Ready        int   // agents that stand ready
+	Hits, Misses int64 // turns that took one, and that found none
+	Boots        int64 // starts of agents
+	BootFailures int64 // those of them that failed
+	Unwell       int64 // agents that were found dead or busy when a turn came
+	Discarded    int64 // agents that were too many, too old or dead
+}
+
+func (c PoolStats) String() string {
+	return fmt.Sprintf("%d ready, %d hits, %d misses, %d boots, %d failed, %d unwell, %d discarded",
+		c.Ready, c.Hits, c.Misses, c.Boots, c.BootFailures, c.Unwell, c.Discarded)
+}

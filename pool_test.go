@@ -1,0 +1,226 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/fakeagent"
+)
+
+// pooled is a stage with a pool.
+func pooled(t *testing.T, kind TerminalKind, script fakeagent.Script, pool Pool) *stage {
+	s := newStage(t, kind, script)
+	s.Pool = pool
+	return s
+}
+
+func (s *stage) warm(req Request) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	if req.WorkDir == "" {
+		req.WorkDir = s.work
+	}
+	return s.Warm(ctx, req)
+}
+
+// ready waits until n agents stand ready and nothing is left to do.
+func (s *stage) ready(n int) bool {
+	return eventually(func() bool { return s.Stats().Pool.Ready == n })
+}
+
+func TestPool(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 2})
+
+		cold, err := s.turn(t.Context(), Request{Prompt: "first"})
+		is.NoErr(err)
+		is.Equal(cold.Text, "You said: first")
+		is.True(!cold.Warm) // and it has not waited for one
+
+		sessions := map[string]bool{cold.SessionID: true}
+		for i := range 4 {
+			is.NoErr(s.warm(Request{}))
+			prompt := fmt.Sprint("number ", i)
+			res, err := s.turn(t.Context(), Request{Prompt: prompt})
+			is.NoErr(err)
+			is.Equal(res.Text, "You said: "+prompt)
+			is.True(res.Warm)
+			is.True(!sessions[res.SessionID]) // an agent takes one prompt
+			sessions[res.SessionID] = true
+		}
+		is.True(s.ready(2))
+		stats := s.Stats().Pool
+		is.Equal(stats.Hits, int64(4))
+		is.Equal(stats.Misses, int64(1))
+		is.Equal(stats.BootFailures, int64(0))
+	})
+}
+
+// A request that differs in what is fixed at the start gets another agent.
+func TestPoolKinds(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 2, Total: 3})
+	other := filepath.Join(s.work, "other")
+	is.NoErr(os.Mkdir(other, 0o700))
+
+	is.NoErr(s.warm(Request{Model: "a"}))
+	is.True(s.ready(2))
+	is.NoErr(s.warm(Request{Model: "b"})) // takes a share from the first
+	is.True(s.ready(3))
+	is.NoErr(s.warm(Request{Model: "b", WorkDir: other}))
+	is.True(s.ready(3))
+
+	for _, req := range []Request{{Model: "a"}, {Model: "b"}, {Model: "b", WorkDir: other}} {
+		req.Prompt = "hello"
+		res, err := s.turn(t.Context(), req)
+		is.NoErr(err)
+		is.True(res.Warm)
+		is.Equal(res.Model, req.Model)
+	}
+	res, err := s.turn(t.Context(), Request{Prompt: "hello", Model: "a", OnDelta: func(Delta) {}})
+	is.NoErr(err)
+	is.True(!res.Warm)
+}
+
+// An agent that dies while it waits is noticed, and one that stopped is not
+// handed out.
+func TestPoolLosesAgents(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 1})
+		is.NoErr(s.warm(Request{}))
+		is.NoErr(syscall.Kill(s.spare(t).term.Pid(), syscall.SIGKILL))
+		is.True(eventually(func() bool { p := s.Stats().Pool; return p.Boots == 2 && p.Ready == 1 }))
+
+		// Something stands in the input line, so the prompt would be appended.
+		is.NoErr(s.spare(t).term.SendKeys(t.Context(), "x"))
+		is.True(eventually(func() bool {
+			screen, err := s.spare(t).term.Screen(t.Context())
+			return err == nil && s.agent().read(screen).text == "x"
+		}))
+		res, err := s.turn(t.Context(), Request{Prompt: "hello"})
+		is.NoErr(err)
+		is.Equal(res.Text, "You said: hello")
+		is.Equal(s.Stats().Pool.Unwell, int64(1))
+	})
+}
+
+// spare is the first agent that stands ready.
+func (s *stage) spare(t *testing.T) *spare {
+	t.Helper()
+	s.pool.mu.Lock()
+	defer s.pool.mu.Unlock()
+	for _, sh := range s.pool.shelves {
+		if len(sh.ready) > 0 {
+			return sh.ready[0]
+		}
+	}
+	t.Fatal("no agent stands ready")
+	return nil
+}
+
+// An agent that does not start is tried again, less and less often, and a turn
+// of that kind is told why.
+func TestPoolBootFails(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{End: &fakeagent.End{At: fakeagent.AtBoot, Status: 7}}, Pool{Size: 3})
+	for range 2 {
+		err := s.warm(Request{})
+		is.Equal(as[*ExitError](t, err).Status.ExitStatus(), 7)
+	}
+	is.True(s.Stats().Pool.BootFailures >= 2)
+	boots := s.Stats().Pool.Boots
+	time.Sleep(300 * time.Millisecond)       // less than the backoff
+	is.True(s.Stats().Pool.Boots-boots <= 1) // it does not spin
+	_, err := s.turn(t.Context(), Request{Prompt: "hello"})
+	is.Equal(as[*ExitError](t, err).Status.ExitStatus(), 7)
+}
+
+func TestPoolAges(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, MaxAge: 200 * time.Millisecond, MaxIdle: 4 * time.Second})
+	is.NoErr(s.warm(Request{}))
+	is.True(eventually(func() bool { return s.Stats().Pool.Boots >= 3 })) // replaced
+	is.True(eventually(func() bool {                                      // and nobody asks any more
+		p := s.Stats().Pool
+		s.pool.mu.Lock()
+		defer s.pool.mu.Unlock()
+		return p.Ready == 0 && len(s.pool.shelves) == 0
+	}))
+}
+
+func TestPoolIsClosed(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 3})
+		is.NoErr(s.warm(Request{}))
+		session := s.spare(t).session
+		is.NoErr(s.Close()) // in mid-boot, mostly
+		is.Equal(len(processes(session)), 0)
+		is.True(errors.Is(s.warm(Request{}), ErrClosed))
+	})
+}
+
+func TestWarmNeedsAPool(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{})
+	is.True(s.warm(Request{}) != nil)
+}
+
+// The directory that a Runner's agents live in may be cleaned away.
+func TestPoolMoves(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1})
+	is.NoErr(s.warm(Request{}))
+	old := s.spare(t)
+	is.NoErr(os.RemoveAll(old.place.lease.Dir()))
+	res, err := s.turn(t.Context(), Request{Prompt: "hello"})
+	is.NoErr(err)
+	is.Equal(res.Text, "You said: hello")
+	is.True(!res.Warm)
+	is.NoErr(s.warm(Request{}))
+	is.True(s.spare(t).place != old.place)
+	is.Equal(len(processes(old.session)), 0)
+}
+
+// Each caller gets the answer to its own prompt.
+func TestPoolUnderLoad(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 4})
+		is.NoErr(s.warm(Request{}))
+		var all sync.WaitGroup
+		for i := range 16 {
+			all.Go(func() {
+				prompt := fmt.Sprint("number ", i)
+				res, err := s.turn(t.Context(), Request{Prompt: prompt})
+				if err != nil || res.Text != "You said: "+prompt {
+					t.Errorf("%s: %q, %v", prompt, res.Text, err)
+				}
+			})
+		}
+		all.Wait()
+		stats := s.Stats().Pool
+		is.Equal(stats.Hits+stats.Misses, int64(16))
+		is.True(stats.Hits > 0)
+	})
+}
