@@ -1,4 +1,4 @@
-// Command ask puts one prompt to an interactive terminal agent and prints its
+// Command ask puts a prompt to an interactive terminal agent and prints its
 // answer.
 //
 //	ask [flags] PROMPT
@@ -8,13 +8,22 @@
 // home without any other login; without a token it runs in your own home.
 //
 // The answer alone goes to standard output; how far the turn is goes to standard
-// error when that is a terminal. With -json one object is printed, whatever the
-// outcome: text, session_id, stop_reason, model, usage, terminal,
-// agent_version, timings (milliseconds), and error with a kind and a message.
+// error when that is a terminal. With -stream the answer is printed while it
+// comes, and what the agent says on the way to it, before it uses a tool, too.
+//
+// With -json one object is printed, on one line, whatever the outcome: text,
+// session_id, stop_reason, model, usage, terminal, warm, agent_version, timings
+// (milliseconds), and error with a kind and a message.
+//
+// With -n the prompt is put as often, one turn after the other, each in a
+// session of its own. With -warm agents are kept ready, and each turn begins when
+// one is; its time does not include that wait. Together with -json that measures
+// what a turn costs.
 //
 // The exit status is 0 for an answer, 2 for bad usage, 3 when the login is not
 // accepted, 4 when the deadline passed or the answer hit a limit, 5 when the
-// agent waits for a person, 6 when the service refused or failed, else 1.
+// agent waits for a person, 6 when the service refused or failed, else 1; with -n that of
+// the first turn that failed.
 package main
 
 import (
@@ -33,7 +42,6 @@ import (
 
 	"github.com/tuiturn/tuiturn"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
-	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
 func main() {
@@ -70,7 +78,8 @@ type options struct {
 	agent, terminal, home, workdir, model string
 	env                                   []string
 	timeout                               time.Duration
-	json, demo                            bool
+	json, stream, demo                    bool
+	n, warm                               int
 	prompt                                string
 }
 
@@ -83,18 +92,34 @@ func (a *ask) run(ctx context.Context, args []string) (status int) {
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
-	var res *tuiturn.Result
+	if err == nil && o.prompt == "-" {
+		o.prompt, err = a.read(ctx, o.timeout)
+	}
+	var r *runner
 	if err == nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, o.timeout)
-		defer cancel()
-		if o.prompt == "-" {
-			o.prompt, err = a.read(ctx)
+		r, err = a.newRunner(o)
+	}
+	if err != nil {
+		return a.report(o, nil, err)
+	}
+	for range o.n {
+		res, err := a.turn(ctx, r, o)
+		if s := a.report(o, res, err); status == 0 {
+			status = s
 		}
-		if err == nil {
-			res, err = a.turn(ctx, o)
+		if ctx.Err() != nil {
+			break
 		}
 	}
+	if err := r.close(); err != nil {
+		fmt.Fprintln(a.stderr, "ask:", err)
+		status = max(status, 1)
+	}
+	return status
+}
+
+// report prints what came of a turn and returns the exit status for it.
+func (a *ask) report(o options, res *tuiturn.Result, err error) (status int) {
 	kind, status := classify(err)
 	if o.json {
 		enc := json.NewEncoder(a.stdout)
@@ -105,7 +130,7 @@ func (a *ask) run(ctx context.Context, args []string) (status int) {
 		}
 		return status
 	}
-	if res != nil && res.Text != "" {
+	if !o.stream && res != nil && res.Text != "" {
 		fmt.Fprintln(a.stdout, strings.TrimSuffix(res.Text, "\n"))
 	}
 	if err != nil {
@@ -118,8 +143,10 @@ func (a *ask) run(ctx context.Context, args []string) (status int) {
 	return status
 }
 
-// read reads the prompt from standard input, for as long as ctx lasts.
-func (a *ask) read(ctx context.Context) (string, error) {
+// read reads the prompt from standard input.
+func (a *ask) read(ctx context.Context, timeout time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	type input struct {
 		text []byte
 		err  error
@@ -160,8 +187,11 @@ func (a *ask) parse(args []string) (o options, err error) {
 		o.env = append(o.env, s)
 		return nil
 	})
-	fs.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long the turn may take")
-	fs.BoolVar(&o.json, "json", false, "print one JSON object")
+	fs.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long a turn may take")
+	fs.BoolVar(&o.json, "json", false, "print one JSON object for each turn")
+	fs.BoolVar(&o.stream, "stream", false, "print the answer while it comes")
+	fs.IntVar(&o.n, "n", 1, "how `MANY` turns to run, one after the other")
+	fs.IntVar(&o.warm, "warm", 0, "how `MANY` agents to keep ready; each turn waits for one")
 	fs.BoolVar(&o.demo, "demo", false, "use the built-in agent, which needs neither claude nor tmux and echoes the prompt")
 	if err := fs.Parse(args); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
@@ -176,6 +206,10 @@ func (a *ask) parse(args []string) (o options, err error) {
 		return o, fmt.Errorf("%w: -timeout %v: give a positive duration such as 2m", errUsage, o.timeout)
 	case o.terminal != "auto" && o.terminal != "tmux" && o.terminal != "pty":
 		return o, fmt.Errorf("%w: -terminal %s: use auto, tmux or pty", errUsage, o.terminal)
+	case o.n < 1 || o.warm < 0:
+		return o, fmt.Errorf("%w: -n %d -warm %d: give at least one turn, and not less than no agent", errUsage, o.n, o.warm)
+	case o.json && o.stream:
+		return o, fmt.Errorf("%w: -json prints the answer when it is whole: leave -stream out", errUsage)
 	case o.demo && o.agent != "":
 		return o, fmt.Errorf("%w: -demo brings its own agent: leave -agent out", errUsage)
 	}
@@ -186,90 +220,4 @@ func (a *ask) parse(args []string) (o options, err error) {
 	}
 	o.prompt = fs.Arg(0)
 	return o, nil
-}
-
-// turn runs the turn. The Result is nil only if the Runner could not be set up.
-func (a *ask) turn(ctx context.Context, o options) (_ *tuiturn.Result, err error) {
-	runner := &tuiturn.Runner{
-		Agent:   tuiturn.Claude{Path: o.agent},
-		Token:   tuiauth.Secret(lookup(a.environ, "CLAUDE_CODE_OAUTH_TOKEN")),
-		Environ: a.environ,
-		Env:     o.env,
-	}
-	if o.terminal != "auto" {
-		runner.Terminal = tuiturn.TerminalKind(o.terminal)
-	}
-	if o.demo {
-		runner.SweepEvery = -1 // a demonstration ends nobody's leftovers
-		clean, err := demo(runner, &o)
-		if err != nil {
-			return nil, err
-		}
-		defer clean()
-	}
-	runner.Home, err = tuiauth.ResolveHome(tuiauth.HomeConfig{
-		RealHome:   a.home,
-		Configured: o.home,
-		EnvToken:   runner.Token != "",
-	})
-	if err != nil {
-		return nil, err
-	}
-	res, err := runner.Turn(ctx, tuiturn.Request{
-		Prompt:  o.prompt,
-		Model:   o.model,
-		WorkDir: o.workdir,
-		Trace:   a.trace(),
-	})
-	if closeErr := runner.Close(); err == nil {
-		err = closeErr
-	}
-	return res, err
-}
-
-// demo makes the runner use the built-in agent, in a home of its own.
-func demo(runner *tuiturn.Runner, o *options) (clean func(), err error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	runner.Agent = tuiturn.Claude{Path: self}
-	runner.Env = append(fakeagent.Script{}.Environ(), runner.Env...)
-	runner.Token = "dummy-token-of-the-demo"
-	clean = func() {}
-	if o.home == "" {
-		if o.home, err = os.MkdirTemp("", "ask-demo-"); err != nil {
-			return nil, err
-		}
-		dir := o.home
-		clean = func() { os.RemoveAll(dir) }
-	}
-	return clean, nil
-}
-
-// trace tells a person at a terminal how far the turn is.
-func (a *ask) trace() *tuiturn.Trace {
-	if !a.progress {
-		return nil
-	}
-	began := time.Now()
-	say := func(what string) func() {
-		return func() { fmt.Fprintf(a.stderr, "%6.2fs %s\n", time.Since(began).Seconds(), what) }
-	}
-	return &tuiturn.Trace{
-		Booting:   say("booting"),
-		Ready:     say("ready"),
-		Submitted: say("submitted"),
-		Answering: say("answering"),
-		Done:      say("done"),
-	}
-}
-
-func lookup(env []string, name string) (value string) {
-	for _, kv := range env {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			value = v
-		}
-	}
-	return value
 }

@@ -103,6 +103,42 @@ func TestJSON(t *testing.T) {
 	is.True(sum <= total && total-sum < 50) // they add up
 }
 
+func TestManyWarmTurns(t *testing.T) {
+	is := is.New(t)
+	status, out, errs := run(t, "", "-demo", "-terminal", "pty", "-json", "-n", "3", "-warm", "2", "hello")
+	is.Equal(errs, "")
+	is.Equal(status, 0)
+	sessions := map[string]bool{}
+	for line := range strings.Lines(out) {
+		var got report
+		is.NoErr(json.Unmarshal([]byte(line), &got))
+		is.Equal(got.Text, "You said: hello")
+		is.True(got.Warm)
+		sessions[got.SessionID] = true
+	}
+	is.Equal(len(sessions), 3)
+}
+
+// The first failure decides the exit status, and the turns after it are run.
+func TestManyTurnsOneFails(t *testing.T) {
+	is := is.New(t)
+	status, out, _ := run(t, "", "-demo", "-terminal", "pty", "-json", "-n", "2",
+		script(fakeagent.Script{Turns: []fakeagent.Turn{{APIError: &fakeagent.APIError{Status: 401}}}}), "hello")
+	is.Equal(status, 3)
+	is.Equal(strings.Count(out, "\n"), 2)
+}
+
+func TestStream(t *testing.T) {
+	is := is.New(t)
+	status, out, errs := run(t, "", "-demo", "-terminal", "pty", "-stream", script(fakeagent.Script{
+		Version: "2.1.330",
+		Turns:   []fakeagent.Turn{{Text: "it is\ndone", Tool: &fakeagent.Tool{Narration: "I will look"}}},
+	}), "hello")
+	is.Equal(errs, "")
+	is.Equal(status, 0)
+	is.Equal(out, "I will look\n\nit is\ndone\n")
+}
+
 func TestExitStatus(t *testing.T) {
 	turn := func(turn fakeagent.Turn) string { return script(fakeagent.Script{Turns: []fakeagent.Turn{turn}}) }
 	missing := filepath.Join(t.TempDir(), "missing")
@@ -153,6 +189,8 @@ func TestUsage(t *testing.T) {
 		"unknown flag":      {"-nope", "a"},
 		"unknown terminal":  {"-terminal", "teletype", "a"},
 		"a variable alone":  {"-env", "KEY", "a"},
+		"no turn":           {"-n", "0", "a"},
+		"less than nothing": {"-warm", "-1", "a"},
 		"no time":           {"-timeout", "0", "a"},
 		"not even a moment": {"-timeout", "soon", "a"},
 	} {

@@ -14,9 +14,10 @@ import (
 // exit status.
 func classify(err error) (kind string, status int) {
 	var (
-		blocked *tuiturn.BlockedError
-		service *tuiturn.APIError
-		exit    *tuiturn.ExitError
+		blocked  *tuiturn.BlockedError
+		service  *tuiturn.APIError
+		exit     *tuiturn.ExitError
+		diverged *tuiturn.DivergenceError
 	)
 	switch {
 	case err == nil:
@@ -37,6 +38,8 @@ func classify(err error) (kind string, status int) {
 		return "refused", 6
 	case errors.As(err, &service):
 		return "service", 6
+	case errors.As(err, &diverged):
+		return "diverged", 1
 	case errors.Is(err, context.Canceled):
 		return "canceled", 1
 	case errors.As(err, &exit):
@@ -57,6 +60,7 @@ type report struct {
 	Model        string           `json:"model"`
 	Usage        transcript.Usage `json:"usage"`
 	Terminal     string           `json:"terminal"`
+	Warm         bool             `json:"warm"`
 	AgentVersion string           `json:"agent_version"`
 	Timings      timings          `json:"timings"`
 	Error        *failure         `json:"error,omitempty"`
@@ -86,6 +90,7 @@ func newReport(res *tuiturn.Result, kind string, err error) report {
 		Model:        res.Model,
 		Usage:        res.Usage,
 		Terminal:     string(res.Terminal),
+		Warm:         res.Warm,
 		AgentVersion: res.AgentVersion,
 		Timings: timings{
 			Boot:     ms(res.Timings.Boot),
