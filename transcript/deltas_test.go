@@ -11,11 +11,8 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// said is one API message of a turn, and how it was shown.
-type said struct {
-	text, stop string
-	shown      []string // nil: not shown at all
-}
+// said is one API message of a turn.
+type said struct{ text, stop string }
 
 // A consumer takes deltas as one that cannot take anything back would.
 type consumer struct {
