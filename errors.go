@@ -30,6 +30,10 @@ var (
 	// ErrNotAccepted: the agent did not take the prompt as it was given.
 	ErrNotAccepted = errors.New("the agent did not accept the prompt")
 
+	// ErrStopped: somebody has stopped the agent's process, with SIGSTOP or with
+	// Ctrl+Z at its terminal. Noticed on Linux only.
+	ErrStopped = errors.New("the agent's process has been stopped: whoever did that has to continue it (kill -CONT)")
+
 	// ErrClosed: the Runner was closed.
 	ErrClosed = errors.New("the Runner is closed")
 )

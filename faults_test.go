@@ -504,3 +504,46 @@ func inTurn(s fakeagent.Script) []fakeagent.Child {
 	}
 	return s.Turns[0].Children
 }
+
+// A process that somebody has stopped says nothing; the turn does not wait for
+// its deadline. (tmux continues the programs in its panes by itself.)
+func TestAgentIsStopped(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("whether a process is stopped is known on Linux only")
+	}
+	for name, script := range map[string]fakeagent.Script{
+		"while it starts": {BootDelay: time.Minute},
+		"while it works":  answers(fakeagent.Turn{Hang: true}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			s := newStage(t, Pty, script)
+			var stopped time.Time
+			stop := func() bool {
+				pids := carrying("HOME=" + s.home + "\x00")
+				for _, pid := range pids {
+					n, err := strconv.Atoi(pid)
+					is.NoErr(err)
+					stopped = time.Now()
+					is.NoErr(syscall.Kill(n, syscall.SIGSTOP))
+				}
+				return len(pids) > 0
+			}
+			req := Request{Prompt: "hello"}
+			if script.BootDelay == 0 {
+				req.Trace = &Trace{Submitted: func() { is.True(stop()) }}
+			} else {
+				done := make(chan bool)
+				go func() { defer close(done); is.True(eventually(stop)) }()
+				defer func() { <-done }()
+			}
+			res, err := s.turn(t.Context(), req)
+			if !errors.Is(err, ErrStopped) {
+				t.Errorf("got %v, want ErrStopped", err)
+			}
+			is.True(time.Since(stopped)-res.Timings.Teardown < 1500*time.Millisecond)
+		})
+	}
+}

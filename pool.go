@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -227,7 +226,7 @@ func (r *Runner) Warm(ctx context.Context, req Request) error {
 	if err != nil {
 		return err
 	}
-	_, _, done, err := r.open(ctx)
+	_, _, done, err := r.open(ctx, nil)
 	if err != nil {
 		return err
 	}
@@ -273,7 +272,7 @@ func (p *pool) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		p.discard(ctx)
+		p.discard()
 		sh, next := p.wanting()
 		if sh != nil {
 			p.fill(ctx, sh)
@@ -289,7 +288,7 @@ func (p *pool) run(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	p.discard(ctx)
+	p.discard()
 }
 
 // fill starts an agent for a shelf.
@@ -374,7 +373,7 @@ func (p *pool) shares(now time.Time) map[*shelf]int {
 }
 
 // discard ends the agents that are too many, too old or no more.
-func (p *pool) discard(ctx context.Context) {
+func (p *pool) discard() {
 	p.mu.Lock()
 	now := time.Now()
 	shares := p.shares(now)
@@ -431,12 +430,13 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	next = time.Hour
 	until := func(t time.Time) { next = min(next, max(t.Sub(now), time.Millisecond)) }
 	var want *shelf
-	for sh, share := range p.shares(now) {
+	shares := p.shares(now)
+	for _, sh := range p.shelves { // those with no share, too: their time may be up since
 		until(sh.asked.Add(p.maxIdle()))
 		if len(sh.ready) > 0 {
 			until(sh.ready[0].since.Add(p.maxAge()))
 		}
-		if len(sh.ready) >= share {
+		if len(sh.ready) >= shares[sh] {
 			continue
 		}
 		if now.Before(sh.retry) {
@@ -466,15 +466,11 @@ func (p *pool) stats() PoolStats {
 
 // PoolStats are a Pool's numbers.
 type PoolStats struct {
-	Ready        int   // agents that stand ready
-	Hits, Misses int64 // turns that took one, and that found none
-	Boots        int64 // starts of agents
-	BootFailures int64 // those of them that failed
-	Unwell       int64 // agents that were found dead or busy when a turn came
-	Discarded    int64 // agents that were too many, too old or dead
-}
-
-func (c PoolStats) String() string {
-	return fmt.Sprintf("%d ready, %d hits, %d misses, %d boots, %d failed, %d unwell, %d discarded",
-		c.Ready, c.Hits, c.Misses, c.Boots, c.BootFailures, c.Unwell, c.Discarded)
+	Ready        int   `json:"ready"`         // agents that stand ready
+	Hits         int64 `json:"hits"`          // turns that took one
+	Misses       int64 `json:"misses"`        // turns that found none
+	Boots        int64 `json:"boots"`         // starts of agents
+	BootFailures int64 `json:"boot_failures"` // those of them that failed
+	Unwell       int64 `json:"unwell"`        // agents that were found dead or busy when a turn came
+	Discarded    int64 `json:"discarded"`     // agents that were too many, too old or dead
 }

@@ -153,9 +153,9 @@ func TestPoolBootFails(t *testing.T) {
 func TestPoolAges(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, MaxAge: 200 * time.Millisecond, MaxIdle: 4 * time.Second})
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, MaxAge: 200 * time.Millisecond, MaxIdle: 2 * time.Second})
 	is.NoErr(s.warm(Request{}))
-	is.True(eventually(func() bool { return s.Stats().Pool.Boots >= 3 })) // replaced
+	is.True(eventually(func() bool { return s.Stats().Pool.Boots >= 2 })) // replaced
 	is.True(eventually(func() bool {                                      // and nobody asks any more
 		p := s.Stats().Pool
 		s.pool.mu.Lock()

@@ -29,11 +29,12 @@ type Result struct {
 	Timings Timings
 }
 
-// Timings says where the time of a turn went. Boot, Submit, Answer and Teardown
-// follow each other without a gap, so they add up to Total; those that the turn
-// did not come to are zero.
+// Timings says where the time of a turn went. Queue, Boot, Submit, Answer and
+// Teardown follow each other without a gap, so they add up to Total; those that
+// the turn did not come to are zero.
 type Timings struct {
-	Boot     time.Duration // from the call until the agent takes a prompt
+	Queue    time.Duration // from the call until the turn was let in
+	Boot     time.Duration // until the agent takes the prompt
 	Submit   time.Duration // until the agent has recorded the prompt as its own
 	Answer   time.Duration // until the turn's outcome is known
 	Teardown time.Duration // until nothing of it is left
@@ -45,6 +46,7 @@ type Timings struct {
 // They must not call Runner.Close, which waits for the turn. One that panics ends
 // the turn, with all that it has started.
 type Trace struct {
+	Queued    func() // the turn waits for another one to end
 	Booting   func() // the agent is about to be started; not called if one stands ready
 	Ready     func() // the agent takes a prompt
 	Submitted func() // the agent has recorded the prompt as its own

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,13 +65,19 @@ type Runner struct {
 	// reaper.Sweep: what belongs to a host that lives is never touched.
 	SweepEvery time.Duration
 
+	// Limits say how many turns run at once; zero means as many as come.
+	// SetLimits changes them later.
+	Limits Limits
+
 	// Pool says how many agents to keep ready; zero means none.
 	Pool Pool
 
 	// Log, if not nil, is told what an operator should know.
 	Log *slog.Logger
 
-	drift transcript.Drift
+	drift     transcript.Drift
+	counts    tally
+	admission admission
 
 	mu       sync.Mutex
 	place    *place         // made with the first turn
@@ -107,26 +114,66 @@ func (p *place) close() error {
 	return p.lease.Release()
 }
 
-// open makes ready what turns share and counts one in. The caller calls done.
-func (r *Runner) open(ctx context.Context) (_ context.Context, _ *place, done func(), err error) {
-	place, err := r.enter(ctx)
+// open lets a turn in and makes ready what turns share. The caller calls done.
+// queued, if not nil, is called if the turn has to wait.
+func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ *place, done func(), err error) {
+	closed, err := r.begin()
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(r.ctx, func() { cancel(ErrClosed) })
-	idle, err := r.sweeper.busy(ctx)
-	done = func() {
-		idle()
-		stop()
-		cancel(nil)
-		place.turns.Done()
+	stop := context.AfterFunc(closed, func() { cancel(ErrClosed) })
+	undo := []func(){func() { cancel(nil) }, func() { stop() }}
+	all := func() {
+		for _, f := range slices.Backward(undo) {
+			f()
+		}
 	}
+	in := false
+	defer func() {
+		if !in { // err, or queued has panicked
+			all()
+		}
+	}()
+	leave, err := r.admission.enter(ctx, queued)
 	if err != nil {
-		done()
 		return nil, nil, nil, err
 	}
-	return ctx, place, done, nil
+	undo = append(undo, leave)
+	place, err := r.enter(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	undo = append(undo, place.turns.Done)
+	idle, err := r.sweeper.busy(ctx)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	undo = append(undo, idle)
+	in = true
+	return ctx, place, all, nil
+}
+
+// begin starts what runs until Close, with which closed ends.
+func (r *Runner) begin() (closed context.Context, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, ErrClosed
+	}
+	if r.ctx == nil {
+		r.ctx, r.cancel = context.WithCancelCause(context.Background())
+		r.drift.Log = r.Log
+		r.admission.setLimits(r.Limits)
+		r.log().Info(r.Home.Why())
+		if r.SweepEvery >= 0 {
+			r.sweeper = r.startSweeper()
+		}
+		if r.Pool.Size > 0 {
+			r.pool = r.startPool()
+		}
+	}
+	return r.ctx, nil
 }
 
 // enter counts a turn in and returns what turns share.
@@ -147,17 +194,6 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	if r.place == nil {
 		if r.place, err = newPlace(ctx, r.TempDir, r.TmuxSocket); err != nil {
 			return nil, err
-		}
-	}
-	if r.ctx == nil {
-		r.ctx, r.cancel = context.WithCancelCause(context.Background())
-		r.drift.Log = r.Log
-		r.log().Info(r.Home.Why())
-		if r.SweepEvery >= 0 {
-			r.sweeper = r.startSweeper()
-		}
-		if r.Pool.Size > 0 {
-			r.pool = r.startPool()
 		}
 	}
 	r.place.turns.Add(1)

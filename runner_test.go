@@ -284,7 +284,7 @@ func TestTrace(t *testing.T) {
 // checkTimings checks that the parts are the whole.
 func checkTimings(t *testing.T, got Timings) {
 	t.Helper()
-	sum := got.Boot + got.Submit + got.Answer + got.Teardown
+	sum := got.Queue + got.Boot + got.Submit + got.Answer + got.Teardown
 	if rest := got.Total - sum; rest < 0 || rest > 50*time.Millisecond {
 		t.Errorf("timings add up to %v: %+v", sum, got)
 	}

@@ -36,6 +36,10 @@ const (
 	// message later than that.
 	silence = 1500 * time.Millisecond
 
+	// stoppedStill is how long a screen stands still before the agent is asked
+	// whether it has been stopped. A debugger stops it for less.
+	stoppedStill = 500 * time.Millisecond
+
 	// restQuiet is how long transcript and screen must both have stood still,
 	// with the input line there and empty, to end a turn whose agent records
 	// no end.
@@ -61,6 +65,9 @@ type watch struct {
 // look looks at the screen. One that stands still is looked at less often: a
 // look costs 3 ms of processor time over tmux.
 func (w *watch) look(ctx context.Context) error {
+	if w.still() > stoppedStill && proc.Stopped(w.pane.term.Pid()) {
+		return ErrStopped
+	}
 	if w.still() > time.Second && time.Since(w.when) < workLook && !w.since.IsZero() {
 		return nil
 	}
@@ -254,6 +261,9 @@ func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
 		}
 		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
 			return err
+		}
+		if !entered.IsZero() {
+			t.runner.counts.add(func(s *Stats) { s.Resubmits++ })
 		}
 		*entered = time.Now()
 	}

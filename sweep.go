@@ -31,8 +31,13 @@ func (r *Runner) startSweeper() *sweeper {
 		s.Config.Dirs = []string{r.TempDir}
 	}
 	swept := sync.OnceFunc(func() { close(s.swept) })
-	s.OnReport = func(_ reaper.Report, err error) {
+	s.OnReport = func(report reaper.Report, err error) {
 		swept()
+		for _, f := range report.Found {
+			if f.Kind == reaper.Process && f.Verdict == reaper.Ended {
+				r.counts.add(func(s *Stats) { s.Reaped++ })
+			}
+		}
 		if err != nil && !errors.Is(err, context.Canceled) {
 			r.log().Warn(err.Error())
 		}

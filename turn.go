@@ -29,6 +29,7 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 
 	op, err := t.run(ctx)
 	res.Timings.Total = time.Since(began)
+	r.ended(ctx, res, err)
 	if err == nil {
 		return res, nil
 	}
@@ -89,7 +90,8 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	if err != nil {
 		return "entering the working directory", err
 	}
-	ctx, place, done, err := t.runner.open(ctx)
+	ctx, place, done, err := t.runner.open(ctx, t.queued())
+	t.res.Timings.Queue = t.took()
 	if err != nil {
 		return "starting the turn", err
 	}
@@ -116,6 +118,14 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	return op, err
 }
 
+// queued is what is called if the turn has to wait.
+func (t *turn) queued() func() {
+	if t.req.Trace == nil {
+		return nil
+	}
+	return t.req.Trace.Queued
+}
+
 // start takes an agent that stands ready, or starts one.
 func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
 	if p := t.runner.pool.take(ctx, setup); p != nil {
@@ -131,6 +141,7 @@ func (t *turn) start(ctx context.Context, place *place, setup setup) (op string,
 		return op, err
 	}
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
+	t.runner.counts.add(func(s *Stats) { s.Boots++ })
 	op, err = t.boot(ctx)
 	return op, t.explain(ctx, err)
 }

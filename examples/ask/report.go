@@ -67,6 +67,7 @@ type report struct {
 }
 
 type timings struct {
+	Queue    float64 `json:"queue_ms"`
 	Boot     float64 `json:"boot_ms"`
 	Submit   float64 `json:"submit_ms"`
 	Answer   float64 `json:"answer_ms"`
@@ -93,6 +94,7 @@ func newReport(res *tuiturn.Result, kind string, err error) report {
 		Warm:         res.Warm,
 		AgentVersion: res.AgentVersion,
 		Timings: timings{
+			Queue:    ms(res.Timings.Queue),
 			Boot:     ms(res.Timings.Boot),
 			Submit:   ms(res.Timings.Submit),
 			Answer:   ms(res.Timings.Answer),

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package proc
+
+// Stopped is not known on this system.
+func Stopped(pid int) bool { return false }
