@@ -68,6 +68,10 @@ const (
 	firstBackoff = time.Second
 	lastBackoff  = 5 * time.Minute
 
+	// calm is how long after an agent was taken no other is started in its place:
+	// while the one that was taken gets its prompt, the processor is its own.
+	calm = 500 * time.Millisecond
+
 	// handOutWait is how long an agent may take to show that it is well.
 	handOutWait = time.Second
 )
@@ -95,6 +99,7 @@ type pool struct {
 	mu      sync.Mutex
 	closed  bool
 	shelves map[setupKey]*shelf
+	taken   time.Time // when the first agent was taken since the last was started
 	counts  PoolStats
 }
 
@@ -167,6 +172,9 @@ func (p *pool) take(ctx context.Context, s setup) *pane {
 		var got *spare
 		if len(sh.ready) > 0 {
 			got, sh.ready = sh.ready[0], sh.ready[1:]
+			if p.taken.IsZero() {
+				p.taken = time.Now()
+			}
 		} else {
 			p.counts.Misses++
 		}
@@ -447,6 +455,11 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 			want = sh
 		}
 	}
+	if want != nil && now.Before(p.taken.Add(calm)) {
+		until(p.taken.Add(calm))
+		return nil, next
+	}
+	p.taken = time.Time{}
 	return want, next
 }
 

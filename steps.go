@@ -34,7 +34,7 @@ const (
 	// are one, so it decides only where a policy has switched hooks off. 250 ms
 	// were too short for 2.1.104 on a busy machine: it wrote the last block of a
 	// message later than that.
-	silence = 1500 * time.Millisecond
+	silence = 4 * transcript.DefaultSettle // when a Follower reports it next
 
 	// stoppedStill is how long a screen stands still before the agent is asked
 	// whether it has been stopped. A debugger stops it for less.

@@ -199,7 +199,7 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 	t.followErr = make(chan error, 1)
 	follower := transcript.Follower{
 		Path:  transcript.Path(home, t.setup.workdir, t.session),
-		Idle:  silence,
+		Idle:  transcript.DefaultSettle,
 		Drift: &t.runner.drift,
 		Log:   t.runner.Log,
 	}

@@ -167,7 +167,7 @@ func (t *Turn) prompt(ev Event, u *User) {
 		case *TurnDuration:
 			t.overtaken, t.duration = true, b.Duration
 		case *HookOutput:
-			t.overtaken = t.stopped()
+			t.overtaken = t.overtaken || t.stopped()
 		default:
 			t.apply(e)
 		}
@@ -410,14 +410,10 @@ func (s State) String() string { return stateNames[s] }
 
 // State tells how far the turn is.
 func (t *Turn) State() State {
-	settle := t.Settle
-	if settle <= 0 {
-		settle = DefaultSettle
-	}
 	switch {
 	case !t.received:
 		return Waiting
-	case t.ended() || t.final() && t.quiet >= settle && !t.Hold:
+	case t.ended() || t.final() && t.settled():
 		return Done
 	case t.final():
 		return Final
@@ -425,6 +421,20 @@ func (t *Turn) State() State {
 		return Resting
 	}
 	return Working
+}
+
+// settled reports whether it has been quiet for long enough after what looks
+// like the end.
+func (t *Turn) settled() bool {
+	switch {
+	case t.overtaken: // it is the end, and what belongs to it is being written
+		return t.quiet >= DefaultSettle
+	case t.Hold:
+		return false
+	case t.Settle > 0:
+		return t.quiet >= t.Settle
+	}
+	return t.quiet >= DefaultSettle
 }
 
 // final reports whether the last message says that it is the last.

@@ -1,0 +1,277 @@
+// Command speed compares what a turn costs with what the agent itself costs,
+// against a stand-in for the model's service that answers at once. It runs each
+// way in turns, so that a change of the machine's mood meets all of them:
+//
+//	print   claude -p, from its start to its end
+//	floor   the interactive agent with its prompt as an argument, from its start to
+//	        the final line of its transcript
+//	cold    Runner.Turn, from the call to its return
+//	warm    the same with an agent that stands ready
+//	next    a turn in a conversation that has had one
+//	own     of warm, what does not lie between the time stamps of the prompt and
+//	        the answer in the agent's transcript
+//
+// It prints medians, with the 10th and 90th percentile, and how they compare. It
+// fails on errors only, never on a figure.
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/tuiturn/tuiturn"
+	"github.com/tuiturn/tuiturn/internal/ptyterm"
+	"github.com/tuiturn/tuiturn/internal/standin"
+	"github.com/tuiturn/tuiturn/internal/terminal"
+	"github.com/tuiturn/tuiturn/transcript"
+	"github.com/tuiturn/tuiturn/tuiauth"
+)
+
+const (
+	token  = "sk-ant-oat01-dummy-of-the-measurement"
+	answer = "It is 42."
+)
+
+func main() {
+	agents := flag.String("agents", os.Getenv("TUITURN_AGENTS"), "directory with an npm `DIR` for each version, as for the conformance suite")
+	versions := flag.String("versions", "2.1.104,2.1.158,2.1.330", "`LIST` of versions")
+	n := flag.Int("n", 15, "`ROUNDS`")
+	kind := flag.String("terminal", "tmux", "tmux or pty")
+	flag.Parse()
+	if *agents == "" || flag.NArg() > 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "version\tway\tmedian ms\tp10\tp90\tof print\tof floor\t")
+	for _, version := range strings.Split(*versions, ",") {
+		m := &measurement{
+			agent: filepath.Join(*agents, version, "node_modules", ".bin", "claude"),
+			kind:  tuiturn.TerminalKind(*kind), times: make(map[string][]time.Duration),
+		}
+		if err := m.run(*n); err != nil {
+			fmt.Fprintf(os.Stderr, "speed: %s: %v\n", version, err)
+			os.Exit(1)
+		}
+		m.print(w, version)
+	}
+	w.Flush()
+}
+
+// ways are in the order in which they are measured and printed.
+var ways = []string{"print", "floor", "cold", "warm", "own"}
+
+// A measurement is that of one version.
+type measurement struct {
+	agent string
+	kind  tuiturn.TerminalKind
+	dir   string
+	env   []string // for the service
+	home  tuiauth.Home
+	cold  *tuiturn.Runner
+	warm  *tuiturn.Runner // with a pool
+	times map[string][]time.Duration
+}
+
+func (m *measurement) run(n int) (err error) {
+	if m.dir, err = os.MkdirTemp("", "sp-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(m.dir)
+	api := standin.Start(func(r standin.Request) standin.Reply {
+		if r.IsTitle() {
+			return standin.TitleReply
+		}
+		return standin.Reply{Text: answer}
+	})
+	defer api.Close()
+	m.env = []string{"ANTHROPIC_BASE_URL=" + api.URL}
+	for _, dir := range []string{"tmp", "work"} {
+		if err := os.Mkdir(filepath.Join(m.dir, dir), 0o700); err != nil {
+			return err
+		}
+	}
+	m.home, err = tuiauth.ResolveHome(tuiauth.HomeConfig{
+		RealHome: filepath.Join(m.dir, "real"), Configured: filepath.Join(m.dir, "home"), EnvToken: true,
+	})
+	if err != nil {
+		return err
+	}
+	m.cold, m.warm = m.newRunner(tuiturn.Pool{}), m.newRunner(tuiturn.Pool{Size: 1})
+	defer func() { err = errors.Join(err, m.cold.Close(), m.warm.Close()) }()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n+1)*time.Minute)
+	defer cancel()
+	for i := range n + 1 {
+		for way, measure := range map[string]func(context.Context) (time.Duration, error){
+			"print": m.printMode, "floor": m.interactive, "cold": m.coldTurn, "warm": m.warmTurn,
+		} {
+			d, err := measure(ctx)
+			if err != nil {
+				return fmt.Errorf("%s: %w", way, err)
+			}
+			if i > 0 { // the first fills caches
+				m.times[way] = append(m.times[way], d)
+			}
+		}
+	}
+	return nil
+}
+
+func (m *measurement) newRunner(pool tuiturn.Pool) *tuiturn.Runner {
+	return &tuiturn.Runner{
+		Agent: tuiturn.Claude{Path: m.agent}, Home: m.home, Token: token,
+		Environ: path(), Terminal: m.kind, Pool: pool,
+		TempDir: filepath.Join(m.dir, "tmp"), SweepEvery: -1,
+	}
+}
+
+func path() []string { return []string{"PATH=" + os.Getenv("PATH")} }
+
+func (m *measurement) request() tuiturn.Request {
+	return tuiturn.Request{Prompt: "What is the answer?", WorkDir: filepath.Join(m.dir, "work"), Env: m.env, NoTools: true}
+}
+
+func (m *measurement) environ() []string {
+	return append(tuiauth.Environ(path(), m.home, token), append(m.env, "TMPDIR="+filepath.Join(m.dir, "tmp"))...)
+}
+
+// printMode is the agent's own way of answering one prompt.
+func (m *measurement) printMode(ctx context.Context) (time.Duration, error) {
+	if _, err := tuiauth.PrepareHome(m.home, filepath.Join(m.dir, "work")); err != nil {
+		return 0, err
+	}
+	cmd := exec.CommandContext(ctx, m.agent, "-p", m.request().Prompt, "--tools", "")
+	cmd.Dir, cmd.Env = filepath.Join(m.dir, "work"), m.environ()
+	began := time.Now()
+	out, err := cmd.Output()
+	if err == nil && strings.TrimSpace(string(out)) != answer {
+		err = fmt.Errorf("it printed %q", out)
+	}
+	return time.Since(began), err
+}
+
+// interactive is the least that a turn with a terminal takes.
+func (m *measurement) interactive(ctx context.Context) (_ time.Duration, err error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	work := filepath.Join(m.dir, "work")
+	if _, err := tuiauth.PrepareHome(m.home, work); err != nil {
+		return 0, err
+	}
+	session := uuid()
+	began := time.Now()
+	term, err := ptyterm.Start(ctx, terminal.Config{
+		Name: "floor-" + session, Path: m.agent, Env: m.environ(), Dir: work,
+		Args: []string{"--session-id", session, "--tools", "", "--", m.request().Prompt},
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, term.Close(ctx)) }()
+	turn := transcript.Turn{SessionID: session}
+	for ev, err := range transcript.Follow(ctx, transcript.Path(m.home.Dir, work, session)) {
+		if err != nil {
+			return 0, err
+		}
+		if turn.Add(ev); turn.State() >= transcript.Final {
+			break
+		}
+	}
+	if text := turn.Outcome().Text; text != answer {
+		return 0, fmt.Errorf("the answer is %q", text)
+	}
+	return time.Since(began), nil
+}
+
+// uuid is a random one.
+func uuid() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+func (m *measurement) coldTurn(ctx context.Context) (time.Duration, error) {
+	res, err := m.turn(ctx, m.cold)
+	if err == nil && res.Warm {
+		err = errors.New("an agent stood ready")
+	}
+	return res.Timings.Total, err
+}
+
+func (m *measurement) warmTurn(ctx context.Context) (time.Duration, error) {
+	if err := m.warm.Warm(ctx, m.request()); err != nil {
+		return 0, err
+	}
+	res, err := m.turn(ctx, m.warm)
+	if err == nil && !res.Warm {
+		err = errors.New("no agent stood ready")
+	}
+	if err == nil {
+		var agents time.Duration
+		agents, err = m.agentsTime(res.SessionID)
+		m.times["own"] = append(m.times["own"], res.Timings.Total-agents)
+	}
+	// The one that takes its place starts meanwhile. Wait for it, or the next
+	// measurement pays for it.
+	return res.Timings.Total, errors.Join(err, m.warm.Warm(ctx, m.request()))
+}
+
+// agentsTime is what the agent itself took: its turn_duration, which it does not
+// always come to write.
+func (m *measurement) agentsTime(session string) (time.Duration, error) {
+	b, err := os.ReadFile(transcript.Path(m.home.Dir, filepath.Join(m.dir, "work"), session))
+	if err != nil {
+		return 0, err
+	}
+	var prompt, answer time.Time
+	for line := range bytes.Lines(b) {
+		switch ev := transcript.Decode(line); ev.Body.(type) {
+		case *transcript.User:
+			prompt = ev.Timestamp
+		case *transcript.Assistant:
+			answer = ev.Timestamp
+		}
+	}
+	return answer.Sub(prompt), nil
+}
+
+func (m *measurement) turn(ctx context.Context, r *tuiturn.Runner) (*tuiturn.Result, error) {
+	res, err := r.Turn(ctx, m.request())
+	if err == nil && res.Text != answer {
+		err = fmt.Errorf("the answer is %q", res.Text)
+	}
+	return res, err
+}
+
+func (m *measurement) print(w *tabwriter.Writer, version string) {
+	for _, way := range ways {
+		d := m.times[way]
+		if len(d) == 0 {
+			continue
+		}
+		slices.Sort(d)
+		at := func(p int) time.Duration { return d[(len(d)-1)*p/100] }
+		ratio := func(to string) string {
+			if len(m.times[to]) == 0 {
+				return "-"
+			}
+			other := slices.Clone(m.times[to])
+			slices.Sort(other)
+			return fmt.Sprintf("%.2f", float64(at(50))/float64(other[(len(other)-1)/2]))
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t\n", version, way,
+			at(50).Milliseconds(), at(10).Milliseconds(), at(90).Milliseconds(), ratio("print"), ratio("floor"))
+	}
+}
