@@ -11,6 +11,10 @@
 //	defer runner.Close()
 //	result, err := runner.Turn(ctx, tuiturn.Request{Prompt: "Why is the sky blue?"})
 //
+// A host that runs many turns bounds them with [Limits], keeps agents ready in a
+// [Pool], and watches [Runner.Stats]. [Runner.Stream] gives the answer while it
+// comes.
+//
 // # A prompt is data
 //
 // The agent's input line is made for a person: it runs "!…" in a shell, obeys
