@@ -15,10 +15,15 @@ type Agent interface {
 	// version asks the program at path for its version. env holds no token.
 	version(ctx context.Context, path string, env []string) (string, error)
 
-	// args are the arguments for a new session. settings is a file with what
-	// the method of that name returns for an agent of that version, which is
-	// empty if it is not known.
-	args(sessionID string, s *setup, settings string) []string
+	// needsVersion tells whether what a setup asks for depends on the version,
+	// and check refuses what a version does not have. It is empty if it is not
+	// known.
+	needsVersion(s *setup) bool
+	check(s *setup, version string) error
+
+	// args are the arguments for a new session. files are files with what the
+	// methods of their names return.
+	args(sessionID string, s *setup, files agentFiles) []string
 	settings(s *setup, version string) string
 
 	// env is what the agent's environment needs beyond the home's. What the
@@ -31,6 +36,12 @@ type Agent interface {
 
 	// read tells what the screen shows.
 	read(screen string) view
+}
+
+// agentFiles are the paths of files that the agent is told of.
+type agentFiles struct {
+	settings     string
+	systemPrompt string // empty: there is none
 }
 
 // A view is what a screen shows.

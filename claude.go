@@ -3,10 +3,12 @@ package tuiturn
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -68,10 +70,14 @@ func checkInterpreter(path string) error {
 	return nil
 }
 
-func (c Claude) args(sessionID string, s *setup, settings string) []string {
+// byOldName are tools that 2.1.104 runs by an old name although it does not offer
+// them.
+var byOldName = []string{"Brief", "SendUserMessage", "KillShell", "KillBash", "TaskStop", "AgentOutputTool", "BashOutputTool", "BashOutput", "TaskOutput"}
+
+func (c Claude) args(sessionID string, s *setup, files agentFiles) []string {
 	args := []string{
 		"--session-id", sessionID,
-		"--settings", settings,
+		"--settings", files.settings,
 		// No servers but those named here, and none are.
 		"--strict-mcp-config",
 		// 2.1.330 starts in a mode that runs tools without asking.
@@ -85,11 +91,34 @@ func (c Claude) args(sessionID string, s *setup, settings string) []string {
 	if s.Model != "" {
 		args = append(args, "--model", s.Model)
 	}
-	if s.NoTools {
-		// The second for tools that 2.1.104 runs by an old name all the same.
-		args = append(args, "--tools", "", "--disallowedTools", "Brief,SendUserMessage,KillShell,KillBash,TaskStop,AgentOutputTool,BashOutputTool,BashOutput,TaskOutput")
+	if s.Effort != "" {
+		args = append(args, "--effort", s.Effort)
+	}
+	if files.systemPrompt != "" {
+		args = append(args, "--append-system-prompt-file", files.systemPrompt)
+	}
+	if s.NoTools || s.Tools != nil {
+		hidden := slices.DeleteFunc(slices.Clone(byOldName), func(name string) bool { return slices.Contains(s.Tools, name) })
+		args = append(args, "--tools", strings.Join(s.Tools, ","), "--disallowedTools", strings.Join(hidden, ","))
 	}
 	return args
+}
+
+// efforts are the levels of Request.Effort, with the first version that has
+// each. An agent exits if it is given one that it does not have.
+var efforts = map[string]string{"low": "", "medium": "", "high": "", "max": "", "xhigh": "2.1.111"}
+
+func (c Claude) needsVersion(s *setup) bool { return s.stream || efforts[s.Effort] != "" }
+
+func (c Claude) check(s *setup, version string) error {
+	since, known := efforts[s.Effort]
+	switch {
+	case s.Effort != "" && !known:
+		return fmt.Errorf("Request.Effort %q: give low, medium, high, xhigh or max", s.Effort)
+	case since != "" && !atLeast(version, since):
+		return fmt.Errorf("Request.Effort %q: claude has it from %s on, this one is %q: %w", s.Effort, since, version, errors.ErrUnsupported)
+	}
+	return nil
 }
 
 func (c Claude) version(ctx context.Context, path string, env []string) (string, error) {

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
 
@@ -43,8 +46,26 @@ func newSetup(req Request) (setup, error) {
 		return s, fmt.Errorf("%w: name a directory that exists in Request.WorkDir", err)
 	}
 	s.WorkDir = s.workdir
-	return s, nil
+	return s, s.check()
 }
+
+// check refuses what no agent can be asked for.
+func (s *setup) check() error {
+	if s.NoTools && len(s.Tools) > 0 {
+		return errors.New("Request.NoTools and Request.Tools are both set: set one of them")
+	}
+	for _, name := range s.Tools {
+		if !toolName.MatchString(name) {
+			return fmt.Errorf("Request.Tools: %q is no tool's name", name)
+		}
+	}
+	if strings.Contains(s.SystemPrompt, "\x00") || !utf8.ValidString(s.SystemPrompt) {
+		return errors.New("Request.SystemPrompt is not text in UTF-8")
+	}
+	return nil
+}
+
+var toolName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // A pane is an agent in its terminal, with a directory of its own. It takes one
 // prompt. What it needs exists, and is known by its session's name, before the
@@ -81,6 +102,10 @@ func (p *pane) prepare(ctx context.Context) (op string, err error) {
 	if err := p.prepareHome(ctx); err != nil {
 		return "preparing the home", err
 	}
+	version := p.version(ctx, path)
+	if err := p.agent.check(&p.setup, version); err != nil {
+		return "checking the request", err
+	}
 
 	if p.dir, err = os.MkdirTemp(p.place.lease.Dir(), "t-"); err != nil {
 		return "making the turn's directory", err
@@ -95,8 +120,8 @@ func (p *pane) prepare(ctx context.Context) (op string, err error) {
 	if p.door, err = newDoor(p.dir); err != nil {
 		return "making the turn's directory", err
 	}
-	settings := filepath.Join(p.dir, "settings.json")
-	if err := os.WriteFile(settings, []byte(p.agent.settings(&p.setup, p.version(ctx, path))), 0o600); err != nil {
+	files, err := p.files(version)
+	if err != nil {
 		return "making the turn's directory", err
 	}
 	env = append(env, hooksVar+"="+p.hooksFile())
@@ -112,7 +137,7 @@ func (p *pane) prepare(ctx context.Context) (op string, err error) {
 		Name: name,
 		Mark: p.place.lease.Mark(name),
 		Path: path,
-		Args: p.agent.args(p.session, &p.setup, settings),
+		Args: p.agent.args(p.session, &p.setup, files),
 		Env:  env,
 		Dir:  p.setup.workdir,
 	}
@@ -121,15 +146,28 @@ func (p *pane) prepare(ctx context.Context) (op string, err error) {
 
 // version is the agent's, where it is needed; empty if it cannot be told.
 func (p *pane) version(ctx context.Context, path string) string {
-	if !p.setup.stream {
+	if !p.agent.needsVersion(&p.setup) {
 		return ""
 	}
 	r := p.runner
 	version, err := p.agent.version(ctx, path, append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...))
 	if err != nil {
-		r.log().Warn("the answer is streamed by the message only", "session", p.session, "error", err)
+		r.log().Warn("what only some versions have is not used", "session", p.session, "error", err)
 	}
 	return version
+}
+
+// files writes the files that the agent is told of.
+func (p *pane) files(version string) (f agentFiles, err error) {
+	f.settings = filepath.Join(p.dir, "settings.json")
+	if err := os.WriteFile(f.settings, []byte(p.agent.settings(&p.setup, version)), 0o600); err != nil {
+		return f, err
+	}
+	if p.setup.SystemPrompt == "" {
+		return f, nil
+	}
+	f.systemPrompt = filepath.Join(p.dir, "system-prompt")
+	return f, os.WriteFile(f.systemPrompt, []byte(p.setup.SystemPrompt), 0o600)
 }
 
 // prepareHome makes the home what it is to be. A login that somebody left there

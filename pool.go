@@ -78,14 +78,15 @@ const (
 
 // A setupKey is a setup as a map's key.
 type setupKey struct {
-	workdir, model, env                          string
+	workdir, model, env, tools, system, effort   string
 	noTools, allowProject, allowMentions, stream bool
 }
 
 func (s *setup) key() setupKey {
 	return setupKey{
 		workdir: s.workdir, model: s.Model, env: strings.Join(s.Env, "\x00"),
-		noTools: s.NoTools, allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
+		tools: strings.Join(s.Tools, ","), system: s.SystemPrompt, effort: s.Effort,
+		noTools: s.NoTools || s.Tools != nil && len(s.Tools) == 0, allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
 	}
 }
 

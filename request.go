@@ -47,6 +47,19 @@ type Request struct {
 	// README.md has the table.
 	NoTools bool
 
+	// Tools are the built-in tools that the model is offered, by name ("Read",
+	// "Grep"); nil means the agent's own choice. It says which there are and not
+	// what they may do without asking.
+	Tools []string
+
+	// SystemPrompt is added at the end of the agent's own system prompt. It goes
+	// through a file, not an argument.
+	SystemPrompt string
+
+	// Effort is how much the model thinks: "low", "medium", "high", "xhigh"
+	// (2.1.111 and later) or "max"; empty means the agent's own choice.
+	Effort string
+
 	// Env is added to the agent's environment, "KEY=VALUE" each, and wins over
 	// what the Runner puts there. As to names see Runner.Env.
 	Env []string

@@ -38,7 +38,7 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 
 // secrets are the values that no error or log may show.
 func (r *Runner) secrets(req *Request) []string {
-	return append(secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), r.Token.Reveal(), normalize(req.Prompt))
+	return append(secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), r.Token.Reveal(), normalize(req.Prompt), req.SystemPrompt)
 }
 
 // A turn is the state of one Turn.
@@ -88,7 +88,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	t.prompt = t.agent.disarm(t.req)
 	setup, err := newSetup(*t.req)
 	if err != nil {
-		return "entering the working directory", err
+		return "checking the request", err
 	}
 	ctx, place, done, err := t.runner.open(ctx, t.queued())
 	t.res.Timings.Queue = t.took()

@@ -25,7 +25,7 @@ var flagKinds = map[string]flagKind{
 	"--version": flagBool, "-v": flagBool, "--strict-mcp-config": flagBool,
 	"--session-id": flagValue, "--resume": flagValue, "-r": flagValue, "--model": flagValue,
 	"--settings": flagValue, "--effort": flagValue, "--permission-mode": flagValue,
-	"--append-system-prompt": flagValue, "--setting-sources": flagValue,
+	"--append-system-prompt": flagValue, "--append-system-prompt-file": flagValue, "--setting-sources": flagValue,
 	"--tools": flagVariadic, "--allowedTools": flagVariadic, "--disallowedTools": flagVariadic,
 	"--mcp-config": flagVariadic, "--add-dir": flagVariadic,
 }

@@ -1,0 +1,74 @@
+package tuiturn
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/fakeagent"
+)
+
+// What cannot be had is refused before an agent is started.
+func TestRequestIsChecked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		req         Request
+		version     string
+		unsupported bool
+	}{
+		"no directory":        {Request{WorkDir: "/nowhere/at/all"}, "", false},
+		"tools and no tools":  {Request{NoTools: true, Tools: []string{"Read"}}, "", false},
+		"a tool with a comma": {Request{Tools: []string{"Read,Bash"}}, "", false},
+		"a tool with a rule":  {Request{Tools: []string{"Bash(git *)"}}, "", false},
+		"a flag for a tool":   {Request{Tools: []string{"--dangerously-skip-permissions x"}}, "", false},
+		"NUL":                 {Request{SystemPrompt: "a\x00b"}, "", false},
+		"no effort":           {Request{Effort: "some"}, "", false},
+		"a later effort":      {Request{Effort: "xhigh"}, "2.1.110", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			s := newStage(t, Pty, fakeagent.Script{Version: c.version})
+			c.req.Prompt = "hello"
+			c.req.Trace = &Trace{Booting: func() { t.Error("the agent is started") }}
+			_, err := s.turn(t.Context(), c.req)
+			is.True(err != nil)
+			is.Equal(errors.Is(err, errors.ErrUnsupported), c.unsupported)
+		})
+	}
+}
+
+func TestOptionsReachTheAgent(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{Version: "2.1.111"})
+	var cfg []string
+	s.Agent = recording{s.Agent.(Claude), func(args []string, files agentFiles) {
+		cfg = args
+		b, err := os.ReadFile(files.systemPrompt)
+		is.NoErr(err)
+		is.Equal(string(b), "Be brief.")
+	}}
+	_, err := s.turn(t.Context(), Request{Prompt: "hello", SystemPrompt: "Be brief.", Effort: "xhigh", Tools: []string{"Read", "TaskStop"}})
+	is.NoErr(err)
+	args := strings.Join(cfg, " ")
+	is.True(strings.Contains(args, "--tools Read,TaskStop --disallowedTools "))
+	is.True(!strings.Contains(args[strings.Index(args, "--disallowedTools"):], "TaskStop"))
+	is.True(strings.Contains(args, "--effort xhigh"))
+	is.True(!strings.Contains(args, "Be brief.")) // it is nobody's business
+}
+
+// recording is claude with its arguments looked at.
+type recording struct {
+	Claude
+	look func(args []string, files agentFiles)
+}
+
+func (r recording) args(sessionID string, s *setup, files agentFiles) []string {
+	args := r.Claude.args(sessionID, s, files)
+	r.look(args, files)
+	return args
+}
