@@ -205,7 +205,7 @@ const maxBoots = 3
 func (p *pane) boot(ctx context.Context) (op string, err error) {
 	for n := 1; ; n++ {
 		if p.term, err = p.place.start(ctx, p.kind, p.cfg); err != nil {
-			return "starting the agent", err
+			return "starting the agent", cause(ctx, err)
 		}
 		err := p.ready(ctx)
 		if err == nil {

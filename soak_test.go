@@ -2,6 +2,7 @@ package tuiturn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -57,8 +58,9 @@ var mishaps = func() (all []mishap) {
 	)
 }()
 
-// TestSoak runs turns under random mishaps, while somebody ends, stops or robs
-// the tmux server, and looks afterwards for whatever is left. A foreign session,
+// TestSoak runs turns under random mishaps, from a pool whose agents meet them too
+// and with limits that change, while somebody ends, stops or robs the tmux
+// server, and looks afterwards for whatever is left. A foreign session,
 // on a server of its own or on the same, sees nothing of it. 40 turns each way,
 // or 700 (2,100 in all) with TUITURN_LONG.
 func TestSoak(t *testing.T) {
@@ -101,6 +103,8 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 	t.Logf("seed %d", seed)
 	s := newStage(t, kind, fakeagent.Script{})
 	s.TmuxSocket = socket
+	s.Pool = Pool{Size: 2, Total: 5}
+	s.Limits = Limits{Turns: 5, Waiting: 6}
 	var answered, failed atomic.Int64
 	next := make(chan *rand.Rand)
 	var workers sync.WaitGroup
@@ -112,9 +116,20 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 				if m.cancel {
 					time.AfterFunc(time.Duration(rnd.Int64N(int64(1500*time.Millisecond))), cancel)
 				}
-				prompt := fmt.Sprint("What is ", rnd.Uint64(), "?")
-				res, err := s.turn(ctx, Request{Prompt: prompt, Env: m.script.Environ()})
+				req := Request{Prompt: fmt.Sprint("What is ", rnd.Uint64(), "?"), Env: m.script.Environ()}
+				var streamed strings.Builder
+				if rnd.IntN(4) == 0 {
+					req.OnDelta = func(d Delta) { streamed.WriteString(d.Text) }
+				}
+				if rnd.IntN(10) == 0 {
+					s.SetLimits(Limits{Turns: 1 + rnd.IntN(6), Waiting: 6})
+				}
+				prompt := req.Prompt
+				res, err := s.turn(ctx, req)
 				cancel()
+				if err == nil && req.OnDelta != nil && streamed.String() != res.Text {
+					t.Errorf("streamed %q, the answer is %q", streamed.String(), res.Text)
+				}
 				switch {
 				case err != nil:
 					failed.Add(1)
@@ -137,7 +152,15 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 	workers.Wait()
 	close(over)
 	vandals.Wait()
-	t.Logf("%d turns answered, %d failed", answered.Load(), failed.Load())
+	stats := s.Stats()
+	t.Logf("%d turns answered, %d failed; %+v", answered.Load(), failed.Load(), stats)
+	ended := int64(0)
+	for _, n := range stats.Turns {
+		ended += n
+	}
+	if ended != int64(turns) || stats.Turns["answer"] != answered.Load() || stats.Running+stats.Waiting > 0 {
+		t.Errorf("%d turns were run, counted are %+v", turns, stats)
+	}
 
 	id := s.place.lease.ID()
 	if err := s.Close(); err != nil {
@@ -146,6 +169,50 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 	if pids := carrying(id); len(pids) > 0 {
 		t.Errorf("processes of the Runner are left: %v", pids)
 	}
+}
+
+// Closed in the middle, a Runner ends what runs, what waits and what stands ready,
+// and each turn ends once.
+func TestCloseInTheMiddle(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		for range 3 {
+			s := newStage(t, kind, fakeagent.Script{})
+			s.Pool, s.Limits = Pool{Size: 2}, Limits{Turns: 4}
+			var turns sync.WaitGroup
+			for n := range 12 {
+				turns.Go(func() {
+					prompt := fmt.Sprint("number ", n)
+					res, err := s.turn(t.Context(), Request{Prompt: prompt})
+					switch {
+					case errors.Is(err, ErrClosed):
+					case err != nil || res.Text != "You said: "+prompt:
+						t.Errorf("%s: %q, %v", prompt, res.Text, err)
+					}
+				})
+			}
+			time.Sleep(time.Duration(rand.Int64N(int64(time.Second))))
+			s.mu.Lock()
+			place := s.place
+			s.mu.Unlock()
+			var closing sync.WaitGroup
+			for range 2 {
+				closing.Go(func() {
+					if err := s.Close(); err != nil {
+						t.Errorf("Close: %v", err)
+					}
+					if place == nil {
+						return // closed before it began
+					}
+					if pids := carrying(place.lease.ID()); len(pids) > 0 {
+						t.Errorf("processes of the Runner are left: %v", pids)
+					}
+				})
+			}
+			closing.Wait()
+			turns.Wait()
+		}
+	})
 }
 
 // vandalise does to the tmux server what can happen to one.

@@ -138,7 +138,7 @@ func (t *turn) start(ctx context.Context, place *place, setup setup) (op string,
 	op, err = t.prepare(ctx)
 	t.res.Terminal = t.kind
 	if err != nil {
-		return op, err
+		return op, cause(ctx, err)
 	}
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
 	t.runner.counts.add(func(s *Stats) { s.Boots++ })
