@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 )
 
+// nonblock does nothing: there is no FIFO in the file system.
+const nonblock = 0
+
 // isFileIn reports whether name, a relative path, is a regular file below dir.
 func isFileIn(dir *os.File, name string) bool {
 	info, err := os.Stat(filepath.Join(dir.Name(), name))

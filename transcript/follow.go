@@ -22,6 +22,8 @@ var (
 	ErrRemoved   = fmt.Errorf("transcript was removed: %w", fs.ErrNotExist)
 )
 
+var errNotRegular = errors.New("not a regular file")
+
 const (
 	defaultPoll = 250 * time.Millisecond
 
@@ -150,12 +152,25 @@ func (r *reading) run() error {
 	}
 }
 
-// open waits until the file can be opened.
+// open waits until the file can be opened. What else may lie there is refused:
+// a FIFO would keep the reader from noticing that ctx has ended, a device has no
+// end.
 func (r *reading) open() (*os.File, error) {
 	for {
-		file, err := os.Open(r.path)
-		if err == nil || !errors.Is(err, fs.ErrNotExist) {
-			return file, err
+		file, err := os.OpenFile(r.path, os.O_RDONLY|nonblock, 0)
+		if err == nil {
+			info, err := file.Stat()
+			if err == nil && !info.Mode().IsRegular() {
+				err = r.fault(errNotRegular)
+			}
+			if err != nil {
+				file.Close()
+				return nil, err
+			}
+			return file, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
 		}
 		if err := r.await(); err != nil {
 			return nil, err
