@@ -86,7 +86,7 @@ func (t *Turn) Outcome() Outcome {
 // answer joins the final message with the cut messages that it continues.
 func (t *Turn) answer() string {
 	i := len(t.messages) - 1
-	for i > 0 && t.messages[i-1].stop == "max_tokens" {
+	for i > 0 && t.messages[i-1].stop == "max_tokens" && !t.messages[i-1].narrates() {
 		i--
 	}
 	var b strings.Builder

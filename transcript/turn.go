@@ -60,7 +60,6 @@ type Turn struct {
 	tools      map[string]*tool
 	toolOrder  []string
 	resumed    position // the last thing that makes the model speak again
-	fed        position // the same, without remarks of the agent's own
 	retry      *APIRetry
 	attempts   int
 	failure    *APIError
@@ -199,7 +198,7 @@ func (t *Turn) apply(ev Event) {
 		for _, r := range b.Results {
 			t.tool(r.ToolUseID).result = true
 		}
-		t.feed(at)
+		t.resume(at)
 	case *Assistant:
 		t.assistant(at, ev.ParentUUID, b)
 	case *APIError:
@@ -250,9 +249,7 @@ func (t *Turn) user(at position, meta bool, u *User) {
 	case meta:
 		// A Stop hook objected, a limit was hit, an answer was empty: the model
 		// is asked to go on.
-		if t.resumed.before(at) {
-			t.resumed = at
-		}
+		t.resume(at)
 	case u.InterruptedMessageID != "" || t.isInterruption(u):
 		t.interrupt = true
 	case u.PromptID != "" && u.PromptID == t.promptID:
@@ -272,10 +269,7 @@ func (t *Turn) isInterruption(u *User) bool {
 		(u.Text == "[Request interrupted by user]" || u.Text == "[Request interrupted by user for tool use]")
 }
 
-func (t *Turn) feed(at position) {
-	if t.fed.before(at) {
-		t.fed = at
-	}
+func (t *Turn) resume(at position) {
 	if t.resumed.before(at) {
 		t.resumed = at
 	}
@@ -389,14 +383,14 @@ type State int
 const (
 	// Waiting: the prompt has not been seen.
 	Waiting State = iota
-	// Working: the agent is thinking, a tool runs or asks for permission, or a
-	// failed request is about to be repeated.
+	// Working: the agent is thinking, or has been asked to go on, a tool runs or
+	// asks for permission, or a failed request is about to be repeated.
 	Working
 	// Resting: the last message has text, and no tool or retry is pending, but
 	// nothing says that it is the last. Some builds write no more than that:
 	// together with a quiet transcript and a screen that takes input again it
 	// is the end of the turn. It is also the state after a message that was cut
-	// or refused, which the agent may continue by itself.
+	// or refused, until the agent asks for more by itself.
 	Resting
 	// Final: the last message is final, and only silence is missing.
 	Final
@@ -458,7 +452,7 @@ func (t *Turn) final() bool {
 
 func (t *Turn) resting() bool {
 	m := t.lastMessage()
-	return m != nil && !m.last.before(t.fed) && !t.busy() && !m.narrates() && m.text() != ""
+	return m != nil && !m.last.before(t.resumed) && !t.busy() && !m.narrates() && m.text() != ""
 }
 
 func (t *Turn) busy() bool { return t.retry != nil || len(t.PendingTools()) > 0 }
@@ -470,10 +464,11 @@ func (t *Turn) lastMessage() *message {
 	return t.messages[len(t.messages)-1]
 }
 
-// narrates reports whether the message's text leads to a tool use.
+// narrates reports whether the message's text leads to a tool use. Whatever the
+// stop reason is, the agent runs the tools that a message has: of one that was
+// cut too, if the cut is behind them (2.1.330).
 func (m *message) narrates() bool {
-	return m.stop == "tool_use" || m.stop == "" &&
-		slices.ContainsFunc(m.blocks, func(b block) bool { return b.Type == "tool_use" })
+	return m.stop == "tool_use" || slices.ContainsFunc(m.blocks, func(b block) bool { return b.Type == "tool_use" })
 }
 
 func (m *message) text() string {

@@ -218,6 +218,22 @@ func TestTurn(t *testing.T) {
 			state: transcript.Final, kind: transcript.Answer, text: "one two three",
 		},
 		{
+			name: "cut behind a tool use",
+			write: func(w *writer) error {
+				return errors.Join(
+					w.Assistant(message{StopReason: "max_tokens", Blocks: []block{{Text: "let me look"}, {ToolUse: &toolUse{ID: "t1", Name: "Bash"}}}}),
+					w.ToolResult("t1", "found"), w.Answer("it"))
+			},
+			state: transcript.Final, kind: transcript.Answer, text: "it",
+		},
+		{
+			name: "cut, and asked to go on",
+			write: func(w *writer) error {
+				return errors.Join(w.Assistant(stopped("max_tokens", "half")), w.Meta("go on"))
+			},
+			state: transcript.Working, kind: transcript.Truncated, text: "half",
+		},
+		{
 			name: "cut for good",
 			write: func(w *writer) error {
 				return errors.Join(w.Assistant(stopped("max_tokens", "half")), w.APIError(transcripttest.APIError{Kind: "max_output_tokens"}))
@@ -251,8 +267,7 @@ func TestTurn(t *testing.T) {
 		{
 			name:  "a Stop hook objects",
 			write: func(w *writer) error { return errors.Join(w.Answer("first"), w.Meta("Stop hook feedback: more")) },
-			// The host with such hooks waits for more than this; see Turn.Settle.
-			state: transcript.Resting, kind: transcript.Answer, text: "first",
+			state: transcript.Working, kind: transcript.Answer, text: "first",
 		},
 		{
 			name: "a Stop hook objected",
@@ -278,7 +293,7 @@ func TestTurn(t *testing.T) {
 			write: func(w *writer) error {
 				return errors.Join(w.Answer("first"), w.Meta("Stop hook feedback: more"), stopHooks(w))
 			},
-			state: transcript.Resting, kind: transcript.Answer, text: "first",
+			state: transcript.Working, kind: transcript.Answer, text: "first",
 		},
 		{
 			name: "one objected and then none",
