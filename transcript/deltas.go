@@ -128,6 +128,9 @@ func (d *Deltas) Next() (out []Delta) {
 func (d *Deltas) End() ([]Delta, error) {
 	out := d.Next()
 	text := d.turn.Outcome().Text
+	if d.err == nil && d.complete && !strings.HasPrefix(text, d.said) {
+		out = d.aside(out) // the agent went on from it, and said nothing more
+	}
 	if d.err == nil && !strings.HasPrefix(text, d.said) {
 		d.now = d.said
 		d.diverge(text)

@@ -175,6 +175,12 @@ func TestDeltas(t *testing.T) {
 			is.New(t).Equal(x.asides, []string{"first"})
 			x.record(t, 1, said{text: "second", stop: "end_turn"})
 		}, "second", "second", []string{"first"}},
+		{"a Stop hook objects, and there is nothing more to say", func(x *telling, t *testing.T) {
+			x.record(t, 0, said{text: "first", stop: "end_turn"})
+			x.goOn(t)
+			x.add(&transcript.Assistant{MessageID: "thought", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "thinking", Text: "hm"}}})
+			x.take(t, x.deltas.Next())
+		}, "first", "", []string{"first"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			is := is.New(t)

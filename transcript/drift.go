@@ -97,7 +97,14 @@ func (d *Drift) need(ev Event, there bool, field string) {
 
 // count counts what, which name, a word from the transcript, completes.
 func (d *Drift) count(ev Event, what, name string) {
-	what += strings.ToValidUTF8(name[:min(len(name), maxDriftName)], "")
+	what, first := d.note(what + strings.ToValidUTF8(name[:min(len(name), maxDriftName)], ""))
+	if first && d.Log != nil { // unlocked: a handler may want the Counts
+		d.Log.Debug("the transcript's format is not the known one", "what", what, "version", ev.Version, "session", ev.SessionID, "offset", ev.Offset)
+	}
+}
+
+// note counts what, and returns what it counts as and whether it is the first.
+func (d *Drift) note(what string) (counted string, first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.counts == nil {
@@ -107,9 +114,7 @@ func (d *Drift) count(ev Event, what, name string) {
 		what = otherDrifts
 	}
 	d.counts[what]++
-	if d.counts[what] == 1 && d.Log != nil {
-		d.Log.Debug("the transcript's format is not the known one", "what", what, "version", ev.Version, "session", ev.SessionID, "offset", ev.Offset)
-	}
+	return what, d.counts[what] == 1
 }
 
 // has reports whether the object in line has the member that path leads to.

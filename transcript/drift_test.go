@@ -2,7 +2,9 @@ package transcript_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -103,4 +105,25 @@ func TestDriftIsBounded(t *testing.T) {
 	is.Equal(total, int64(4000))
 	is.Equal(len(d.Counts()), 101)
 	is.Equal(d.Counts()["other"], int64(4000-100))
+}
+
+// A countingHandler looks at the counts for each record.
+type countingHandler struct {
+	slog.Handler
+	counts func() map[string]int64
+	seen   []map[string]int64
+}
+
+func (h *countingHandler) Handle(context.Context, slog.Record) error {
+	h.seen = append(h.seen, h.counts())
+	return nil
+}
+
+func TestDriftLogsUnlocked(t *testing.T) {
+	is := is.New(t)
+	var d transcript.Drift
+	h := &countingHandler{Handler: slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelDebug}), counts: d.Counts}
+	d.Log = slog.New(h)
+	d.Add(transcript.Decode([]byte(`{"type":"novelty"}`)))
+	is.Equal(h.seen, []map[string]int64{{"unknown type novelty": 1}})
 }
