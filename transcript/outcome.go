@@ -9,7 +9,8 @@ import (
 type Kind int
 
 const (
-	// Empty: the turn has no text.
+	// Empty: the turn has no text, or nothing in it but white space, which
+	// 2.1.330 takes for no answer too: it asks again.
 	Empty Kind = iota
 	// Answer: the final message is whole.
 	Answer
@@ -132,7 +133,7 @@ func (t *Turn) kind(o Outcome) Kind {
 	case "max_tokens", "model_context_window_exceeded":
 		return Truncated
 	}
-	if o.Text == "" {
+	if strings.TrimSpace(o.Text) == "" {
 		return Empty
 	}
 	return Answer

@@ -265,6 +265,11 @@ func TestTurn(t *testing.T) {
 			state: transcript.Done, kind: transcript.Empty,
 		},
 		{
+			name:  "white space",
+			write: func(w *writer) error { return errors.Join(w.Answer(" \n"), w.TurnDuration(1)) },
+			state: transcript.Done, kind: transcript.Empty, text: " \n",
+		},
+		{
 			name:  "a Stop hook objects",
 			write: func(w *writer) error { return errors.Join(w.Answer("first"), w.Meta("Stop hook feedback: more")) },
 			state: transcript.Working, kind: transcript.Answer, text: "first",
