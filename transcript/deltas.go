@@ -53,14 +53,17 @@ type Deltas struct {
 	now  string
 	live bool
 
-	last      *message        // of the transcript that is behind us
-	unmatched []*message      // behind us, and never seen shown
-	shown     []*shownMessage // in the order in which they began, without those behind us
-	past      map[string]bool // their ids
+	at        *message          // of the transcript's, the one that is being said, or was last
+	behind    map[*message]bool // those that are not to be said any more
+	unmatched []*message        // of them, those never seen shown
+	shown     []*shownMessage   // in the order in which they began, without those behind us
+	past      map[string]bool   // their ids
 }
 
 // NewDeltas returns the deltas of a turn, which the caller goes on feeding.
-func NewDeltas(t *Turn) *Deltas { return &Deltas{turn: t, past: make(map[string]bool)} }
+func NewDeltas(t *Turn) *Deltas {
+	return &Deltas{turn: t, behind: make(map[*message]bool), past: make(map[string]bool)}
+}
 
 // shownMessage is a message as it was shown. Pieces may come in any order: each
 // is reported by a process of its own.
@@ -93,6 +96,7 @@ func (d *Deltas) Show(p Shown) {
 // Next returns what there is to say since the last call. It is to be called
 // after each event that the turn was given, and each Show.
 func (d *Deltas) Next() (out []Delta) {
+	d.settle()
 	for d.err == nil {
 		m := d.recorded()
 		if m == nil {
@@ -102,7 +106,9 @@ func (d *Deltas) Next() (out []Delta) {
 		switch {
 		case strings.HasPrefix(text, d.now):
 			out = d.say(out, text[len(d.now):])
-			d.now, d.live = text, false
+			if d.now, d.live = text, false; text != "" {
+				d.at = m
+			}
 		case strings.HasPrefix(d.now, text) && !over:
 			return d.showing(out) // it has more blocks
 		default:
@@ -145,9 +151,20 @@ func (d *Deltas) End() ([]Delta, error) {
 // Err is the *DivergenceError with which the deltas have ended, or nil.
 func (d *Deltas) Err() error { return d.err }
 
-// recorded is the transcript's next message that is not behind us.
+// recorded is the transcript's next message that is not behind us. One that is
+// recorded late, when what came after it has begun to be said, is: 2.1.158 can
+// write the answer that followed a Stop hook's objection before the first one.
 func (d *Deltas) recorded() *message {
-	i := slices.Index(d.turn.messages, d.last) + 1
+	i := slices.Index(d.turn.messages, d.at)
+	for _, m := range d.turn.messages[:max(i, 0)] {
+		if !d.behind[m] {
+			d.behind[m] = true
+			d.unmatched = append(d.unmatched, m)
+		}
+	}
+	if d.at == nil || d.behind[d.at] {
+		i++
+	}
 	if i >= len(d.turn.messages) {
 		return nil
 	}
@@ -166,27 +183,34 @@ func (d *Deltas) pass(m *message) {
 	if m.stop != "max_tokens" && d.said != "" {
 		d.complete = true
 	}
-	d.last, d.now = m, ""
+	d.at, d.now = m, ""
+	d.behind[m] = true
 }
 
 // showing says what is shown and not yet recorded.
 func (d *Deltas) showing(out []Delta) []Delta {
-	for len(d.shown) > 0 {
-		m := d.shown[0]
-		if !d.live && m.text != "" {
-			// Reported after the transcript had it.
-			i := slices.IndexFunc(d.unmatched, func(u *message) bool { return strings.HasPrefix(u.text(), m.text) })
-			if i >= 0 {
-				d.unmatched = slices.Delete(d.unmatched, i, i+1)
-				d.drop()
-				continue
-			}
-		}
-		text := m.text[len(d.now):]
-		d.now, d.live = m.text, m.text != ""
-		return d.say(out, text)
+	d.settle()
+	if len(d.shown) == 0 {
+		return out
 	}
-	return out
+	m := d.shown[0]
+	text := m.text[len(d.now):]
+	d.now, d.live = m.text, m.text != ""
+	return d.say(out, text)
+}
+
+// settle forgets messages that are reported as shown after the transcript had
+// them.
+func (d *Deltas) settle() {
+	for len(d.shown) > 0 && !d.live {
+		m := d.shown[0]
+		i := slices.IndexFunc(d.unmatched, func(u *message) bool { return m.text != "" && strings.HasPrefix(u.text(), m.text) })
+		if i < 0 {
+			return
+		}
+		d.unmatched = slices.Delete(d.unmatched, i, i+1)
+		d.drop()
+	}
 }
 
 // drop forgets the first shown message.

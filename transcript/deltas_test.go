@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 	"github.com/tuiturn/tuiturn/transcript"
@@ -175,6 +177,18 @@ func TestDeltas(t *testing.T) {
 			is.New(t).Equal(x.asides, []string{"first"})
 			x.record(t, 1, said{text: "second", stop: "end_turn"})
 		}, "second", "second", []string{"first"}},
+		{"a message that is recorded before an earlier one", func(x *telling, t *testing.T) {
+			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			line := func(n int, text string) {
+				x.turn.Add(transcript.Event{UUID: text, Timestamp: at.Add(time.Duration(n) * time.Second),
+					Body: &transcript.Assistant{MessageID: text, StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: text}}}})
+				x.take(t, x.deltas.Next())
+			}
+			line(2, "second")
+			x.show(t, 0, 0, "first")
+			x.show(t, 1, 0, "second")
+			line(1, "first")
+		}, "second", "second", nil},
 		{"a Stop hook objects, and there is nothing more to say", func(x *telling, t *testing.T) {
 			x.record(t, 0, said{text: "first", stop: "end_turn"})
 			x.goOn(t)
@@ -217,7 +231,7 @@ func TestDeltasDiverge(t *testing.T) {
 
 // checkDeltas tells a turn in one of the orders in which it can be told. What is
 // shown is reported late or never, but not before the message ahead of it has
-// begun to be.
+// begun to be; where messages begin alike, in their order.
 func checkDeltas(t *testing.T, rng *rand.Rand) {
 	t.Helper()
 	const letters = "ab\n"
@@ -235,9 +249,12 @@ func checkDeltas(t *testing.T, rng *rand.Rand) {
 	}
 	var late []piece
 	faithful := rng.IntN(4) > 0
+	alike := rng.IntN(2) > 0
 	for n := range 1 + rng.IntN(5) {
-		// Messages that begin alike are told apart by luck only.
 		m := said{text: fmt.Sprint(n) + word(rng.IntN(6)), stop: []string{"end_turn", "tool_use", "max_tokens", ""}[rng.IntN(4)]}
+		if alike {
+			m.text = "a" + word(rng.IntN(2))
+		}
 		shown := m.text
 		if !faithful && rng.IntN(3) == 0 {
 			shown = word(1 + rng.IntN(6))
@@ -249,6 +266,12 @@ func checkDeltas(t *testing.T, rng *rand.Rand) {
 			shown = shown[k:]
 		}
 		early := pieces[:rng.IntN(len(pieces)+1)]
+		if alike && len(early) > 0 {
+			for _, p := range late {
+				x.show(t, p.n, p.index, p.text)
+			}
+			late = nil
+		}
 		for _, p := range early {
 			x.show(t, p.n, p.index, p.text)
 		}
@@ -258,6 +281,9 @@ func checkDeltas(t *testing.T, rng *rand.Rand) {
 		}
 		late = append(late, pieces[len(early):]...)
 		rng.Shuffle(len(late), func(i, j int) { late[i], late[j] = late[j], late[i] })
+		if alike {
+			slices.SortStableFunc(late, func(a, b piece) int { return a.n - b.n })
+		}
 		for k := rng.IntN(len(late) + 1); k > 0 && (!faithful || len(early) > 0 || n == 0); k-- {
 			x.show(t, late[0].n, late[0].index, late[0].text)
 			late = late[1:]
