@@ -63,6 +63,7 @@ type Turn struct {
 	retry      *APIRetry
 	attempts   int
 	failure    *APIError
+	survived   bool // the agent goes on after failure
 	duration   time.Duration
 	closed     bool
 	overtaken  bool // its end was written before the prompt
@@ -203,7 +204,7 @@ func (t *Turn) apply(ev Event) {
 		t.assistant(at, ev.ParentUUID, b)
 	case *APIError:
 		failure := *b
-		t.failure = &failure
+		t.failure, t.survived = &failure, t.survives(b)
 	case *APIRetry:
 		t.retry = b
 		t.attempts = max(t.attempts, b.Attempt)
@@ -214,6 +215,14 @@ func (t *Turn) apply(ev Event) {
 	case *HookOutput:
 		t.closed = t.stopped()
 	}
+}
+
+// survives reports whether the agent goes on after an error. It does when the
+// connection broke in a message that had come to a tool use: it runs the tool
+// and asks again. 2.1.330 says so in the error's stop reason; 2.1.104 and 2.1.158
+// write the tool's result behind it.
+func (t *Turn) survives(e *APIError) bool {
+	return e.StopReason == "tool_use" || len(t.PendingTools()) > 0
 }
 
 // stopHookSummary is the line that the agent writes when all Stop hooks have
@@ -276,7 +285,7 @@ func (t *Turn) resume(at position) {
 }
 
 func (t *Turn) assistant(at position, parent string, a *Assistant) {
-	t.retry = nil
+	t.retry, t.failure = nil, nil
 	m := t.message(at, a.MessageID)
 	if m.last.before(at) {
 		m.last = at
@@ -367,14 +376,14 @@ func (t *Turn) PendingTools() []Block {
 }
 
 // Done reports whether the turn has ended and Outcome is its outcome: by a
-// turn_duration line, Stop hooks that have run and not objected, an API error,
-// an interruption, the next prompt, or a final message and Settle of silence.
+// turn_duration line, Stop hooks that have run and not objected, an API error
+// that the agent does not go on from, an interruption, the next prompt, or a final message and Settle of silence.
 // Silence is known from [Idle] events.
 func (t *Turn) Done() bool { return t.State() == Done }
 
 // ended is Done for good.
 func (t *Turn) ended() bool {
-	return t.received && (t.closed || t.interrupt || t.failure != nil)
+	return t.received && (t.closed || t.interrupt || t.failure != nil && !t.survived)
 }
 
 // State is how far a [Turn] is.

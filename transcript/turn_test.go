@@ -40,6 +40,15 @@ func stopHooks(w *writer) error {
 	return w.Append(l)
 }
 
+// cutOff writes the error of a connection that broke behind a tool use, as
+// 2.1.330 does.
+func cutOff(w *writer) error {
+	l := w.Line("assistant")
+	l["isApiErrorMessage"], l["error"] = true, "server_error"
+	l["message"] = map[string]any{"stop_reason": "tool_use", "content": "API Error"}
+	return w.Append(l)
+}
+
 func stopped(reason, text string) message {
 	return message{StopReason: reason, Blocks: []block{{Text: text}}}
 }
@@ -251,6 +260,36 @@ func TestTurn(t *testing.T) {
 				return errors.Join(w.Assistant(stopped("refusal", "I will not")), w.APIError(transcripttest.APIError{Kind: "invalid_request"}))
 			},
 			state: transcript.Done, kind: transcript.Refused, text: "I will not",
+		},
+		{
+			name: "cut off behind a tool use",
+			write: func(w *writer) error {
+				return errors.Join(narrate(w), w.APIError(transcripttest.APIError{Kind: "unknown"}))
+			},
+			state: transcript.Working, kind: transcript.Failed,
+		},
+		{
+			name: "cut off behind a tool use, and answered",
+			write: func(w *writer) error {
+				return errors.Join(narrate(w), w.APIError(transcripttest.APIError{Kind: "unknown"}), w.ToolResult("t1", "found"), w.Answer("it"))
+			},
+			state: transcript.Final, kind: transcript.Answer, text: "it",
+			check: func(is *is.I, _ *transcript.Turn, o transcript.Outcome) { is.Equal(o.APIError, nil) },
+		},
+		{
+			name: "cut off behind a tool that had run, and answered",
+			write: func(w *writer) error {
+				return errors.Join(narrate(w), w.ToolResult("t1", "found"), cutOff(w), w.Answer("it"))
+			},
+			state: transcript.Final, kind: transcript.Answer, text: "it",
+		},
+		{
+			name: "cut off behind a tool use, and then failed",
+			write: func(w *writer) error {
+				return errors.Join(narrate(w), cutOff(w), w.ToolResult("t1", "found"), w.APIError(overloaded))
+			},
+			state: transcript.Done, kind: transcript.Failed,
+			check: func(is *is.I, _ *transcript.Turn, o transcript.Outcome) { is.Equal(o.APIError.Status, 529) },
 		},
 		{
 			name: "refused once, then answered",
