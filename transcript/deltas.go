@@ -111,6 +111,11 @@ func (d *Deltas) Next() (out []Delta) {
 			}
 		case strings.HasPrefix(d.now, text) && !over:
 			return d.showing(out) // it has more blocks
+		case d.live:
+			// What is shown was reported before this one, which was ahead of it, or
+			// it is never recorded. End tells.
+			d.skip(m)
+			continue
 		default:
 			d.diverge(text)
 			return out
@@ -169,6 +174,13 @@ func (d *Deltas) recorded() *message {
 		return nil
 	}
 	return d.turn.messages[i]
+}
+
+// skip puts a message behind us of which nothing is said.
+func (d *Deltas) skip(m *message) {
+	d.at = m
+	d.behind[m] = true
+	d.unmatched = append(d.unmatched, m)
 }
 
 // pass puts a message behind us.

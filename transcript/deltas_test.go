@@ -177,6 +177,13 @@ func TestDeltas(t *testing.T) {
 			is.New(t).Equal(x.asides, []string{"first"})
 			x.record(t, 1, said{text: "second", stop: "end_turn"})
 		}, "second", "second", []string{"first"}},
+		{"shown before what was shown ahead of it", func(x *telling, t *testing.T) {
+			x.show(t, 1, 0, "it ")
+			x.show(t, 0, 0, "let me look")
+			x.record(t, 0, said{text: "let me look", stop: "tool_use"})
+			x.show(t, 1, 1, "is")
+			x.record(t, 1, said{text: "it is", stop: "end_turn"})
+		}, "it is", "it is", nil},
 		{"a message that is recorded before an earlier one", func(x *telling, t *testing.T) {
 			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			line := func(n int, text string) {
@@ -230,8 +237,8 @@ func TestDeltasDiverge(t *testing.T) {
 }
 
 // checkDeltas tells a turn in one of the orders in which it can be told. What is
-// shown is reported late or never, but not before the message ahead of it has
-// begun to be; where messages begin alike, in their order.
+// shown is reported early, late or never; where messages begin alike, or continue
+// each other, not before the message ahead of it.
 func checkDeltas(t *testing.T, rng *rand.Rand) {
 	t.Helper()
 	const letters = "ab\n"
@@ -247,10 +254,11 @@ func checkDeltas(t *testing.T, rng *rand.Rand) {
 		n, index int
 		text     string
 	}
-	var late []piece
 	faithful := rng.IntN(4) > 0
 	alike := rng.IntN(2) > 0
-	for n := range 1 + rng.IntN(5) {
+	messages := make([]said, 1+rng.IntN(5))
+	told := make([][]piece, len(messages))
+	for n := range messages {
 		m := said{text: fmt.Sprint(n) + word(rng.IntN(6)), stop: []string{"end_turn", "tool_use", "max_tokens", ""}[rng.IntN(4)]}
 		if alike {
 			m.text = "a" + word(rng.IntN(2))
@@ -259,11 +267,20 @@ func checkDeltas(t *testing.T, rng *rand.Rand) {
 		if !faithful && rng.IntN(3) == 0 {
 			shown = word(1 + rng.IntN(6))
 		}
-		var pieces []piece
 		for i := 0; shown != ""; i++ {
 			k := 1 + rng.IntN(len(shown))
-			pieces = append(pieces, piece{n, i, shown[:k]})
+			told[n] = append(told[n], piece{n, i, shown[:k]})
 			shown = shown[k:]
+		}
+		messages[n] = m
+	}
+	var late []piece
+	cut := false
+	for n, m := range messages {
+		pieces := told[n]
+		if cut = cut || m.stop == "max_tokens"; !alike && !cut && n+1 < len(messages) && rng.IntN(4) == 0 {
+			p := told[n+1][0] // overtakes
+			x.show(t, p.n, p.index, p.text)
 		}
 		early := pieces[:rng.IntN(len(pieces)+1)]
 		if alike && len(early) > 0 {
