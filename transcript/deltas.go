@@ -111,11 +111,6 @@ func (d *Deltas) Next() (out []Delta) {
 			}
 		case strings.HasPrefix(d.now, text) && !over:
 			return d.showing(out) // it has more blocks
-		case d.live:
-			// What is shown was reported before this one, which was ahead of it, or
-			// it is never recorded. End tells.
-			d.skip(m)
-			continue
 		default:
 			d.diverge(text)
 			return out
@@ -170,17 +165,20 @@ func (d *Deltas) recorded() *message {
 	if d.at == nil || d.behind[d.at] {
 		i++
 	}
-	if i >= len(d.turn.messages) {
-		return nil
+	for _, m := range d.turn.messages[max(i, 0):] {
+		if !d.live || d.showed(m) {
+			return m
+		}
 	}
-	return d.turn.messages[i]
+	return nil
 }
 
-// skip puts a message behind us of which nothing is said.
-func (d *Deltas) skip(m *message) {
-	d.at = m
-	d.behind[m] = true
-	d.unmatched = append(d.unmatched, m)
+// showed reports whether a message can be the one that is being shown. Another
+// may be recorded before it, or its report may have overtaken the one ahead of
+// it; whether it is ever recorded is known at the end.
+func (d *Deltas) showed(m *message) bool {
+	text := m.text()
+	return text != "" && (strings.HasPrefix(text, d.now) || strings.HasPrefix(d.now, text) && !d.turn.over(m))
 }
 
 // pass puts a message behind us.

@@ -196,6 +196,19 @@ func TestDeltas(t *testing.T) {
 			x.show(t, 1, 0, "second")
 			line(1, "first")
 		}, "second", "second", nil},
+		{"a message that is recorded while an earlier one is shown", func(x *telling, t *testing.T) {
+			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			line := func(n int, b ...transcript.Block) {
+				x.seq++
+				x.turn.Add(transcript.Event{UUID: fmt.Sprint(x.seq), Timestamp: at.Add(time.Duration(n) * time.Second),
+					Body: &transcript.Assistant{MessageID: fmt.Sprint(n), StopReason: "end_turn", Blocks: b}})
+				x.take(t, x.deltas.Next())
+			}
+			x.show(t, 0, 0, "first")
+			line(2, transcript.Block{Type: "text", Text: "second"})
+			line(1, transcript.Block{Type: "text", Text: "first"})
+			x.show(t, 1, 0, "second")
+		}, "second", "second", []string{"first"}},
 		{"a Stop hook objects, and there is nothing more to say", func(x *telling, t *testing.T) {
 			x.record(t, 0, said{text: "first", stop: "end_turn"})
 			x.goOn(t)
