@@ -140,7 +140,10 @@ func (c Claude) settings(s *setup, version string) string {
 	}
 	settings := map[string]any{
 		"enableAllProjectMcpServers": true,
-		"hooks":                      hookSettings(hooks...),
+		// A still screen is a sign that the agent waits for a prompt, so the
+		// clock of one that works must move.
+		"prefersReducedMotion": false,
+		"hooks":                hookSettings(hooks...),
 	}
 	if !s.AllowMentions {
 		settings["env"] = map[string]string{"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_WORKFLOWS": "1"}

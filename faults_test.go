@@ -118,7 +118,6 @@ func TestDeadline(t *testing.T) {
 		"never starts":  {BootDelay: time.Minute},
 		"takes no key":  {DeafDelay: time.Minute},
 		"takes nothing": answers(fakeagent.Turn{SwallowEnters: 1000}),
-		"is stopped":    answers(fakeagent.Turn{Hang: true, End: &fakeagent.End{At: fakeagent.AtReceipt, Signal: int(syscall.SIGSTOP)}}), // tmux wakes it
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

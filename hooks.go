@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"strings"
 
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -43,7 +44,7 @@ type hookEvent struct {
 	Index     int
 	Delta     string
 
-	// Of Stop; without white space around it.
+	// Of Stop: the last text block, without white space around it.
 	LastMessage string `json:"last_assistant_message"`
 }
 
@@ -54,7 +55,10 @@ func (t *turn) followHooks(ctx context.Context) {
 	follower := transcript.Follower{Path: t.hooksFile(), Log: t.runner.Log}
 	for ev, err := range follower.Events(ctx) {
 		if err != nil {
-			return // the file went with the turn's directory
+			if ctx.Err() == nil {
+				t.runner.log().Warn("what the agent's hooks report is not read any more", "session", t.session, "error", err)
+			}
+			return
 		}
 		var hook hookEvent
 		if json.Unmarshal(ev.Raw, &hook) != nil || hook.AgentID != "" {
@@ -76,7 +80,13 @@ func (t *turn) hooked(hook hookEvent) {
 			t.deltas.Show(transcript.Shown{MessageID: hook.MessageID, Index: hook.Index, Text: hook.Delta})
 		}
 	case "Stop":
-		// Another Stop hook may object. The transcript tells when all have run.
-		t.stopping, t.log.Hold = true, true
+		// Reported by a process of its own, it can be late: the agent may have
+		// been told to go on.
+		said := t.log.Outcome().Text
+		late := t.log.State() == transcript.Working && hook.LastMessage != "" &&
+			strings.HasSuffix(strings.TrimSpace(said), hook.LastMessage)
+		if !late {
+			t.stopping, t.lastSaid = true, hook.LastMessage
+		}
 	}
 }

@@ -163,6 +163,9 @@ func (p *pane) files(version string) (f agentFiles, err error) {
 	if err := os.WriteFile(f.settings, []byte(p.agent.settings(&p.setup, version)), 0o600); err != nil {
 		return f, err
 	}
+	if err := os.WriteFile(p.hooksFile(), nil, 0o600); err != nil { // before anybody else makes one
+		return f, err
+	}
 	if p.setup.SystemPrompt == "" {
 		return f, nil
 	}

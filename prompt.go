@@ -40,7 +40,7 @@ func checkPrompt(prompt string) error {
 // Around what was pasted 2.1.330 puts tags. A command is not compared: the
 // transcript has it in the agent's own form.
 func (t *turn) isPrompt(text string) bool {
-	if t.req.AllowCommands && strings.HasPrefix(strings.TrimSpace(t.prompt), "/") {
+	if t.isCommand() {
 		return true
 	}
 	if t.pasted {
@@ -55,6 +55,11 @@ func (t *turn) isPrompt(text string) bool {
 	unescape := strings.NewReplacer(`\`, "")
 	sent, got := visible(unescape.Replace(t.prompt)), visible(unescape.Replace(text))
 	return slices.Equal(sent, got) || slices.ContainsFunc(sent, composes) && slices.Equal(composed(sent), composed(got))
+}
+
+// isCommand tells whether the agent may take the prompt for a command of its own.
+func (t *turn) isCommand() bool {
+	return t.req.AllowCommands && strings.HasPrefix(strings.TrimSpace(t.prompt), "/")
 }
 
 // pasteTags is how 2.1.330 gives what was pasted to the model.

@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -29,25 +31,19 @@ const (
 	workStill  = 2 * time.Second
 	blankStill = 30 * time.Second
 
-	// silence is how long the transcript must be quiet after a final message to
-	// end a turn. All agents write what came of their Stop hooks, of which we
-	// are one, so it decides only where a policy has switched hooks off. 250 ms
-	// were too short for 2.1.104 on a busy machine: it wrote the last block of a
-	// message later than that.
-	silence = 4 * transcript.DefaultSettle // when a Follower reports it next
-
 	// stoppedStill is how long a screen stands still before the agent is asked
 	// whether it has been stopped. A debugger stops it for less.
 	stoppedStill = 500 * time.Millisecond
 
 	// restQuiet is how long transcript and screen must both have stood still,
 	// with the input line there and empty, to end a turn whose agent records
-	// no end.
+	// no end. The agent must be idle, too: 2.1.104 stood still for over two
+	// minutes because it drew a long line, and wrote the last block of a message
+	// a good while after the others.
 	restQuiet = time.Second
 
-	// idleQuiet is the same for an agent that has said nothing, or has not
-	// recorded its prompt. It must be idle too: 2.1.104 stood still for over two
-	// minutes because it drew a long line.
+	// idleQuiet is the same where there is a reason to expect more: the Stop
+	// hooks run, the prompt is not recorded, or was a command.
 	idleQuiet = 10 * time.Second
 )
 
@@ -283,6 +279,7 @@ func (t *turn) answer(ctx context.Context) error {
 		if !answering && t.log.Outcome().Text != "" {
 			answering = true
 			t.req.Trace.mark(func(tr *Trace) func() { return tr.Answering })
+			quiet = time.Now()
 		}
 		if t.log.Done() {
 			return nil
@@ -291,19 +288,13 @@ func (t *turn) answer(ctx context.Context) error {
 		if retry := t.log.Retrying(); retry != nil && retry.Status != 0 && !retry.Retryable() {
 			return t.failed(retry)
 		}
-		if t.deltas != nil {
-			t.pass(t.deltas.Next())
+		if t.deltas != nil && t.pass(t.deltas.Next()) {
+			quiet = time.Now() // the caller may have taken long, and something come
 		}
 		select {
 		case ev := <-t.events:
-			t.log.Add(ev)
-			switch ev.Body.(type) {
-			case *transcript.Idle:
-			case *transcript.User:
-				// Perhaps a Stop hook's objection: the agent goes on.
-				t.stopping, t.log.Hold = false, false
-				quiet = time.Now()
-			default:
+			t.take(ev)
+			if _, idle := ev.Body.(*transcript.Idle); !idle {
 				quiet = time.Now()
 			}
 		case hook := <-t.hooks:
@@ -340,30 +331,50 @@ func (t *turn) answer(ctx context.Context) error {
 	}
 }
 
+// take takes an event of the transcript.
+func (t *turn) take(ev transcript.Event) {
+	t.log.Add(ev)
+	switch b := ev.Body.(type) {
+	case *transcript.User:
+		t.stopping = t.stopping && !ev.Meta // a Stop hook's objection: the agent goes on
+	case *transcript.HookOutput:
+		t.stopping = t.stopping && b.Event != "Stop" // they have run
+	}
+}
+
 // over tells whether a turn has ended although the transcript does not say so.
-// Each sign is weak; together they are the end: the last message has text, or
-// there is none at all, nothing is pending, nothing has been written for a
-// while, and the input line has been there, empty, on a screen that has not
-// changed for as long. An agent that works shows a clock. That the agent has run
-// its Stop hooks is one sign more, where an answer is missing.
+// Each sign is weak; together they are the end: the last message has text,
+// nothing is pending, nothing has been written for a while, the input line has
+// been there, empty, on a screen that has not changed for as long, and the agent
+// has not worked. An agent that works shows a clock, but one that waits for a
+// failed request's next attempt may not (2.1.330), so a turn in which nothing
+// has been said goes on, unless the agent has reported that it stops, or was
+// given a command and not a prompt.
 func (t *turn) over(w *watch, quiet time.Duration) bool {
 	if !w.view.input || w.view.text != "" {
 		return false
 	}
-	still := min(quiet, w.still())
+	long := restQuiet
 	switch t.log.State() {
 	case transcript.Final:
-		return t.stopping && still >= restQuiet && !w.busy() // nobody told what came of the hooks
-	case transcript.Resting:
-		return still >= restQuiet && !w.busy()
-	case transcript.Working:
-		long := idleQuiet
 		if t.stopping {
-			long = restQuiet
+			long = idleQuiet // what came of the hooks is still to be written
 		}
-		return still >= long && !w.busy() && len(t.log.PendingTools()) == 0 && t.log.Retrying() == nil
+	case transcript.Resting:
+	case transcript.Working:
+		switch {
+		case len(t.log.PendingTools()) > 0 || t.log.Retrying() != nil:
+			return false
+		case t.stopping && t.lastSaid == "":
+		case t.isCommand():
+			long = idleQuiet
+		default:
+			return false
+		}
+	default:
+		return false
 	}
-	return false
+	return min(quiet, w.still()) >= long && !w.busy()
 }
 
 // lateOr is late if ctx has ended, which makes everything else fail too, else err.
@@ -423,6 +434,9 @@ func (t *turn) settle() (op string, err error) {
 		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.redactor.redact(e.Message), Attempts: e.Attempts}
 	default:
 		err = ErrNoAnswer
+	}
+	if diverged != nil {
+		err = multierror.Append(err, diverged)
 	}
 	return "answering", err
 }

@@ -12,7 +12,9 @@ import (
 // The texts of the last Message that is not an Aside, joined, are a prefix of
 // Result.Text, and all of it when the turn ends without an error. A turn that
 // cannot keep that, because the agent showed something that it did not record,
-// ends with a *DivergenceError and with the right Result.Text.
+// ends with a *DivergenceError and with the right Result.Text. A turn that ends
+// with another error may have streamed more than Result.Text, which then has what
+// was recorded.
 //
 // With Request.NoTools a message is an aside only if a Stop hook objects to it
 // or the agent repeats a refused request by itself.
@@ -65,18 +67,16 @@ func (r *Runner) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error
 			}
 		}
 		res, err := r.Turn(ctx, req)
-		switch {
-		case !broken:
+		if !broken { // else the log has what came of it
 			yield(Delta{Result: res}, err)
-		case err != nil && ctx.Err() == nil:
-			r.log().Warn("a turn whose stream was broken off", "session", res.SessionID, "error", err)
 		}
 	}
 }
 
-// pass hands deltas to the caller.
-func (t *turn) pass(deltas []transcript.Delta) {
+// pass hands deltas to the caller, and tells whether there were any.
+func (t *turn) pass(deltas []transcript.Delta) bool {
 	for _, d := range deltas {
 		t.req.OnDelta(Delta{Message: d.Message, Text: d.Text, Aside: d.Aside})
 	}
+	return len(deltas) > 0
 }

@@ -57,7 +57,8 @@ type turn struct {
 	deltas     *transcript.Deltas // nil: nobody asks for them
 	events     chan transcript.Event
 	hooks      chan hookEvent
-	stopping   bool // the agent's Stop hooks have begun to run
+	stopping   bool   // the agent's Stop hooks run
+	lastSaid   string // what it had said then
 	followErr  chan error
 	lap        time.Time
 	lastScreen string // redacted, set when it can explain a failure
@@ -190,7 +191,7 @@ func (t *turn) explain(ctx context.Context, err error) error {
 // before there is any.
 func (t *turn) follow(ctx context.Context) (stop func()) {
 	home := t.runner.Home.Dir
-	t.log = &transcript.Turn{SessionID: t.session, Match: t.isPrompt, Settle: silence}
+	t.log = &transcript.Turn{SessionID: t.session, Match: t.isPrompt, Settle: -1}
 	if t.req.OnDelta != nil {
 		t.deltas = transcript.NewDeltas(t.log)
 	}

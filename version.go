@@ -12,11 +12,17 @@ import (
 	"time"
 )
 
-// versionWait is how long a program may take to tell its version.
-const versionWait = 20 * time.Second
+const (
+	// versionWait is how long a program may take to tell its version.
+	versionWait = 10 * time.Second
 
-// versions remembers what programs have said. An update makes another file.
-var versions sync.Map // of programFile to string
+	// versionHolds is how long its word is taken for. An update makes another
+	// file, but what is asked may be a script that starts one.
+	versionHolds = 10 * time.Minute
+)
+
+// versions remembers what programs have said.
+var versions sync.Map // of programFile to *saidVersion
 
 type programFile struct {
 	path string
@@ -24,36 +30,54 @@ type programFile struct {
 	time time.Time
 }
 
-// versionOf asks a program for its version: "2.1.330". It does so once for each
-// file, and as long as it is the same.
+type saidVersion struct {
+	mu      sync.Mutex // held while the program is asked
+	when    time.Time
+	version string
+	err     error
+}
+
+// versionOf asks a program for its version: "2.1.330". It is asked once for each
+// file, whatever it answered, until that is too long ago.
 func versionOf(ctx context.Context, path string, env []string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
 	}
-	file := programFile{path, info.Size(), info.ModTime()}
-	if v, ok := versions.Load(file); ok {
-		return v.(string), nil
+	v, _ := versions.LoadOrStore(programFile{path, info.Size(), info.ModTime()}, new(saidVersion))
+	said := v.(*saidVersion)
+	said.mu.Lock()
+	defer said.mu.Unlock()
+	if said.when.IsZero() || time.Since(said.when) > versionHolds {
+		version, err := askVersion(ctx, path, env)
+		if ctx.Err() != nil {
+			return "", why(ctx) // it is not the program's fault
+		}
+		said.when, said.version, said.err = time.Now(), version, err
 	}
+	return said.version, said.err
+}
+
+func askVersion(ctx context.Context, path string, env []string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, versionWait)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = env
-	cmd.Dir = os.TempDir()
+	cmd.Dir = "/" // where nothing lies that it could read
 	cmd.WaitDelay = time.Second
 	out, err := cmd.Output()
 	if err != nil {
 		return "", fmt.Errorf("asking %s for its version: %w", path, err)
 	}
-	v := versionWord.FindString(string(out))
-	if v == "" {
+	version := versionWord.Find(out)
+	if version == nil {
 		return "", fmt.Errorf("asking %s for its version: there is none in what it prints", path)
 	}
-	versions.Store(file, v)
-	return v, nil
+	return string(version), nil
 }
 
-var versionWord = regexp.MustCompile(`\b\d+\.\d+\.\d+\b`)
+// versionWord begins a line: there may be warnings before it.
+var versionWord = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\b`)
 
 // atLeast compares versions number by number. What is no version is older than
 // any.

@@ -26,8 +26,8 @@ const DefaultSettle = 250 * time.Millisecond
 // the prompt.) Messages count in the order of their time stamps. Lines of
 // subagents and other sessions do not count.
 //
-// A Turn is not safe for concurrent use. The exported fields, but for Hold, must
-// be set before the first Add.
+// A Turn is not safe for concurrent use. The exported fields must be set before
+// the first Add.
 type Turn struct {
 	// SessionID is the session; lines that name another are ignored.
 	SessionID string
@@ -41,13 +41,9 @@ type Turn struct {
 
 	// Settle takes DefaultSettle's place if positive. Where the agent runs Stop
 	// hooks, which may object, it is to be more than the slowest takes: until the
-	// agent writes what came of them, the answer looks final. See also Hold.
+	// agent writes what came of them, the answer looks final. Less than zero,
+	// silence never ends the turn.
 	Settle time.Duration
-
-	// Hold says that silence is no sign: something is known to go on that the
-	// transcript does not tell of yet, such as Stop hooks. It may be changed
-	// between events.
-	Hold bool
 
 	received   bool
 	text       string // of the prompt, as received
@@ -430,14 +426,12 @@ func (t *Turn) State() State {
 // like the end.
 func (t *Turn) settled() bool {
 	switch {
-	case t.overtaken: // it is the end, and what belongs to it is being written
+	case t.Settle == 0, t.overtaken: // which is the end, and what belongs to it is being written
 		return t.quiet >= DefaultSettle
-	case t.Hold:
+	case t.Settle < 0:
 		return false
-	case t.Settle > 0:
-		return t.quiet >= t.Settle
 	}
-	return t.quiet >= DefaultSettle
+	return t.quiet >= t.Settle
 }
 
 // final reports whether the last message says that it is the last.
