@@ -1,0 +1,81 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn"
+	"github.com/tuiturn/tuiturn/internal/standin"
+)
+
+// objecting is a Stop hook that objects once, after some seconds.
+func objecting(seconds float64) string {
+	return fmt.Sprintf(`f="$HOME/objected"; [ -e "$f" ] && exit 0; : >"$f"; sleep %g; echo go on >&2; exit 2`, seconds)
+}
+
+// TestEndOfTurn: an operator's own settings, which are in the home, have hooks
+// that take their time and object, or none at all, and a screen on which nothing
+// moves. The turn ends with the last answer, not before and soon after it.
+func TestEndOfTurn(t *testing.T) {
+	twice := func(n int) standin.Reply {
+		if n == 0 {
+			return standin.Reply{Text: "first\nanswer"}
+		}
+		return standin.Reply{Text: "second\nanswer"}
+	}
+	once := func(int) standin.Reply { return standin.Reply{Text: "second\nanswer"} }
+	cases := []struct {
+		name     string
+		settings map[string]any
+		hooks    []string
+		reply    func(n int) standin.Reply
+	}{
+		{"a slow hook objects and nothing moves", map[string]any{"prefersReducedMotion": true}, []string{objecting(2.5)}, twice},
+		{"several hooks", nil, []string{"sleep 1; exit 1", objecting(1.5), "sleep 2", "cat >/dev/null; echo hi"}, twice},
+		{"a request is repeated, and then takes long", map[string]any{"prefersReducedMotion": true}, nil, func(n int) standin.Reply {
+			if n == 0 {
+				return standin.Reply{Status: 529, Message: "overloaded"}
+			}
+			return standin.Reply{Text: "second\nanswer", Delay: 15 * time.Second}
+		}},
+		{"hooks are off", map[string]any{"disableAllHooks": true}, []string{objecting(0)}, once},
+	}
+	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
+		for i, c := range cases { // the third is 2.1.330's above all, which records no retries
+			if !itsTurn(i, version, terminal) || i > 0 && !oneVersion(i, version) {
+				continue
+			}
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				is := is.New(t)
+				h := newHost(t, version, terminal)
+				settings := map[string]any{}
+				for k, v := range c.settings {
+					settings[k] = v
+				}
+				var hooks []any
+				for _, command := range c.hooks {
+					hooks = append(hooks, map[string]any{"type": "command", "command": command})
+				}
+				if hooks != nil {
+					settings["hooks"] = map[string]any{"Stop": []any{map[string]any{"hooks": hooks}}}
+				}
+				b, err := json.Marshal(settings)
+				is.NoErr(err)
+				writeFile(t, filepath.Join(h.home, ".claude", "settings.json"), string(b))
+				n := -1
+				x := h.turn(t, t.Context(), tuiturn.Request{Prompt: "Say something.", NoTools: true}, func(standin.Request) standin.Reply {
+					n++
+					return c.reply(n)
+				})
+				is.NoErr(x.err)
+				is.Equal(x.res.Text, "second\nanswer")
+			})
+		}
+	})
+}
