@@ -26,6 +26,10 @@ type Request struct {
 	// "@name" address an agent or a server, and words such as "ultrathink"
 	// change how the agent works. Without it the agent adds nothing of its own
 	// to the prompt, reminders and its list of skills included.
+	//
+	// A mention stays mere text where the file can't be read within a second, as
+	// on an overloaded machine: claude 2.1.104 and 2.1.158 then send the prompt
+	// without it and say nothing. 2.1.330 was not seen to do so.
 	AllowMentions bool
 
 	// AllowProject lets the working directory instruct the agent: CLAUDE.md there

@@ -36,6 +36,22 @@ func oneVersion(i int, version string) bool {
 	return long() || i%len(versions()) == slices.Index(versions(), version)
 }
 
+// needAgents skips the test where no agents are installed.
+func needAgents(t *testing.T) {
+	t.Helper()
+	if os.Getenv("TUITURN_AGENTS") == "" {
+		t.Skip("no agents: name the directory that they are installed in, as the package's documentation says, in TUITURN_AGENTS")
+	}
+}
+
+// needTmux skips or fails the test where the terminal needs tmux and there is none.
+func needTmux(t *testing.T, terminal tuiturn.TerminalKind) {
+	t.Helper()
+	if terminal == tuiturn.Tmux {
+		tmuxtest.Require(t)
+	}
+}
+
 // agentPath is the agent of one version.
 func agentPath(t *testing.T, version string) string {
 	t.Helper()
@@ -50,9 +66,7 @@ func agentPath(t *testing.T, version string) string {
 // over every terminal.
 func forEach(t *testing.T, f func(t *testing.T, version string, terminal tuiturn.TerminalKind)) {
 	t.Helper()
-	if os.Getenv("TUITURN_AGENTS") == "" {
-		t.Skip("no agents: name the directory that they are installed in, as the package's documentation says, in TUITURN_AGENTS")
-	}
+	needAgents(t)
 	for _, version := range versions() {
 		t.Run(version, func(t *testing.T) {
 			t.Parallel()
@@ -60,9 +74,7 @@ func forEach(t *testing.T, f func(t *testing.T, version string, terminal tuiturn
 			for _, terminal := range terminals {
 				t.Run(string(terminal), func(t *testing.T) {
 					t.Parallel()
-					if terminal == tuiturn.Tmux {
-						tmuxtest.Require(t)
-					}
+					needTmux(t, terminal)
 					f(t, version, terminal)
 				})
 			}

@@ -58,7 +58,6 @@ func TestTurn(t *testing.T) {
 		{"working directory in NFD", decomposedWorkDir, false},
 		{"directory that names a server", namedServer, false},
 		{"directory that imports", importingDirectory, false},
-		{"mentions allowed", mentionsAllowed, false},
 		{"commands allowed", commandsAllowed, false},
 	}
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
@@ -404,18 +403,8 @@ func decomposedWorkDir(t *testing.T, h *host) {
 	is.Equal(x.res.Text, "hello")
 }
 
-// The two cases below show that what TestPromptIsData looks for can be seen.
-
-func mentionsAllowed(t *testing.T, h *host) {
-	is := is.New(t)
-	work := h.workDir(t)
-	writeFile(t, filepath.Join(work, "secret.txt"), secret)
-	x := h.turn(t, t.Context(), tuiturn.Request{Prompt: "Look at @secret.txt", WorkDir: work, AllowMentions: true}, say("seen"))
-	is.NoErr(x.err)
-	is.Equal(x.res.Text, "seen")
-	is.True(strings.Contains(string(x.asked()[0].Body), secret))
-}
-
+// Like TestMentionsAllowed it shows that what TestPromptIsData looks for can be
+// seen.
 func commandsAllowed(t *testing.T, h *host) {
 	is := is.New(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
