@@ -27,12 +27,17 @@ import (
 	"os"
 	"runtime"
 	"testing"
+
+	"github.com/tuiturn/tuiturn/internal/lease"
 )
 
 func TestMain(m *testing.M) {
 	// A turn waits about as long as it computes, so three keep two cores busy.
 	// The command line still wins: it is read later.
 	flag.Set("test.parallel", fmt.Sprint(max(3, runtime.GOMAXPROCS(0))))
+	// The machine has other hosts, also dead ones: their leftovers are not a
+	// test's to end.
+	lease.Considered = lease.NoOrphans
 	// What a host's own environment holds must not be what the agents get.
 	os.Setenv("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-dummy-of-the-host")
 	os.Setenv("ANTHROPIC_API_KEY", "sk-ant-api03-dummy-of-the-host")
