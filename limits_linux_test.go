@@ -54,7 +54,8 @@ func limited(t *testing.T, c hostConfig, self string, attr *syscall.SysProcAttr)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
 	host := exec.CommandContext(ctx, self)
-	host.Env = []string{hostVar + "=" + string(config), "PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + temp, "HOME=" + c.Root}
+	host.Env = []string{hostVar + "=" + string(config), "PATH=/usr/local/bin:/usr/bin:/bin", "TMPDIR=" + temp, "HOME=" + c.Root,
+		"GORACE=atexit_sleep_ms=0"}
 	host.SysProcAttr = attr
 	host.WaitDelay = time.Second
 	out, err := host.CombinedOutput()

@@ -41,7 +41,8 @@ func run(t testing.TB, shell string, c tmuxctl.Command) (args, env []string, dir
 	line, err := tmuxctl.BuildCmd(c)
 	is.NoErr(err)
 	cmd := exec.Command(shell, "-s")
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "INHERITED=yes", "CDPATH=/usr"}
+	// The race detector makes a program sleep for a second when it ends.
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "INHERITED=yes", "CDPATH=/usr", "GORACE=atexit_sleep_ms=0"}
 	cmd.Stdin = strings.NewReader(line + "\n")
 	said, err := cmd.CombinedOutput()
 	if err != nil {

@@ -420,7 +420,8 @@ func host(t *testing.T, what string, s *tmuxctl.Server) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe, shareArg, what, s.Tmux, s.Shared, s.TempDir)
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "TMPDIR=" + s.TempDir}
+	// The race detector makes a program sleep for a second when it ends.
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "TMPDIR=" + s.TempDir, "GORACE=atexit_sleep_ms=0"}
 	return cmd
 }
 

@@ -15,7 +15,7 @@ func TestAHostThatIsAnotherInProc(t *testing.T) {
 	is := is.New(t)
 	parent := t.TempDir()
 	cmd := exec.Command(must(os.Executable()), helperArg, "try", parent)
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "GORACE=atexit_sleep_ms=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID}
 	out, err := cmd.Output()
 	if err != nil {

@@ -191,7 +191,8 @@ type helper struct {
 func play(t testing.TB, role string, args ...string) *helper {
 	t.Helper()
 	h := &helper{cmd: exec.Command(must(os.Executable()), append([]string{helperArg, role}, args...)...)}
-	h.cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", runVar + "=" + t.Name()}
+	// The race detector makes a program sleep for a second when it ends.
+	h.cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", runVar + "=" + t.Name(), "GORACE=atexit_sleep_ms=0"}
 	h.cmd.Dir = t.TempDir()
 	h.cmd.Stderr = os.Stderr
 	h.in = must(h.cmd.StdinPipe())

@@ -48,7 +48,8 @@ func config(t *testing.T, role string, args ...string) terminal.Config {
 		Name: fmt.Sprintf("test-%d-%d", os.Getpid(), lastName.Add(1)),
 		Path: exe,
 		Args: append([]string{helperArg, role}, args...),
-		Env:  []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8"},
+		// The race detector makes a program sleep for a second when it ends.
+		Env:  []string{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "GORACE=atexit_sleep_ms=0"},
 		Dir:  t.TempDir(),
 		Cols: 80,
 		Rows: 24,
