@@ -3,6 +3,7 @@ package tmuxctl
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
@@ -22,12 +23,7 @@ func (in *instance) startDaemon(ctx context.Context) error {
 	defer cancel()
 	err := in.keep(whole)
 	if err == nil {
-		var watcher *proc.Watcher
-		if watcher, err = proc.Watch(in.server.Pid); err == nil {
-			go func() {
-				<-watcher.Done()
-				close(in.ended)
-			}()
+		if _, err = in.watch(); err == nil {
 			return nil
 		}
 	}
@@ -36,4 +32,23 @@ func (in *instance) startDaemon(ctx context.Context) error {
 		err = fmt.Errorf("%w: tmux 2.6 or later is needed", err)
 	}
 	return err
+}
+
+// watch closes in.ended when the server, which is not our child, has ended,
+// unless it is let go of before.
+func (in *instance) watch() (letGo func(), err error) {
+	watcher, err := proc.Watch(in.server.Pid)
+	if err != nil {
+		return nil, err
+	}
+	quit := make(chan struct{})
+	go func() {
+		defer watcher.Stop()
+		select {
+		case <-watcher.Done():
+			close(in.ended)
+		case <-quit:
+		}
+	}()
+	return sync.OnceFunc(func() { close(quit) }), nil
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -40,7 +39,7 @@ func newPrefix() string { return "tuiturn-" + strings.ToLower(rand.Text()[:13]) 
 // There is no control connection: tmux 3.2 to 3.6 can end with a fault, and every
 // session with it, when a control client comes or goes, see control.
 func attachShared(ctx context.Context, tmux, tempDir string, env []string, socket, prefix string) (*instance, error) {
-	in := &instance{tmux: tmux, shared: &shared{prefix: prefix, letGo: func() {}}, ended: make(chan struct{})}
+	in := &instance{tmux: tmux, shared: &shared{prefix: prefix}, ended: make(chan struct{})}
 	if err := in.makeDir(ctx, tempDir); err != nil {
 		return nil, err
 	}
@@ -87,21 +86,8 @@ func (in *instance) attach(ctx context.Context, socket string) (err error) {
 	if err := in.lease.AddServer(lease.SharedServer{Socket: in.shared.socket, Tmux: in.tmux, Prefix: in.shared.prefix}); err != nil {
 		return err
 	}
-	watcher, err := proc.Watch(pid)
-	if err != nil {
-		return err
-	}
-	quit := make(chan struct{})
-	in.shared.letGo = sync.OnceFunc(func() { close(quit) })
-	go func() {
-		defer watcher.Stop()
-		select {
-		case <-watcher.Done():
-			close(in.ended)
-		case <-quit:
-		}
-	}()
-	return nil
+	in.shared.letGo, err = in.watch()
+	return err
 }
 
 // checkSocket refuses what is no socket, and one of another user: the server
