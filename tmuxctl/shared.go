@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/atomicfile"
 	"github.com/tuiturn/tuiturn/internal/lease"
@@ -50,7 +51,10 @@ func attachShared(ctx context.Context, tmux, tempDir string, env []string, socke
 	if err == nil {
 		return in, nil
 	}
-	return nil, errors.Join(err, in.removeDir())
+	if e := in.removeDir(); e != nil {
+		err = multierror.Append(err, e)
+	}
+	return nil, err
 }
 
 func (in *instance) attach(ctx context.Context, socket string) (err error) {
