@@ -86,8 +86,7 @@ func pane(t *testing.T, s *tmuxctl.Server, x *tmuxctl.Session) (pane, session st
 func TestAPersonLooksOn(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", echo))
+	s, x := turn(t, echo)
 	see(t, x, "40 120")
 	see(t, x, "up")
 	id, session := pane(t, s, x)
@@ -161,9 +160,7 @@ func TestAPersonLooksOn(t *testing.T) {
 	is.True(other > 1) // the program in the person's window
 	shut(t, x)
 	is.Equal(wait(t, x).Signal(), syscall.SIGHUP)
-	names, err := s.Sessions(t.Context())
-	is.NoErr(err)
-	is.Equal(len(names), 0)
+	noSessions(t, s)
 	eventually(t, "the other window's program to end", func() bool { return syscall.Kill(other, 0) != nil })
 }
 
@@ -181,8 +178,7 @@ func TestAPersonLooksOnElsewhere(t *testing.T) {
 func TestAPersonLooksOnWhenTheServerEnds(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "exec sleep 60"))
+	s, x := turn(t, "exec sleep 60")
 	p := look(t, s, x)
 	within(t, 3*time.Second, "closing the server", func() { is.NoErr(s.Close()) })
 	select {
@@ -198,8 +194,7 @@ func TestAPersonLooksOnWhenTheServerEnds(t *testing.T) {
 func TestAPersonRespawnsThePane(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "exec sleep 60"))
+	s, x := turn(t, "exec sleep 60")
 	id, _ := pane(t, s, x)
 	_, err := s.Run(t.Context(), "respawn-pane", "-k", "-t", id, "/bin/sh", "-c", "echo other; exec sleep 60")
 	is.NoErr(err)
@@ -213,7 +208,5 @@ func TestAPersonRespawnsThePane(t *testing.T) {
 	is.NoErr(err)
 	shut(t, x)
 	eventually(t, "the other program to end", func() bool { return syscall.Kill(other, 0) != nil })
-	names, err := s.Sessions(t.Context())
-	is.NoErr(err)
-	is.Equal(len(names), 0)
+	noSessions(t, s)
 }

@@ -47,10 +47,8 @@ func TestZeroServer(t *testing.T) {
 	is := is.New(t)
 	var s tmuxctl.Server
 	is.Equal(s.Socket(), "")
-	names, err := s.Sessions(t.Context())
-	is.NoErr(err)
-	is.Equal(len(names), 0)
-	_, err = s.Run(t.Context(), "list-sessions")
+	noSessions(t, &s)
+	_, err := s.Run(t.Context(), "list-sessions")
 	is.True(errors.Is(err, tmuxctl.ErrServerClosed)) // none has been started
 	_, err = s.Run(t.Context())
 	is.True(err != nil)
@@ -68,8 +66,7 @@ func TestZeroServer(t *testing.T) {
 
 func TestClose(t *testing.T) {
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "exec sleep 60"))
+	s, x := turn(t, "exec sleep 60")
 	pid, dir := serverPid(t, s), filepath.Dir(s.Socket())
 	for range 2 {
 		is.NoErr(s.Close())
@@ -138,8 +135,7 @@ func TestACancelledServerStartLeavesNothing(t *testing.T) {
 
 func TestAServerThatIsKilledIsReplaced(t *testing.T) {
 	is := is.New(t)
-	s := newServer(t)
-	old := open(t, s, script("turn", "exec sleep 60"))
+	s, old := turn(t, "exec sleep 60")
 	dir := filepath.Dir(s.Socket())
 	is.NoErr(syscall.Kill(serverPid(t, s), syscall.SIGKILL))
 	// At once: the news may not have reached us.
@@ -172,8 +168,7 @@ func TestServersDoNotMeet(t *testing.T) {
 func TestCloseOfAStoppedServer(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "exec sleep 60"))
+	s, x := turn(t, "exec sleep 60")
 	is.NoErr(syscall.Kill(serverPid(t, s), syscall.SIGSTOP))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -181,9 +176,7 @@ func TestCloseOfAStoppedServer(t *testing.T) {
 	is.True(errors.Is(err, context.DeadlineExceeded))
 	within(t, 5*time.Second, "closing the session", func() { is.NoErr(x.Close(ctx)) })
 	is.Equal(x.Status().Signal(), syscall.SIGKILL) // as the server, which goes on, has told
-	names, err := s.Sessions(t.Context())
-	is.NoErr(err)
-	is.Equal(len(names), 0)
+	noSessions(t, s)
 	is.NoErr(syscall.Kill(serverPid(t, s), syscall.SIGSTOP))
 	within(t, 5*time.Second, "closing the server", func() { is.NoErr(s.Close()) })
 }

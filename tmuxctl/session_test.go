@@ -50,6 +50,21 @@ func newServer(t *testing.T) *tmuxctl.Server {
 	return s
 }
 
+// turn is a session "turn" that runs a script, on a server of its own.
+func turn(t *testing.T, text string) (*tmuxctl.Server, *tmuxctl.Session) {
+	t.Helper()
+	s := newServer(t)
+	return s, open(t, s, script("turn", text))
+}
+
+// noSessions fails the test if the server has one.
+func noSessions(t *testing.T, s *tmuxctl.Server) {
+	t.Helper()
+	if names, err := s.Sessions(t.Context()); err != nil || len(names) > 0 {
+		t.Errorf("sessions left: %q, %v", names, err)
+	}
+}
+
 // shortDir is t.TempDir without the test's name, for which a socket's path has
 // no room.
 func shortDir(t *testing.T) string {
@@ -181,8 +196,7 @@ func TestNewSessionRefusesAtOnce(t *testing.T) {
 
 func TestADuplicateNameIsRefusedAndTheFirstStays(t *testing.T) {
 	is := is.New(t)
-	s := newServer(t)
-	first := open(t, s, script("turn", "exec sleep 60"))
+	s, first := turn(t, "exec sleep 60")
 	_, err := s.NewSession(t.Context(), script("turn", "exec sleep 60"))
 	is.True(err != nil && strings.Contains(err.Error(), "duplicate session"))
 	// Also where the context ends while tmux is asked.
@@ -217,8 +231,7 @@ func TestANameIsNoPrefix(t *testing.T) {
 
 func TestASessionThatAPersonKills(t *testing.T) {
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "exec sleep 60"))
+	s, x := turn(t, "exec sleep 60")
 	within(t, time.Second, "learning of the end", func() {
 		_, err := s.Run(t.Context(), "kill-session", "-t", "=turn")
 		is.NoErr(err)
@@ -310,8 +323,7 @@ func TestPastesDoNotMix(t *testing.T) {
 func TestAPasteThatFailsLeavesNoBuffer(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "exec sleep 60"))
+	s, x := turn(t, "exec sleep 60")
 	for i := range 10 {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*500*time.Microsecond)
 		x.Paste(ctx, make([]byte, 1000)) // may or may not come in time

@@ -73,8 +73,7 @@ func TestTheServerIsStopped(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
-			s := newServer(t)
-			x := open(t, s, script("turn", "stty raw -echo; echo up; exec cat >/dev/null"))
+			s, x := turn(t, "stty raw -echo; echo up; exec cat >/dev/null")
 			see(t, x, "up")
 			pid := serverPid(t, s)
 			is.NoErr(syscall.Kill(pid, syscall.SIGSTOP))
@@ -99,8 +98,7 @@ func TestTheServerIsStopped(t *testing.T) {
 func TestTheProgramEndsWhileTheServerIsStopped(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "stty -echo; echo up; read line; exit 7"))
+	s, x := turn(t, "stty -echo; echo up; read line; exit 7")
 	see(t, x, "up")
 	is.NoErr(x.SendKeys(t.Context(), "Enter"))
 	is.NoErr(syscall.Kill(serverPid(t, s), syscall.SIGSTOP))
@@ -111,8 +109,7 @@ func TestTheProgramEndsWhileTheServerIsStopped(t *testing.T) {
 func TestTheServerIsKilled(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "trap '' HUP; stty raw -echo; echo up; exec sleep 60"))
+	s, x := turn(t, "trap '' HUP; stty raw -echo; echo up; exec sleep 60")
 	see(t, x, "up")
 	pid, dir := serverPid(t, s), filepath.Dir(s.Socket())
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -167,8 +164,7 @@ func TestAProgramEndsInMidPaste(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
-			s := newServer(t)
-			x := open(t, s, script("turn", "stty raw -echo; echo up; exec sleep 60"))
+			s, x := turn(t, "stty raw -echo; echo up; exec sleep 60")
 			see(t, x, "up")
 			pasted := make(chan struct{})
 			first := make(chan struct{})
@@ -189,9 +185,7 @@ func TestAProgramEndsInMidPaste(t *testing.T) {
 			})
 			is.True(errors.Is(x.Paste(t.Context(), text), os.ErrProcessDone))
 			within(t, 3*time.Second, "closing the session", func() { shut(t, x) })
-			names, err := s.Sessions(t.Context())
-			is.NoErr(err)
-			is.Equal(len(names), 0)
+			noSessions(t, s)
 			nothingButTurn(t, s)
 		})
 	}
@@ -200,8 +194,7 @@ func TestAProgramEndsInMidPaste(t *testing.T) {
 func TestAProgramThatNeverReads(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "stty raw -echo; echo up; exec sleep 60"))
+	s, x := turn(t, "stty raw -echo; echo up; exec sleep 60")
 	see(t, x, "up")
 	for range 8 {
 		within(t, 3*time.Second, "pasting 1 MB", func() { is.NoErr(x.Paste(t.Context(), make([]byte, 1<<20))) })
@@ -250,8 +243,7 @@ func TestKillServerMeetsNewSession(t *testing.T) {
 func TestTheDirectoryIsRemoved(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", echo))
+	s, x := turn(t, echo)
 	see(t, x, "up")
 	is.NoErr(os.RemoveAll(filepath.Dir(s.Socket())))
 	is.NoErr(x.SendKeys(t.Context(), "a")) // over the connection that there is
@@ -265,8 +257,7 @@ func TestTheDirectoryIsRemoved(t *testing.T) {
 func TestCloseTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newServer(t)
-	x := open(t, s, script("turn", "trap '' HUP TERM; echo up; while :; do sleep 1; done"))
+	s, x := turn(t, "trap '' HUP TERM; echo up; while :; do sleep 1; done")
 	see(t, x, "up")
 	var all sync.WaitGroup
 	for range 4 {
