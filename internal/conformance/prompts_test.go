@@ -1,6 +1,9 @@
 package conformance
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // secret stands in files that a prompt must not be able to send along.
 const secret = "the-secret-8c41d0"
@@ -141,10 +144,10 @@ var hostilePrompts = []hostilePrompt{
 }
 
 // hostile returns the prompts, each on its own or, to save time, those that are
-// lines in one.
+// lines in one. The caller may change what it gets.
 func hostile(each bool) (prompts []hostilePrompt) {
 	if each {
-		return hostilePrompts
+		return slices.Clone(hostilePrompts)
 	}
 	var all hostilePrompt
 	all.name = "many in one"
