@@ -4,11 +4,13 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -34,17 +36,20 @@ var roles = map[string]func(input []byte) (answer any, err error){
 func role(name string, play func(input []byte) (any, error)) { roles[name] = play }
 
 func TestMain(m *testing.M) {
-	// The machine has other hosts, also dead ones: their leftovers are not a
-	// test's to end.
-	lease.Considered = func(id string) bool { _, ok := made.Load(id); return ok }
+	lease.Considered = func(id string) bool { _, ok := considered.Load(id); return ok }
 	if len(os.Args) == 4 && os.Args[1] == helperArg {
 		play(os.Args[2], os.Args[3])
 	}
+	// The tests wait most of the time. The command line still wins: it is read
+	// later.
+	flag.Set("test.parallel", fmt.Sprint(max(4, runtime.GOMAXPROCS(0))))
 	os.Exit(m.Run())
 }
 
-// made are the IDs of the leases that this process, or a host it started, made.
-var made sync.Map
+// considered are the IDs of the leases whose programs a sweep may take for
+// orphans. The machine has other hosts, also dead ones, those of other tests
+// among them: their leftovers are not a test's to end.
+var considered sync.Map
 
 // play answers on standard output, and then lives until standard input ends.
 func play(role, input string) {
@@ -82,7 +87,7 @@ func tryStart(t *testing.T, role string, input any, attr *syscall.SysProcAttr) (
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self, helperArg, role, string(in))
-	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	cmd.Env = shell
 	cmd.SysProcAttr = attr
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
@@ -127,6 +132,10 @@ type plan struct {
 	Guarded  bool     // the guardian may act
 	User     uint32   // who runs the programs, if not 0
 	Heir     bool     // one more program, with the host's own environment
+
+	// Considered: what it leaves may be taken for orphans. The test is not
+	// parallel, or others' sweeps would take it.
+	Considered bool
 }
 
 // A host is what a host has made.
@@ -138,7 +147,9 @@ type host struct {
 	programs []proc.Identity // all that carries the mark
 }
 
-var shell = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
+// shell is the environment of what a test starts. The race detector makes a
+// program sleep for a second when it ends.
+var shell = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "GORACE=atexit_sleep_ms=0"}
 
 func playHost(input []byte) (any, error) {
 	var p plan
@@ -257,6 +268,9 @@ func startHost(t *testing.T, p plan) *host {
 	cmd, out := start(t, "host", p, &syscall.SysProcAttr{Setsid: true})
 	h := &host{cmd: cmd}
 	answer(t, out, h)
+	if p.Considered {
+		considered.Store(h.ID, true)
+	}
 	h.endWithTest(t)
 	// What the scripts start comes a moment later. A look is not cheap.
 	same := 0
@@ -275,7 +289,6 @@ func startHost(t *testing.T, p plan) *host {
 
 // endWithTest ends all that a host has made, and it.
 func (h *host) endWithTest(t *testing.T) {
-	made.Store(h.ID, true)
 	t.Cleanup(func() {
 		if h.cmd != nil {
 			h.kill(t)

@@ -88,6 +88,7 @@ func alive(pid int) bool {
 }
 
 func TestKillServerIfOnlyOurs(t *testing.T) {
+	t.Parallel()
 	eachTmux(t, func(t *testing.T, path string) {
 		for _, c := range []struct {
 			name     string
@@ -123,6 +124,7 @@ func TestKillServerIfOnlyOurs(t *testing.T) {
 
 // More sessions than one command of an old tmux can name.
 func TestManySessions(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s := newServer(t, tmuxtest.Require(t))
 	pid := sessions(t, s, "turn-0")
@@ -138,6 +140,7 @@ func TestManySessions(t *testing.T) {
 }
 
 func TestNoServerIsNoError(t *testing.T) {
+	t.Parallel()
 	eachTmux(t, func(t *testing.T, path string) {
 		is := is.New(t)
 		s := newServer(t, path)
@@ -158,6 +161,7 @@ func TestNoServerIsNoError(t *testing.T) {
 
 // A server that does not end by itself either (exit-empty, tmux -D).
 func TestServerThatOutlivesItsSessions(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s := newServer(t, tmuxtest.Require(t))
 	pid := sessions(t, s, "turn-1")
@@ -169,6 +173,7 @@ func TestServerThatOutlivesItsSessions(t *testing.T) {
 }
 
 func TestServerWithoutSessionsIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s := newServer(t, tmuxtest.Require(t))
 	pid := sessions(t, s, "turn-1")
@@ -215,6 +220,7 @@ func old(t *testing.T, s *tmuxtest.Server) reaper.Tmux {
 }
 
 func TestServerThatCannotDecide(t *testing.T) {
+	t.Parallel()
 	for _, foreign := range []bool{false, true} {
 		t.Run(fmt.Sprint("foreign session ", foreign), func(t *testing.T) {
 			is := is.New(t)
@@ -244,9 +250,11 @@ func rounds() int {
 // its creator is told that it was made it is there, and where not, nothing of
 // the old server is left.
 func TestForeignSessionCreatedMeanwhileIsNotLost(t *testing.T) {
+	t.Parallel()
 	eachTmux(t, func(t *testing.T, path string) {
 		for _, loops := range []bool{true, false} {
 			t.Run(fmt.Sprint("the server decides ", loops), func(t *testing.T) {
+				t.Parallel()
 				spared, refused, fresh := 0, 0, 0
 				for i := range rounds() {
 					t.Run("round", func(t *testing.T) {
@@ -290,6 +298,7 @@ func TestForeignSessionCreatedMeanwhileIsNotLost(t *testing.T) {
 // A kill-server of somebody else's that meets a new session may wedge a server:
 // it refuses every client, and lives.
 func TestWedgedServerIsEnded(t *testing.T) {
+	t.Parallel()
 	eachTmux(t, func(t *testing.T, path string) {
 		wedged, rounds := 0, rounds()/6 // each takes endWait
 		for range rounds {
@@ -323,6 +332,7 @@ func TestWedgedServerIsEnded(t *testing.T) {
 // Between the look and the end another server may take the socket, with sessions
 // of the same names and ids.
 func TestTheServerThatCameAfterIsLeftAlone(t *testing.T) {
+	t.Parallel()
 	for _, loops := range []bool{true, false} {
 		t.Run(fmt.Sprint("the server decides ", loops), func(t *testing.T) {
 			is := is.New(t)
@@ -352,6 +362,7 @@ func TestTheServerThatCameAfterIsLeftAlone(t *testing.T) {
 
 // Between the look and the end a session may end by itself.
 func TestASessionThatEndsMeanwhile(t *testing.T) {
+	t.Parallel()
 	eachTmux(t, func(t *testing.T, path string) {
 		for _, loops := range []bool{true, false} {
 			t.Run(fmt.Sprint("the server decides ", loops), func(t *testing.T) {
@@ -381,6 +392,7 @@ func TestASessionThatEndsMeanwhile(t *testing.T) {
 }
 
 func TestStoppedServerIsBoundedByTheContext(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s := newServer(t, tmuxtest.Require(t))
 	pid := sessions(t, s, "turn-1")

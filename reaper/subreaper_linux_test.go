@@ -210,6 +210,7 @@ func playInit(input []byte) (any, error) {
 
 // Process 1 never reaps. Without a subreaper zombies stay, with it none.
 func TestUnderAProcess1ThatDoesNotReap(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	attr := &syscall.SysProcAttr{Setsid: true, Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
@@ -241,6 +242,7 @@ func TestUnderAProcess1ThatDoesNotReap(t *testing.T) {
 
 // The host's own commands never lose their end.
 func TestSubreaperSparesTheHostsOwnCommands(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	runs := 48
 	if os.Getenv("TUITURN_LONG") != "" {

@@ -38,8 +38,8 @@ func TestAnotherUsersOrphansStay(t *testing.T) {
 	is := is.New(t)
 	dir := tempDir(t)
 	const nobody = 65534
-	theirs := deadHost(t, plan{Parent: dir, Programs: stubborn[:2], User: nobody})
-	ours := deadHost(t, plan{Parent: dir, Programs: []string{sleeps}})
+	theirs := deadHost(t, plan{Parent: dir, Programs: stubborn[:2], User: nobody, Considered: true})
+	ours := deadHost(t, plan{Parent: dir, Programs: []string{sleeps}, Considered: true})
 	is.NoErr(os.RemoveAll(theirs.Dir))
 	is.NoErr(os.RemoveAll(ours.Dir))
 	report := sweep(t, reaper.SweepConfig{Dirs: []string{tempDir(t)}})
@@ -54,6 +54,7 @@ func TestAnotherUsersOrphansStay(t *testing.T) {
 }
 
 func TestAProcessThatMayNotBeEnded(t *testing.T) {
+	t.Parallel()
 	if os.Getuid() != 0 {
 		t.Skip("only root can start a program as another user")
 	}

@@ -82,6 +82,7 @@ func sweep(t *testing.T, cfg reaper.SweepConfig) reaper.Report {
 }
 
 func TestSweepEndsWhatADeadHostLeft(t *testing.T) {
+	t.Parallel()
 	eachTmux(t, func(t *testing.T, path string) {
 		is := is.New(t)
 		w := newWorld(t, path)
@@ -123,6 +124,7 @@ func TestSweepEndsWhatADeadHostLeft(t *testing.T) {
 // The report says of each thing what it is and why, and nothing of what was in
 // its arguments and its environment.
 func TestReport(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	w := newWorld(t, path)
@@ -151,7 +153,7 @@ func TestAHostFromATurnOfADeadOneLives(t *testing.T) {
 		t.Run("by "+where, func(t *testing.T) {
 			is := is.New(t)
 			dir, elsewhere := tempDir(t), tempDir(t)
-			p := plan{Parent: dir, Heir: true, Programs: []string{sleeps}}
+			p := plan{Parent: dir, Heir: true, Programs: []string{sleeps}, Considered: true}
 			if where != "its directory" {
 				p.Parent = elsewhere
 			}
@@ -161,13 +163,14 @@ func TestAHostFromATurnOfADeadOneLives(t *testing.T) {
 			is.NoErr(err)
 			said := filepath.Join(elsewhere, "said")
 			is.NoErr(syscall.Mkfifo(filepath.Join(elsewhere, "in"), 0o600))
-			h := deadHost(t, plan{Parent: dir, Programs: []string{
+			h := deadHost(t, plan{Parent: dir, Considered: true, Programs: []string{
 				fmt.Sprintf("%s %s host '%s' <>%s/in >%s & sleep 1000; :", self, helperArg, in, elsewhere, said)}})
 			live := &host{}
 			eventually(t, "the second host", func() bool {
 				data, _ := os.ReadFile(said)
 				return json.Unmarshal(data, live) == nil
 			})
+			considered.Store(live.ID, true)
 			live.endWithTest(t)
 			eventually(t, "its programs", func() bool {
 				live.programs = identities(t, live.ID)
@@ -198,8 +201,8 @@ func TestAHostFromATurnOfADeadOneLives(t *testing.T) {
 func TestOrphansWithoutADirectory(t *testing.T) {
 	is := is.New(t)
 	dir := tempDir(t)
-	h := startHost(t, plan{Parent: dir, Programs: stubborn})
-	live := startHost(t, plan{Parent: dir, Programs: stubborn[:1]})
+	h := startHost(t, plan{Parent: dir, Programs: stubborn, Considered: true})
+	live := startHost(t, plan{Parent: dir, Programs: stubborn[:1], Considered: true})
 	is.NoErr(os.RemoveAll(h.Dir))
 	is.NoErr(os.Rename(live.Dir, live.Dir+"-hidden"))
 	report := sweep(t, reaper.SweepConfig{Dirs: []string{tempDir(t)}})
@@ -217,6 +220,7 @@ func TestOrphansWithoutADirectory(t *testing.T) {
 
 // Two processes that sweep at once end each thing once.
 func TestTwoSweepsAtOnce(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := tempDir(t)
 	var hosts []*host
@@ -281,7 +285,7 @@ func TestHostsThatStartMeanwhile(t *testing.T) {
 		}
 	})
 	for range 3 {
-		h := startHost(t, plan{Parent: dir, Programs: []string{sleeps}})
+		h := startHost(t, plan{Parent: dir, Programs: []string{sleeps}, Considered: true})
 		for range 30 {
 			l, err := lease.New(t.Context(), dir)
 			is.NoErr(err)
@@ -298,7 +302,7 @@ func TestHostsThatStartMeanwhile(t *testing.T) {
 // The guardian of a dead host and a sweep may be at the same things.
 func TestSweepAndGuardian(t *testing.T) {
 	dir := tempDir(t)
-	h := startHost(t, plan{Parent: dir, Programs: stubborn, Guarded: true})
+	h := startHost(t, plan{Parent: dir, Programs: stubborn, Guarded: true, Considered: true})
 	if len(h.Guardians) == 0 {
 		t.Skip("leases have no guardian here")
 	}
@@ -312,6 +316,7 @@ func TestSweepAndGuardian(t *testing.T) {
 
 // What is not provably a dead lease stays.
 func TestWhatIsNobodysStays(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := tempDir(t)
 	make := func(name, content string, mode os.FileMode) {
@@ -357,6 +362,7 @@ func TestWhatIsNobodysStays(t *testing.T) {
 
 // A program of another lease whose command names a file of the dead one's.
 func TestAPaneOfAnotherLeaseStays(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	w := newWorld(t, path)
@@ -375,6 +381,7 @@ func TestAPaneOfAnotherLeaseStays(t *testing.T) {
 
 // People may do with our sessions on their server what they like.
 func TestWhatPeopleDoWithASharedSession(t *testing.T) {
+	t.Parallel()
 	const ours, work = "=turn-1-1", "work"
 	for name, c := range map[string]struct {
 		commands [][]string
@@ -397,6 +404,7 @@ func TestWhatPeopleDoWithASharedSession(t *testing.T) {
 			"turn-1-1", "turn-1-1:own work:own"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			eachTmux(t, func(t *testing.T, path string) {
 				is := is.New(t)
 				dir, s := tempDir(t), newServer(t, path)
@@ -418,6 +426,7 @@ func TestWhatPeopleDoWithASharedSession(t *testing.T) {
 // Between the look and the end another server may take the socket, with panes of
 // the same ids.
 func TestAPaneOfAnotherServerStays(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	dir, s := tempDir(t), newServer(t, path)
@@ -439,6 +448,7 @@ func TestAPaneOfAnotherServerStays(t *testing.T) {
 // A shared server that was stopped answers nobody: what can be ended is, and the
 // lease stays for the next sweep.
 func TestAServerThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	dir, s := tempDir(t), newServer(t, path)
@@ -459,6 +469,7 @@ func TestAServerThatDoesNotAnswer(t *testing.T) {
 
 // The shared server went by itself, with its last session or before.
 func TestAServerThatIsGone(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	dir, s := tempDir(t), newServer(t, path)
@@ -477,6 +488,7 @@ func TestAServerThatIsGone(t *testing.T) {
 }
 
 func TestSweepStopsWithItsContext(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := tempDir(t)
 	h := deadHost(t, plan{Parent: dir, Programs: []string{sleeps}})

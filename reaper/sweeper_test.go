@@ -78,6 +78,7 @@ func TestSweeperWaitsForIdleness(t *testing.T) {
 // A shared server that was stopped holds up one turn, for a moment, and not each
 // turn that follows.
 func TestAStoppedServerDoesNotHoldUpTurns(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	path := tmuxtest.Require(t)
 	dir, server := tempDir(t), newServer(t, path)
@@ -119,6 +120,7 @@ func TestAStoppedServerDoesNotHoldUpTurns(t *testing.T) {
 // A turn that starts while a sweep is under way waits for the lease that the
 // sweep is at, and no longer.
 func TestATurnInterruptsASweep(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	dir := tempDir(t)
 	const n = 3

@@ -67,6 +67,7 @@ func TestZombies(t *testing.T) {
 // A server that is stopped waits for none of its panes, as one before 3.6 that
 // was built with libutempter misses some. When it goes on it is reminded.
 func TestZombiesOfAServer(t *testing.T) {
+	t.Parallel()
 	eachTmux(t, func(t *testing.T, path string) {
 		is := is.New(t)
 		const panes = 100
@@ -100,6 +101,7 @@ func TestZombiesOfAServer(t *testing.T) {
 
 // A server that only we use can also be ended: then its zombies are process 1's.
 func TestEndingAServerEndsItsZombies(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	s := newServer(t, tmuxtest.Require(t))
 	pid := sessions(t, s, "turn-stays")
