@@ -156,6 +156,7 @@ func TestControlIsLost(t *testing.T) {
 
 // A command whose connection was lost is done again only if it may be.
 func TestControlNeverRepeatsWhatMayHaveBeenDone(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	in := startTestInstance(t)
 	// A client that passes one command on and is then lost without an answer.
@@ -257,6 +258,7 @@ func TestControlOfAServerThatHasEnded(t *testing.T) {
 // A client that found its server gone may have started another one, on a tmux
 // that knows no -N.
 func TestAStrayServerIsEnded(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	in := startTestInstance(t)
 	in.control.close()

@@ -41,6 +41,7 @@ func TestTheKeeperIsInNobodysWay(t *testing.T) {
 // Where tmux does not know control mode, or refuses it, all is done by
 // processes.
 func TestConformanceWithoutControlMode(t *testing.T) {
+	t.Parallel()
 	tmux := tmuxtest.Require(t)
 	without := filepath.Join(t.TempDir(), "tmux")
 	text := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *' -C '*) exit 1; esac\nexec '%s' \"$@\"\n", tmux)

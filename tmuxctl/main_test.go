@@ -2,7 +2,10 @@ package tmuxctl_test
 
 import (
 	"bytes"
+	"flag"
+	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -23,6 +26,9 @@ func TestMain(m *testing.M) {
 		share(os.Args[2], os.Args[3], os.Args[4], os.Args[5])
 	}
 	lease.Considered = lease.NoOrphans
+	// The tests wait most of the time. The command line still wins: it is read
+	// later.
+	flag.Set("test.parallel", fmt.Sprint(max(4, runtime.GOMAXPROCS(0))))
 	terminaltest.Main(tmuxtest.Each(m))
 }
 

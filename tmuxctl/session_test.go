@@ -22,7 +22,10 @@ import (
 
 var _ terminal.Terminal = (*tmuxctl.Session)(nil)
 
-func TestConformance(t *testing.T) { conform(t, newServer(t)) }
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	conform(t, newServer(t))
+}
 
 func conform(t *testing.T, s *tmuxctl.Server) {
 	terminaltest.Run(t, func(t *testing.T, cfg terminal.Config) (terminal.Terminal, error) {
