@@ -79,12 +79,14 @@ func TestHostIsKilled(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the processes are counted in /proc")
 	}
+	t.Parallel()
 	rounds := 6
 	if os.Getenv("TUITURN_LONG") != "" {
 		rounds = 100
 	}
 	for _, kind := range []TerminalKind{Tmux, Pty} {
 		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
 			if kind == Tmux {
 				tmuxtest.Require(t)
 			}

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	}
 	flag.Parse()
 	if n := flag.Lookup("test.parallel").Value; n.String() == flag.Lookup("test.parallel").DefValue {
-		n.Set("4") // a turn waits most of its time
+		n.Set("6") // a turn waits most of its time
 	}
 	goroutines := runtime.NumGoroutine()
 	status := m.Run()
