@@ -17,6 +17,7 @@ import (
 // TestRealHomeIsNotOpened traces an isolated turn: nothing in the operator's home
 // is opened, by us or by the agent, whose environment has the agent's home only.
 func TestRealHomeIsNotOpened(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		h := newHost(t, version, terminal)
 		// The usual place for a working directory is below it.

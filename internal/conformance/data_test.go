@@ -24,6 +24,7 @@ import (
 // do. Each prompt goes to one version, in turns, over one of the terminals; with
 // TUITURN_LONG to all, over both.
 func TestPromptIsData(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		h := newHost(t, version, terminal)
 		const ordinary = "Say hello."
@@ -59,6 +60,7 @@ func TestPromptIsData(t *testing.T) {
 // and looks only for what must not happen: what a paste adds to a text and takes
 // from it is the agent's affair.
 func TestPastedPromptIsData(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		h := newHost(t, version, terminal)
 		h.runner.Env = []string{"VISUAL=/bin/false", "EDITOR=/bin/false"}
@@ -83,6 +85,7 @@ func TestPastedPromptIsData(t *testing.T) {
 // TestPastedPictureIsRefused: pasted, the name of a picture becomes the picture,
 // and no change to the text would prevent it on every version.
 func TestPastedPictureIsRefused(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		if !itsTurn(0, version, terminal) {
 			return

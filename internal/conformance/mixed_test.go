@@ -167,6 +167,7 @@ var kinds = []kind{
 // over one of the terminals; 200 a version with TUITURN_LONG. The outcome must be the kind's, and what was streamed the text
 // of the Result.
 func TestMixedTurns(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		h := newHost(t, version, terminal)
 		t.Cleanup(func() {

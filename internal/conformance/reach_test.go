@@ -98,6 +98,7 @@ func reaches() []reach {
 // whatever it says, and whatever the model does with it, no secret goes out and
 // nothing is written.
 func TestReach(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		for i, r := range reaches() {
 			if !oneVersion(i, version) || !itsTurn(i, version, terminal) {
@@ -130,6 +131,7 @@ func TestReach(t *testing.T) {
 // TestReachWithTools: the same calls with tools on, where README says that the
 // agent's own rules decide.
 func TestReachWithTools(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		for i, r := range reaches() {
 			if r.tools == nil || !oneVersion(i+1, version) || !itsTurn(i, version, terminal) {
@@ -153,6 +155,7 @@ func TestReachWithTools(t *testing.T) {
 
 // TestReachWithProject: the same directories with Request.AllowProject.
 func TestReachWithProject(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		for i, r := range reaches() {
 			if r.files == nil && r.links == nil || !oneVersion(i+2, version) || !itsTurn(i, version, terminal) {

@@ -36,6 +36,7 @@ const staleLogin = `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-dummy-stale","
 // then lets someone log in. Nine turns for each version and login, 54 in all, or
 // fifty for each version, login and terminal with TUITURN_LONG.
 func TestRecurrence(t *testing.T) {
+	t.Parallel()
 	turns := 9
 	if long() {
 		turns = 50
@@ -128,6 +129,7 @@ func recur(t *testing.T, h *host, login string, turns int) {
 // TestRefreshCanBeSeen shows that TestRecurrence can fail: an agent that has a
 // login that ran out, and no token, asks for another one.
 func TestRefreshCanBeSeen(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		if !itsTurn(0, version, terminal) {
 			return

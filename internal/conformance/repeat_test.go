@@ -12,6 +12,7 @@ import (
 // TestRepeatedTurns runs one short turn after the other and logs the medians of
 // their times: two, or twenty with TUITURN_LONG.
 func TestRepeatedTurns(t *testing.T) {
+	t.Parallel()
 	turns := 2
 	if long() {
 		turns = 20

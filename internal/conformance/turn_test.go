@@ -28,6 +28,7 @@ import (
 // TestTurn runs each case on a host of its own. Those that have to do with the
 // terminal run over both, the others over one of them, in turns.
 func TestTurn(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name string
 		run  func(*testing.T, *host)
