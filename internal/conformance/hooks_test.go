@@ -22,6 +22,7 @@ func objecting(seconds float64) string {
 // that take their time and object, or none at all, and a screen on which nothing
 // moves. The turn ends with the last answer, not before and soon after it.
 func TestEndOfTurn(t *testing.T) {
+	t.Parallel()
 	twice := func(n int) standin.Reply {
 		if n == 0 {
 			return standin.Reply{Text: "first\nanswer"}

@@ -14,6 +14,7 @@ import (
 
 // TestOptions looks for what a Request asks for in what the agent sends.
 func TestOptions(t *testing.T) {
+	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		if !itsTurn(0, version, terminal) {
 			return

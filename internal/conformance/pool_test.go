@@ -16,6 +16,7 @@ import (
 // to its own prompt, and most find an agent ready. 50 turns, four at once, on
 // every version and terminal with TUITURN_LONG, else 4 turns, two at once.
 func TestPool(t *testing.T) {
+	t.Parallel()
 	turns, atOnce := 4, 2
 	if long() {
 		turns, atOnce = 50, 4
