@@ -75,8 +75,12 @@ func checkInterpreter(path string) error {
 var byOldName = []string{"Brief", "SendUserMessage", "KillShell", "KillBash", "TaskStop", "AgentOutputTool", "BashOutputTool", "BashOutput", "TaskOutput"}
 
 func (c Claude) args(sessionID string, s *setup, files agentFiles) []string {
+	session := "--session-id"
+	if s.resume {
+		session = "--resume" // same id, same file, nothing in it written again (2.1.104 to 2.1.330)
+	}
 	args := []string{
-		"--session-id", sessionID,
+		session, sessionID,
 		"--settings", files.settings,
 		// No servers but those named here, and none are.
 		"--strict-mcp-config",

@@ -95,12 +95,16 @@ var (
 )
 
 // menu reads the menu that the last cursor on the screen stands in, nil if
-// there is none with two options.
+// there is none with two options. Above the last two rules, which are a frame
+// that something else stands in, it is a prompt of the conversation's.
 func menu(rows []string) *BlockedError {
 	at := -1
-	for i, row := range rows {
-		if cursorRow.MatchString(row) {
+	for i, rules := len(rows)-1, 0; i >= 0 && rules < 2 && at < 0; i-- {
+		switch {
+		case cursorRow.MatchString(rows[i]):
 			at = i
+		case isRule(rows[i]):
+			rules++
 		}
 	}
 	if at < 0 {

@@ -21,7 +21,7 @@ const (
 	// editorKey asks claude for the editor, 2.1.104 to 2.1.330.
 	editorKey = "C-g"
 
-	// clearKey empties its input line.
+	// clearKey empties a row of its input line.
 	clearKey = "C-u"
 
 	// keyAgain is how long the editor is waited for before the key is sent
@@ -34,10 +34,10 @@ const (
 	doorWait = 8 * time.Second
 )
 
-// door is where one prompt goes in.
+// door is where prompts go in, one after the other.
 type door struct {
 	script string
-	fifo   fifo.FIFO
+	fifo   string // the path of each prompt's FIFO
 }
 
 // plainPath is a path that stands for itself in every way in which agents have
@@ -48,21 +48,17 @@ var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 // newDoor makes the door in dir, a private directory. It is nil where the
 // directory's name does not allow it.
 func newDoor(dir string) (*door, error) {
-	d := &door{script: filepath.Join(dir, "editor")}
+	d := &door{script: filepath.Join(dir, "editor"), fifo: filepath.Join(dir, "prompt")}
 	if !plainPath.MatchString(d.script) {
 		return nil, nil
 	}
-	var err error
-	if d.fifo, err = fifo.New(filepath.Join(dir, "prompt")); err != nil {
-		return nil, err
-	}
-	// Once the FIFO is gone the editor fails, and all agents then leave their
-	// input as it is. It is opened again by a key too many, and 2.1.330 would
-	// take its own input, read back, for a paste; or by a tool of the agent's that
-	// runs $VISUAL, as git does.
+	// There is a FIFO while a prompt is handed over. Without one the editor
+	// fails, and all agents then leave their input as it is. It is opened again
+	// by a key too many, and 2.1.330 would take its own input, read back, for a
+	// paste; or by a tool of the agent's that runs $VISUAL, as git does.
 	script := fmt.Sprintf(`[ -p %[1]s ] && exec 3<%[1]s && exec cat <&3 >"$1"
 exit 1
-`, d.fifo.Path)
+`, d.fifo)
 	if err := os.WriteFile(d.script, []byte(script), 0o600); err != nil {
 		return nil, err
 	}
@@ -81,13 +77,17 @@ func (d *door) env() []string {
 // errNoDoor says that the agent does not open its editor.
 var errNoDoor = errors.New("the agent does not open an editor")
 
-// deliver puts the prompt into the agent's input line through the editor.
+// deliver makes text all that stands in the input line, through the editor.
 //
 // The key is sent again only once the agent has read the one before. 2.1.104
 // takes several that it reads at once for text.
-func (d *door) deliver(ctx context.Context, t *turn) error {
+func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 	if d == nil {
 		return errNoDoor
+	}
+	pipe, err := fifo.New(d.fifo)
+	if err != nil {
+		return err
 	}
 	type opening struct {
 		w   *fifo.Writer
@@ -97,14 +97,14 @@ func (d *door) deliver(ctx context.Context, t *turn) error {
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		w, err := d.fifo.Open(waiting, t.term.Done())
+		w, err := pipe.Open(waiting, p.term.Done())
 		opened <- opening{w, err}
 	}()
 	finish := func(o opening, err error) error {
 		if o.w != nil { // whatever else went wrong, an editor waits
-			return o.w.Deliver(ctx, []byte(t.prompt))
+			return o.w.Deliver(ctx, []byte(text))
 		}
-		d.fifo.Remove()
+		pipe.Remove()
 		return err
 	}
 	giveUp := func(err error) error {
@@ -113,17 +113,17 @@ func (d *door) deliver(ctx context.Context, t *turn) error {
 	}
 	idle, wait := time.Duration(0), keyAgain
 	for {
-		if unread, _ := t.term.Unread(ctx); unread == 0 {
-			screen, err := t.term.Screen(ctx)
+		if unread, _ := p.term.Unread(ctx); unread == 0 {
+			screen, err := p.term.Screen(ctx)
 			if err != nil {
 				return giveUp(cause(ctx, err))
 			}
 			// While the input line is gone the editor is about to open.
-			if t.agent.read(screen).input {
+			if p.agent.read(screen).input {
 				if idle >= doorWait {
 					return giveUp(errNoDoor)
 				}
-				if err := t.term.SendKeys(ctx, editorKey); err != nil {
+				if err := p.term.SendKeys(ctx, editorKey); err != nil {
 					return giveUp(cause(ctx, err))
 				}
 				idle += wait
@@ -156,7 +156,16 @@ func (t *turn) paste(ctx context.Context) error {
 		return fmt.Errorf("%w: it has to be pasted, and a name that ends in %s would send the file along: spell the name differently, or set Request.AllowMentions", ErrInvalidPrompt, name)
 	}
 	// An agent that has no editor may have taken the key for text.
-	w := watch{pane: t.pane}
+	if err := t.clear(ctx); err != nil {
+		return err
+	}
+	return t.term.Paste(ctx, []byte(t.prompt))
+}
+
+// clear empties the input line with keys, each of which takes a row or a line
+// end of it. 2.1.104 takes several that it reads together for text.
+func (p *pane) clear(ctx context.Context) error {
+	w := watch{pane: p}
 	for range 10 {
 		if err := w.look(ctx); err != nil {
 			return err
@@ -164,7 +173,7 @@ func (t *turn) paste(ctx context.Context) error {
 		if w.view.text == "" {
 			break
 		}
-		if err := t.term.SendKeys(ctx, clearKey); err != nil {
+		if err := p.term.SendKeys(ctx, clearKey); err != nil {
 			return err
 		}
 		select {
@@ -173,5 +182,5 @@ func (t *turn) paste(ctx context.Context) error {
 			return why(ctx)
 		}
 	}
-	return t.term.Paste(ctx, []byte(t.prompt))
+	return nil
 }

@@ -21,8 +21,9 @@ var (
 	// ErrRefused: the model declined to answer.
 	ErrRefused = errors.New("the model refused to answer")
 
-	// ErrInterrupted: someone or something stopped the turn at the terminal.
-	ErrInterrupted = errors.New("the turn was interrupted at the terminal")
+	// ErrInterrupted: the turn was stopped, by Conversation.Interrupt or by
+	// someone or something at the terminal.
+	ErrInterrupted = errors.New("the turn was interrupted")
 
 	// ErrNoAnswer: the turn ended and the model had said nothing.
 	ErrNoAnswer = errors.New("the turn ended without an answer")
@@ -34,8 +35,16 @@ var (
 	// Ctrl+Z at its terminal. Noticed on Linux only.
 	ErrStopped = errors.New("the agent's process has been stopped: whoever did that has to continue it (kill -CONT)")
 
-	// ErrClosed: the Runner was closed.
-	ErrClosed = errors.New("the Runner is closed")
+	// ErrBusy: a conversation has one turn at a time, and a Runner one
+	// conversation of a session.
+	ErrBusy = errors.New("the conversation is busy: wait for its turn to end, or interrupt it")
+
+	// ErrEnded: the conversation takes no prompt any more. What it came to is
+	// kept by the agent: Runner.Resume goes on from there.
+	ErrEnded = errors.New("the conversation has ended")
+
+	// ErrClosed: the Runner, or the Conversation, was closed.
+	ErrClosed = errors.New("the Runner or the conversation is closed")
 )
 
 // An Error is the error of a turn.

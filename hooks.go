@@ -39,7 +39,10 @@ type hookEvent struct {
 	Name    string `json:"hook_event_name"`
 	AgentID string `json:"agent_id"` // of a subagent
 
+	PromptID string `json:"prompt_id"` // as the transcript has it; 2.1.330
+
 	// Of MessageDisplay.
+	TurnID    string `json:"turn_id"` // which the transcript does not have
 	MessageID string `json:"message_id"`
 	Index     int
 	Delta     string
@@ -51,8 +54,8 @@ type hookEvent struct {
 func (p *pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
 
 // followHooks sends the events of the agent's hooks to t.hooks until ctx ends.
-func (t *turn) followHooks(ctx context.Context) {
-	follower := transcript.Follower{Path: t.hooksFile(), Log: t.runner.Log}
+func (t *turn) followHooks(ctx context.Context, offset int64) {
+	follower := transcript.Follower{Path: t.hooksFile(), Offset: offset, Log: t.runner.Log}
 	for ev, err := range follower.Events(ctx) {
 		if err != nil {
 			if ctx.Err() == nil {
@@ -72,8 +75,16 @@ func (t *turn) followHooks(ctx context.Context) {
 	}
 }
 
-// hooked takes an event of a hook.
+// hooked takes an event of a hook. In a conversation one of the turn before may
+// come late: each is a process of its own, and some are later than the Stop hook
+// (2.1.158, 2.1.330).
 func (t *turn) hooked(hook hookEvent) {
+	if t.past[hook.PromptID] || t.past[hook.TurnID] {
+		return
+	}
+	if t.ids != nil && hook.TurnID != "" {
+		t.ids[hook.TurnID] = true
+	}
 	switch hook.Name {
 	case "MessageDisplay":
 		if t.deltas != nil {

@@ -28,6 +28,21 @@ type setup struct {
 	Request
 	workdir string // physical: the agent names its transcript's folder after it
 	stream  bool   // the agent is to report what it shows
+	resume  bool   // the session is one that there has been
+}
+
+// setup is the setup that a request needs. op names the part that failed.
+func (r *Runner) setup(req Request) (s setup, op string, err error) {
+	if err := r.check(); err != nil {
+		return s, "starting the turn", err
+	}
+	if err := checkEnv("Request.Env", req.Env); err != nil {
+		return s, "starting the turn", err
+	}
+	if s, err = newSetup(req); err != nil {
+		return s, "checking the request", err
+	}
+	return s, "", nil
 }
 
 // newSetup is the setup that a request needs.
@@ -68,7 +83,7 @@ func (s *setup) check() error {
 var toolName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // A pane is an agent in its terminal, with a directory of its own. It takes one
-// prompt. What it needs exists, and is known by its session's name, before the
+// prompt, or those of a conversation. What it needs exists, and is known by its session's name, before the
 // agent is started.
 type pane struct {
 	setup    setup

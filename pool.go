@@ -225,13 +225,7 @@ func (r *Runner) Warm(ctx context.Context, req Request) error {
 	if r.Pool.Size <= 0 {
 		return errors.New("the Runner keeps no agents ready: set Runner.Pool.Size")
 	}
-	if err := r.check(); err != nil {
-		return err
-	}
-	if err := checkEnv("Request.Env", req.Env); err != nil {
-		return err
-	}
-	s, err := newSetup(req)
+	s, _, err := r.setup(req)
 	if err != nil {
 		return err
 	}

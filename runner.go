@@ -78,6 +78,7 @@ type Runner struct {
 	drift     transcript.Drift
 	counts    tally
 	admission admission
+	talking   sync.Map // the sessions of the conversations that are open
 
 	mu       sync.Mutex
 	place    *place         // made with the first turn

@@ -115,6 +115,7 @@ func (r *Runner) ended(ctx context.Context, res *Result, err error) {
 //	exited          *ExitError
 //	prompt          ErrEmptyPrompt, ErrInvalidPrompt
 //	queue_full      ErrQueueFull
+//	busy            ErrBusy
 //	closed          ErrClosed
 //	deadline        context.DeadlineExceeded
 //	canceled        context.Canceled
@@ -147,6 +148,7 @@ func Outcome(err error) string {
 		{isErr(ErrEmptyPrompt), "prompt"},
 		{isErr(ErrInvalidPrompt), "prompt"},
 		{isErr(ErrQueueFull), "queue_full"},
+		{isErr(ErrBusy), "busy"},
 	} {
 		if o.is(err) {
 			return o.name

@@ -171,10 +171,11 @@ func (p *pane) ready(ctx context.Context) error {
 
 // deliver puts the prompt into the input line, through the editor if it can be.
 func (t *turn) deliver(ctx context.Context) error {
-	err := t.door.deliver(ctx, t)
+	err := t.door.deliver(ctx, t.pane, t.prompt)
 	if !errors.Is(err, errNoDoor) {
 		return cause(ctx, err)
 	}
+	t.door = nil // nor will the next prompt wait for it
 	w := watch{pane: t.pane}
 	if err := w.look(ctx); err != nil {
 		return cause(ctx, err)
@@ -200,12 +201,11 @@ func (t *turn) submit(ctx context.Context) error {
 	w := watch{pane: t.pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
-	var entered time.Time // when Enter was last pressed
 	ended := t.term.Done()
 	var drained <-chan time.Time
 	for {
 		if drained == nil {
-			err := t.press(ctx, &w, &entered)
+			err := t.press(ctx, &w)
 			if err != nil && !errors.Is(err, os.ErrProcessDone) { // what it has written is still to be read
 				return cause(ctx, err)
 			}
@@ -234,7 +234,7 @@ func (t *turn) submit(ctx context.Context) error {
 }
 
 // press looks at the screen and presses Enter if it is time.
-func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
+func (t *turn) press(ctx context.Context, w *watch) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
@@ -246,7 +246,7 @@ func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
 		if w.still() >= idleQuiet && !w.busy() {
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt", ErrNotAccepted)
 		}
-	case time.Since(*entered) >= enterAgain:
+	case time.Since(t.entered) >= enterAgain:
 		// Read together with another key, Enter would be part of a text.
 		if unread, _ := t.term.Unread(ctx); unread > 0 {
 			return nil
@@ -255,13 +255,14 @@ func (t *turn) press(ctx context.Context, w *watch, entered *time.Time) error {
 		if err := w.lookNow(ctx); err != nil || !w.view.input || w.view.text == "" {
 			return err
 		}
+		again := !t.entered.IsZero()
+		t.entered = time.Now() // also if it fails: the key may have gone
 		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
 			return err
 		}
-		if !entered.IsZero() {
+		if again {
 			t.runner.counts.add(func(s *Stats) { s.Resubmits++ })
 		}
-		*entered = time.Now()
 	}
 	return nil
 }
@@ -452,7 +453,7 @@ func cause(ctx context.Context, err error) error {
 // why is the reason why ctx ended: its error, and the cause that a host gave.
 func why(ctx context.Context) error {
 	err, cause := ctx.Err(), context.Cause(ctx)
-	if errors.Is(cause, err) || errors.Is(cause, ErrClosed) {
+	if errors.Is(cause, err) || errors.Is(cause, ErrClosed) || errors.Is(cause, ErrInterrupted) {
 		return cause
 	}
 	return fmt.Errorf("%w: %w", err, cause)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -28,12 +29,23 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	t.redactor = newRedactor(r.secrets(&req)...)
 
 	op, err := t.run(ctx)
+	return t.end(ctx, began, op, err)
+}
+
+// end is what Turn returns.
+func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (*Result, error) {
+	res := t.res
 	res.Timings.Total = time.Since(began)
-	r.ended(ctx, res, err)
+	t.runner.ended(ctx, res, err)
 	if err == nil {
 		return res, nil
 	}
-	return res, &Error{Op: op, SessionID: res.SessionID, Screen: t.lastScreen, Err: err}
+	return res, t.fault(op, err)
+}
+
+// fault is err as an *Error.
+func (t *turn) fault(op string, err error) error {
+	return &Error{Op: op, SessionID: t.res.SessionID, Screen: t.lastScreen, Err: err}
 }
 
 // secrets are the values that no error or log may show.
@@ -51,15 +63,23 @@ type turn struct {
 	agent    Agent
 	redactor *redactor // knows the prompt, too
 
-	prompt     string // as it goes in
-	pasted     bool   // it went in by the paste door
-	log        *transcript.Turn
-	deltas     *transcript.Deltas // nil: nobody asks for them
-	events     chan transcript.Event
-	hooks      chan hookEvent
-	stopping   bool   // the agent's Stop hooks run
-	lastSaid   string // what it had said then
-	followErr  chan error
+	prompt    string    // as it goes in
+	pasted    bool      // it went in by the paste door
+	entered   time.Time // when Enter was last pressed; zero: never
+	log       *transcript.Turn
+	deltas    *transcript.Deltas // nil: nobody asks for them
+	events    chan transcript.Event
+	hooks     chan hookEvent
+	stopping  bool   // the agent's Stop hooks run
+	lastSaid  string // what it had said then
+	followErr chan error
+	settled   bool // the agent has ended the turn
+
+	// Of a conversation: where this turn begins in the transcript, or ends once
+	// it is no longer followed, and the ids of the turn before and of this one.
+	offset    int64
+	past, ids map[string]bool
+
 	lap        time.Time
 	lastScreen string // redacted, set when it can explain a failure
 }
@@ -77,20 +97,14 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "starting the turn", why(ctx)
 	}
-	if err := t.runner.check(); err != nil {
-		return "starting the turn", err
-	}
-	if err := checkEnv("Request.Env", t.req.Env); err != nil {
-		return "starting the turn", err
+	setup, op, err := t.runner.setup(*t.req)
+	if err != nil {
+		return op, err
 	}
 	if err := checkPrompt(t.req.Prompt); err != nil {
 		return "reading the prompt", err
 	}
 	t.prompt = t.agent.disarm(t.req)
-	setup, err := newSetup(*t.req)
-	if err != nil {
-		return "checking the request", err
-	}
 	ctx, place, done, err := t.runner.open(ctx, t.queued())
 	t.res.Timings.Queue = t.took()
 	if err != nil {
@@ -102,13 +116,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	defer func() {
 		closeErr := t.tearDown()
 		t.res.Timings.Teardown = t.took()
-		switch {
-		case closeErr == nil:
-		case err == nil:
-			op, err = "tearing down", closeErr
-		default:
-			err = multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
-		}
+		op, err = withTeardown(op, err, closeErr)
 	}()
 	if op, err = t.start(ctx, place, setup); err == nil {
 		op, err = t.live(ctx)
@@ -117,6 +125,17 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 		t.res.Timings.Boot = t.took() // it failed before the agent was ready
 	}
 	return op, err
+}
+
+// withTeardown adds the error of a teardown to what came before it.
+func withTeardown(op string, err, closeErr error) (string, error) {
+	switch {
+	case closeErr == nil:
+		return op, err
+	case err == nil:
+		return "tearing down", closeErr
+	}
+	return op, multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
 }
 
 // queued is what is called if the turn has to wait.
@@ -129,7 +148,7 @@ func (t *turn) queued() func() {
 
 // start takes an agent that stands ready, or starts one.
 func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
-	if p := t.runner.pool.take(ctx, setup); p != nil {
+	if p := t.fromPool(ctx, setup); p != nil {
 		p.redactor = t.redactor
 		t.pane = p
 		t.res.SessionID, t.res.Terminal, t.res.Warm = p.session, p.kind, true
@@ -147,15 +166,27 @@ func (t *turn) start(ctx context.Context, place *place, setup setup) (op string,
 	return op, t.explain(ctx, err)
 }
 
+// fromPool returns an agent that stands ready, nil if there is none.
+func (t *turn) fromPool(ctx context.Context, setup setup) *pane {
+	if setup.resume {
+		return nil
+	}
+	return t.runner.pool.take(ctx, setup)
+}
+
 // live is what an agent that stands ready is wanted for.
 func (t *turn) live(ctx context.Context) (op string, err error) {
-	times := &t.res.Timings
 	stop := t.follow(ctx)
 	defer func() {
 		stop()
 		t.record() // on every path: a turn that failed has been paid for too
 	}()
+	return t.talk(ctx)
+}
 
+// talk takes the agent through the turn, which is followed.
+func (t *turn) talk(ctx context.Context) (op string, err error) {
+	times := &t.res.Timings
 	if err := t.deliver(ctx); err != nil {
 		return "handing over the prompt", t.explain(ctx, err)
 	}
@@ -174,6 +205,7 @@ func (t *turn) live(ctx context.Context) (op string, err error) {
 	if err != nil {
 		return "waiting for the answer", t.explain(ctx, err)
 	}
+	t.settled = true
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Done })
 	return t.settle()
 }
@@ -188,7 +220,7 @@ func (t *turn) explain(ctx context.Context, err error) error {
 }
 
 // follow begins to read the transcript and what the hooks report, mostly from
-// before there is any.
+// before there is any, until stop is called.
 func (t *turn) follow(ctx context.Context) (stop func()) {
 	home := t.runner.Home.Dir
 	t.log = &transcript.Turn{SessionID: t.session, Match: t.isPrompt, Settle: -1}
@@ -199,14 +231,17 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 	t.hooks = make(chan hookEvent)
 	t.followErr = make(chan error, 1)
 	follower := transcript.Follower{
-		Path:  transcript.Path(home, t.setup.workdir, t.session),
-		Idle:  transcript.DefaultSettle,
-		Drift: &t.runner.drift,
-		Log:   t.runner.Log,
+		Path:   transcript.Path(home, t.setup.workdir, t.session),
+		Offset: t.offset,
+		Idle:   transcript.DefaultSettle,
+		Drift:  &t.runner.drift,
+		Log:    t.runner.Log,
 	}
-	ctx, cancel := context.WithCancel(ctx)
+	// Not with the turn: an agent that is told to stop has something to say.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	hooks := fileSize(t.hooksFile())
 	var following sync.WaitGroup
-	following.Go(func() { t.followHooks(ctx) })
+	following.Go(func() { t.followHooks(ctx, hooks) })
 	following.Go(func() {
 		for ev, err := range follower.Events(ctx) {
 			if err != nil {
@@ -216,6 +251,7 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 			ev.Raw = nil // valid only inside this loop
 			select {
 			case t.events <- ev:
+				t.offset = ev.End
 			case <-ctx.Done():
 				return
 			}
@@ -233,6 +269,15 @@ func (t *turn) tearDown() error {
 		return nil
 	}
 	return t.pane.close()
+}
+
+// fileSize is 0 where there is no file.
+func fileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
 }
 
 func lookup(env []string, name string) (value string) {

@@ -432,3 +432,31 @@ func TestFollowWhereNotificationFallsSilent(t *testing.T) {
 		again <- last
 	}
 }
+
+// Read gives what Follow gives, and does not wait for more.
+func TestRead(t *testing.T) {
+	is := is.New(t)
+	path := filepath.Join(t.TempDir(), session+".jsonl")
+	w := transcripttest.Writer{Path: path}
+	is.NoErr(errors.Join(w.Prompt("hello"), w.Answer(strings.Repeat("long ", 100_000)), w.TurnDuration(1)))
+	whole, err := os.ReadFile(path)
+	is.NoErr(err)
+	is.NoErr(os.WriteFile(path, append(whole, []byte(`{"type":"user"`)...), 0o600)) // torn
+	followed, err := collect(deadline(t), &transcript.Follower{Path: path}, 3)
+	is.NoErr(err)
+	var read []transcript.Event
+	for ev, err := range transcript.Read(path) {
+		is.NoErr(err)
+		ev.Raw = nil
+		read = append(read, ev)
+	}
+	for i := range followed {
+		followed[i].Raw = nil
+	}
+	is.Equal(read, followed)
+	is.Equal(read[2].End, int64(len(whole)))
+
+	for _, err := range transcript.Read(path + "-not") {
+		is.True(errors.Is(err, fs.ErrNotExist))
+	}
+}

@@ -48,6 +48,7 @@ type Turn struct {
 	received   bool
 	text       string // of the prompt, as received
 	promptID   string
+	asked      time.Time // when the prompt was
 	unmatched  string
 	early      []Event // seen before the prompt
 	lines      map[string]struct{}
@@ -148,7 +149,7 @@ func (t *Turn) prompt(ev Event, u *User) {
 		t.early = slices.DeleteFunc(t.early, func(e Event) bool { return !e.Timestamp.After(ev.Timestamp) })
 		return
 	}
-	t.received, t.text, t.promptID = true, u.Text, u.PromptID
+	t.received, t.text, t.promptID, t.asked = true, u.Text, u.PromptID, ev.Timestamp
 	t.repeated(ev)
 	early := t.early
 	t.early = nil
@@ -207,9 +208,11 @@ func (t *Turn) apply(ev Event) {
 	case *CompactSummary:
 		t.compaction = true
 	case *TurnDuration:
-		t.closed, t.duration = true, b.Duration
+		if !t.earlier(ev) {
+			t.closed, t.duration = true, b.Duration
+		}
 	case *HookOutput:
-		t.closed = t.stopped()
+		t.closed = !t.earlier(ev) && t.stopped()
 	}
 }
 
@@ -219,6 +222,12 @@ func (t *Turn) apply(ev Event) {
 // write the tool's result behind it.
 func (t *Turn) survives(e *APIError) bool {
 	return e.StopReason == "tool_use" || len(t.PendingTools()) > 0
+}
+
+// earlier reports whether the line was made before the prompt: it is the end of
+// the turn before.
+func (t *Turn) earlier(ev Event) bool {
+	return !ev.Timestamp.IsZero() && ev.Timestamp.Before(t.asked)
 }
 
 // stopHookSummary is the line that the agent writes when all Stop hooks have
@@ -345,6 +354,9 @@ func (t *Turn) tool(id string) *tool {
 // Received reports whether the prompt's own user line has been seen, and its
 // text as the agent took it.
 func (t *Turn) Received() (text string, ok bool) { return t.text, t.received }
+
+// PromptID is the agent's id of the prompt, empty until it has been seen.
+func (t *Turn) PromptID() string { return t.promptID }
 
 // Unmatched is the last user text of the session that was not the prompt, seen
 // before it. If the prompt never comes, this is what the agent made of it.

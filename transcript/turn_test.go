@@ -526,3 +526,25 @@ func addAll(t *testing.T, turn *transcript.Turn, w *writer) {
 		turn.Add(ev)
 	}
 }
+
+// A turn that ended with its Stop hooks has more to say, perhaps after the next
+// prompt. Its end is not the next one's.
+func TestEndOfTheTurnBefore(t *testing.T) {
+	is := is.New(t)
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	turn := &transcript.Turn{Prompt: "again"}
+	add := func(after time.Duration, b transcript.Body) {
+		turn.Add(transcript.Event{Timestamp: at.Add(after), Body: b})
+	}
+	add(1, &transcript.TurnDuration{}) // before the prompt and before its line
+	add(3, &transcript.User{Text: "again", PromptID: "p"})
+	is.Equal(turn.PromptID(), "p")
+	add(2, &transcript.TurnDuration{}) // before the prompt, and behind its line
+	is.Equal(turn.State(), transcript.Working)
+	add(4, &transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: "it"}}})
+	add(2, &transcript.HookOutput{Kind: "stop_hook_summary"})
+	is.Equal(turn.State(), transcript.Final)
+	add(5, &transcript.TurnDuration{})
+	is.Equal(turn.State(), transcript.Done)
+	is.Equal(turn.Outcome().Text, "it")
+}

@@ -30,6 +30,9 @@ type recorder struct {
 	timer   *time.Timer   // running while lines are held back
 	hold    bool          // lines are held until release
 	prompts int
+	id      string // of the last prompt
+	turn    string // and what the hooks call its turn
+	said    bool   // something has been recorded since the last prompt
 }
 
 // newRecorder finds the transcript of a session. A resumed session goes on
@@ -174,6 +177,7 @@ func (r *recorder) encode(e entry) []byte {
 	if !e.IsSidechain {
 		r.parent = e.UUID
 	}
+	r.said = e.PromptID == "" && (r.said || e.Type == "assistant" || e.Type == "user")
 	e.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
 	e.UserType, e.Entrypoint = "external", "cli"
 	e.Cwd, e.SessionID, e.Version, e.GitBranch = r.dir, r.session, r.version, "HEAD"
@@ -223,10 +227,29 @@ func (r *recorder) prompt(text string, hold bool) {
 		r.hold = true
 		r.mu.Unlock()
 	}
+	r.mu.Lock()
+	r.id, r.turn = newUUID(), newUUID()
+	promptID := r.id
+	r.mu.Unlock()
 	r.add(entry{
-		Type: "user", UUID: id, PromptID: newUUID(), PermissionMode: "default",
+		Type: "user", UUID: id, PromptID: promptID, PermissionMode: "default",
 		Message: userMessage{"user", text},
 	})
+}
+
+// begun tells whether something of the agent's has been recorded since the last
+// prompt.
+func (r *recorder) begun() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.said
+}
+
+// ids are those of the turn, in the transcript and in the hooks.
+func (r *recorder) ids() (prompt, turn string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.id, r.turn
 }
 
 func (r *recorder) first() bool {

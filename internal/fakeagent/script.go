@@ -117,6 +117,10 @@ type Turn struct {
 	Shown     []string
 	ShowDelay time.Duration
 
+	// LateHooks is how much later than the others the hook that reports the last
+	// piece runs, which nobody waits for.
+	LateHooks time.Duration
+
 	// Objection is what a Stop hook says against the first answer, ObjectDelay
 	// after it. The answer to it is "Then: OBJECTION".
 	Objection   string
@@ -157,8 +161,13 @@ type Turn struct {
 	// waits for Enter.
 	UnknownDialog bool
 
-	// Hang never answers. Escape interrupts it.
-	Hang bool
+	// Hang never answers. Escape interrupts it. Partial is what it had said by
+	// then, which is recorded with the interruption.
+	Hang    bool
+	Partial string
+
+	// Deaf never answers either, and nothing interrupts it. Its clock runs.
+	Deaf bool
 
 	// Children are started after the prompt was recorded.
 	Children []Child

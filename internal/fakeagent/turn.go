@@ -38,7 +38,7 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 
 	answer, ok := a.respond(ctx, t, prompt)
 	if !ok {
-		a.interrupted()
+		a.interrupted(prompt)
 		return
 	}
 	a.end(t.End, AtAnswer)
@@ -47,7 +47,7 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 		a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": strings.TrimSpace(answer)})
 		if objected {
 			if !pause(ctx, t.ObjectDelay) {
-				a.interrupted()
+				a.interrupted(prompt)
 				return
 			}
 			meta := true
@@ -68,7 +68,19 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 	a.rec.lastPrompt(prompt)
 }
 
-func (a *agent) interrupted() {
+// interrupted ends a turn that was stopped. One of which nothing has been
+// recorded but the prompt is taken back: that stands in the input line again, and
+// no line tells of it (2.1.104, 2.1.158, 2.1.330).
+func (a *agent) interrupted(prompt string) {
+	if !a.rec.begun() {
+		a.do(func() {
+			if a.line.empty() {
+				a.line.set(prompt)
+			}
+			a.draw()
+		})
+		return
+	}
 	a.rec.add(entry{Type: "user", Message: userMessage{"user", []block{{Type: "text", Text: "[Request interrupted by user]"}}}})
 	a.say("  ⎿  Interrupted · What should Claude do instead?")
 }
@@ -90,8 +102,21 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	for range t.Noise {
 		a.rec.noise()
 	}
+	if t.Deaf {
+		for n := 0; ; n++ {
+			a.do(func() {
+				a.screen.status = fmt.Sprintf("✻ Working… (%.1fs)", float64(n)/10)
+				a.draw()
+			})
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
 	if t.Hang {
 		<-ctx.Done()
+		if t.Partial != "" {
+			a.rec.add(entry{Type: "assistant", Message: a.message("msg_"+newUUID(), "null", usage{}, block{Type: "text", Text: t.Partial})})
+			a.say("● " + t.Partial)
+		}
 		return "", false
 	}
 	if t.UnknownDialog && a.ask(ctx, unknownDialog()) == cancelled {
@@ -154,6 +179,7 @@ func (a *agent) display(ctx context.Context, t Turn, text string) {
 		return
 	}
 	pieces, id := t.Shown, newUUID()
+	prompt, turn := a.rec.ids()
 	if len(pieces) == 0 {
 		pieces = strings.SplitAfter(text, "\n")
 	}
@@ -161,7 +187,14 @@ func (a *agent) display(ctx context.Context, t Turn, text string) {
 		if !pause(ctx, t.ShowDelay) {
 			return
 		}
-		a.hook("MessageDisplay", map[string]any{"message_id": id, "index": i, "final": i == len(pieces)-1, "delta": piece})
+		show := func() {
+			a.hook("MessageDisplay", map[string]any{"prompt_id": prompt, "turn_id": turn, "message_id": id, "index": i, "final": i == len(pieces)-1, "delta": piece})
+		}
+		if i == len(pieces)-1 && t.LateHooks > 0 {
+			time.AfterFunc(t.LateHooks, show)
+			continue
+		}
+		show()
 	}
 }
 

@@ -74,8 +74,8 @@ func TestTurns(t *testing.T) {
 			want: "user assistant:end_turn system:turn_duration",
 		},
 		{
-			name: "a hang, interrupted", turn: Turn{Hang: true}, at: "Working", keys: "\x1b",
-			want: "user user", endsBy: "user",
+			name: "a hang, interrupted", turn: Turn{Hang: true, Partial: "half"}, at: "Working", keys: "\x1b",
+			want: "user assistant user", endsBy: "user",
 		},
 		{
 			name: "sidechains and noise", turn: Turn{Sidechain: 2, Noise: 1},
@@ -136,6 +136,19 @@ func TestTurns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A prompt that nothing was said to is given back.
+func TestPromptIsTakenBack(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	r := start(t, Script{Turns: []Turn{{Hang: true}, {}}}, setup{}).ready()
+	r.submit("hi")
+	r.screen("Working")
+	r.send("\x1b")
+	r.screen("❯\u00a0hi")
+	r.send("\r")
+	is.Equal(conversation(r.over(1)), "user user assistant:end_turn system:turn_duration")
 }
 
 func TestTranscriptCanBeLateAndTorn(t *testing.T) {

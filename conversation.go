@@ -1,0 +1,383 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// A Conversation is an agent that takes one prompt after the other and knows what
+// was said before. Its methods are safe for concurrent use; it takes one turn at
+// a time. Close it when done: until then it is a process of 100 to 300 MB.
+//
+// Runner.Close closes it too. When its agent is gone, or does not come back to
+// its input line after an interruption, the conversation has ended, and
+// Runner.Resume goes on with its session.
+type Conversation struct {
+	runner  *Runner
+	pane    *pane
+	onDelta func(Delta)
+	trace   *Trace
+
+	ctx    context.Context // ends with Close
+	cancel context.CancelCauseFunc
+	unhook func() bool // from Runner.Close
+	once   sync.Once
+	closed error // of the teardown, once it is done
+
+	mu      sync.Mutex
+	over    error // why it takes no more turns
+	running *running
+
+	// Of the turn that runs.
+	offset  int64           // where it begins in the transcript
+	past    map[string]bool // ids of the one before
+	prompts []string        // that the screen may still show
+}
+
+// running is a turn that runs.
+type running struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+}
+
+// A TurnRequest is one turn of a Conversation; what else a Request has is fixed
+// when it is opened. Only Prompt is required.
+type TurnRequest struct {
+	// Prompt and AllowCommands are as in Request.
+	Prompt        string
+	AllowCommands bool
+
+	// OnDelta is as in Request. An answer comes by the line, where the agent can
+	// tell, in a conversation that was opened with Request.OnDelta, and otherwise
+	// by the message.
+	OnDelta func(Delta)
+
+	// Trace is as in Request.
+	Trace *Trace
+}
+
+// Open starts an agent, or takes one that stands ready, for a conversation. Of req
+// the Prompt and AllowCommands do not matter; OnDelta and Trace become those of
+// the turns that have none. ctx is for the start alone.
+//
+// An open conversation counts as a turn while it starts and while it has one; in
+// between it holds no place among Runner.Limits. Its error is an *Error.
+func (r *Runner) Open(ctx context.Context, req Request) (*Conversation, error) {
+	return r.converse(ctx, newUUID(), req, false)
+}
+
+func (r *Runner) converse(ctx context.Context, session string, req Request, resume bool) (*Conversation, error) {
+	req.Prompt, req.AllowCommands = "", false
+	t := &turn{runner: r, req: &req, res: &Result{SessionID: session}, agent: r.agent()}
+	t.redactor = newRedactor(r.secrets(&req)...)
+	c, op, err := t.open(ctx, resume)
+	if err != nil {
+		return nil, t.fault(op, err)
+	}
+	return c, nil
+}
+
+// open is what a conversation begins with.
+func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op string, err error) {
+	const starting = "starting the conversation"
+	r := t.runner
+	if ctx.Err() != nil {
+		return nil, starting, why(ctx)
+	}
+	setup, op, err := r.setup(*t.req)
+	if err != nil {
+		return nil, op, err
+	}
+	c = &Conversation{runner: r, onDelta: t.req.OnDelta, trace: t.req.Trace}
+	if setup.resume = resume; resume {
+		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
+			return nil, "finding the session", err
+		}
+	}
+	if resume {
+		if _, there := r.talking.LoadOrStore(t.res.SessionID, c); there {
+			return nil, starting, ErrBusy
+		}
+	}
+	opened := false
+	defer func() {
+		if !opened { // err, or a callback has panicked
+			r.talking.CompareAndDelete(t.res.SessionID, c)
+			op, err = withTeardown(op, err, t.tearDown())
+		}
+	}()
+	ctx, place, done, err := r.open(ctx, t.queued())
+	if err != nil {
+		return nil, starting, err
+	}
+	defer done()
+	if op, err = t.start(ctx, place, setup); err != nil {
+		return nil, op, err
+	}
+	if !t.res.Warm { // what stood ready holds its place itself
+		place.turns.Add(1)
+		t.leave = place.turns.Done
+	}
+	r.talking.Store(t.pane.session, c)
+	opened = true
+	c.pane = t.pane
+	c.ctx, c.cancel = context.WithCancelCause(context.Background())
+	c.unhook = context.AfterFunc(r.ctx, func() { c.Close() })
+	return c, "", nil
+}
+
+// SessionID is the agent's name for the session, as in Result, for Runner.Resume.
+func (c *Conversation) SessionID() string { return c.pane.session }
+
+// Turn gives the agent the next prompt and returns its answer. Its Result and
+// its error are as Runner.Turn's; Timings.Boot is the time until the agent takes
+// the prompt, and Timings.Teardown is zero as long as the conversation goes on.
+//
+// When ctx ends the turn is interrupted as by Interrupt, and the conversation
+// goes on. While another turn runs the error is ErrBusy. ErrClosed and ErrEnded
+// say that there will be no more; an *ExitError comes with the latter if the
+// agent has died, and with the turn in which it did.
+func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, error) {
+	began := time.Now()
+	full := c.pane.setup.Request
+	full.Prompt, full.AllowCommands, full.OnDelta, full.Trace = req.Prompt, req.AllowCommands, req.OnDelta, req.Trace
+	if full.OnDelta == nil {
+		full.OnDelta = c.onDelta
+	}
+	if full.Trace == nil {
+		full.Trace = c.trace
+	}
+	t := &turn{
+		pane: c.pane, runner: c.runner, req: &full, agent: c.pane.agent, lap: began,
+		res: &Result{SessionID: c.pane.session, Terminal: c.pane.kind, Warm: true},
+	}
+	op, err := c.turn(ctx, t)
+	return t.end(ctx, began, op, err)
+}
+
+// errPanicked is why a conversation ends whose callback has panicked.
+var errPanicked = fmt.Errorf("%w: a callback has panicked", ErrEnded)
+
+func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error) {
+	const starting = "starting the turn"
+	if ctx.Err() != nil {
+		return starting, why(ctx)
+	}
+	if err := checkPrompt(t.req.Prompt); err != nil {
+		return "reading the prompt", err
+	}
+	t.prompt = t.agent.disarm(t.req)
+	ctx, done, err := c.begin(ctx)
+	if err != nil {
+		t.res.Timings.Queue = t.took()
+		return starting, err
+	}
+	defer done()
+	ctx, place, leave, err := c.runner.open(ctx, t.queued())
+	t.res.Timings.Queue = t.took()
+	if err != nil {
+		return starting, err
+	}
+	defer leave()
+
+	over := errPanicked
+	defer func() {
+		if over != nil {
+			op, err = withTeardown(op, err, c.end(over))
+			t.res.Timings.Teardown = t.took()
+		}
+	}()
+	switch over = c.lost(place); {
+	case over != nil:
+		op, err = starting, over
+	default:
+		over = errPanicked
+		op, err, over = c.speak(ctx, t)
+	}
+	if rest := t.took(); t.res.Timings.Boot == 0 {
+		t.res.Timings.Boot = rest // it failed before the agent took the prompt
+	} else {
+		t.res.Timings.Answer += rest // the agent has come back to its input line
+	}
+	return op, err
+}
+
+// begin counts a turn in, which is then the only one. The caller calls done.
+func (c *Conversation) begin(ctx context.Context) (_ context.Context, done func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.over != nil:
+		return nil, nil, c.over
+	case c.running != nil:
+		return nil, nil, ErrBusy
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(c.ctx, func() { cancel(ErrClosed) })
+	run := &running{cancel, make(chan struct{})}
+	c.running = run
+	return ctx, func() {
+		stop()
+		cancel(nil)
+		c.mu.Lock()
+		c.running = nil
+		c.mu.Unlock()
+		close(run.done)
+	}, nil
+}
+
+// lost tells why there is no agent any more, nil if there is one.
+func (c *Conversation) lost(place *place) error {
+	select {
+	case <-c.pane.term.Done():
+		return fmt.Errorf("%w: %w", ErrEnded, &ExitError{c.pane.term.Status()})
+	default:
+	}
+	if place != c.pane.place {
+		return fmt.Errorf("%w: what cleans the temporary directory has removed its files", ErrEnded)
+	}
+	return nil
+}
+
+// speak is the turn of an agent that is there. over tells why there will be no
+// other one.
+func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over error) {
+	secrets := append(c.runner.secrets(t.req), c.prompts...)
+	t.redactor = newRedactor(secrets...)
+	c.pane.redactor = t.redactor
+	c.remember(t.req.Prompt)
+	if op, err := t.recheck(ctx); err != nil {
+		return op, err, nil
+	}
+
+	t.offset, t.past, t.ids = c.offset, c.past, make(map[string]bool)
+	stop := t.follow(ctx)
+	defer func() {
+		stop()
+		t.record()
+		if id := t.log.PromptID(); id != "" {
+			t.ids[id] = true
+		}
+		c.offset, c.past = t.offset, t.ids
+	}()
+	if err = t.greet(ctx); err != nil {
+		op, err = "waiting for the agent to take a prompt", t.explain(ctx, cause(ctx, err))
+	} else {
+		op, err = t.talk(ctx)
+	}
+	switch {
+	case t.settled:
+		return op, err, nil
+	case errors.Is(err, ErrClosed):
+		return op, err, ErrClosed
+	}
+	if back := t.comeBack(c.ctx); back != nil {
+		over = fmt.Errorf("%w: %w", ErrEnded, back)
+		if _, exited := errors.AsType[*ExitError](err); !exited {
+			err = fmt.Errorf("%w; %w", err, over)
+		}
+		return op, err, over
+	}
+	return op, err, nil
+}
+
+// maxPrompts is how many prompts the last rows of the screen can show.
+const maxPrompts = 20
+
+// remember keeps a prompt out of what an error shows.
+func (c *Conversation) remember(prompt string) {
+	if c.prompts = append(c.prompts, normalize(prompt)); len(c.prompts) > maxPrompts {
+		c.prompts = slices.Delete(c.prompts, 0, 1)
+	}
+}
+
+// Interrupt stops the turn that runs, if one does, as a person would: the agent
+// stops and waits for the next prompt. The turn fails with ErrInterrupted, and
+// its Result has what the agent has recorded of the answer. Interrupt returns
+// when the next turn can begin. Its error is ErrEnded if the agent did not stop
+// within two seconds, or ctx's.
+//
+// A prompt that the agent has not begun to answer is taken back: the agent does
+// not know of it in the next turn, but History has it, and so has the agent after
+// Runner.Resume (2.1.104 to 2.1.330).
+func (c *Conversation) Interrupt(ctx context.Context) error {
+	c.mu.Lock()
+	run := c.running
+	c.mu.Unlock()
+	if run != nil {
+		run.cancel(ErrInterrupted)
+		select {
+		case <-run.done:
+		case <-ctx.Done():
+			return why(ctx)
+		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.over
+}
+
+// History yields the events of the session that the agent has recorded so far,
+// those before a Resume included, and an error if they cannot be read. An event's
+// Raw is valid until the next.
+func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, error] {
+	return func(yield func(transcript.Event, error) bool) {
+		if fileSize(c.transcript()) == 0 {
+			return // the agent makes it with the first prompt
+		}
+		for ev, err := range transcript.Read(c.transcript()) {
+			if ctx.Err() != nil {
+				yield(transcript.Event{}, why(ctx))
+				return
+			}
+			if !yield(ev, err) {
+				return
+			}
+		}
+	}
+}
+
+func (c *Conversation) transcript() string {
+	return transcript.Path(c.runner.Home.Dir, c.pane.setup.workdir, c.pane.session)
+}
+
+// Close ends the turn that runs, which fails with ErrClosed, and the agent with
+// everything that it has started, and returns when they are gone. The error tells
+// what could not be ended. Close may be called again and from any goroutine but a
+// callback's, for which it would wait.
+func (c *Conversation) Close() error {
+	c.mu.Lock()
+	if c.over == nil {
+		c.over = ErrClosed
+	}
+	run := c.running
+	c.mu.Unlock()
+	c.cancel(ErrClosed)
+	if run != nil {
+		<-run.done
+	}
+	return c.end(ErrClosed)
+}
+
+// end ends the agent, which no turn uses any more.
+func (c *Conversation) end(why error) error {
+	c.mu.Lock()
+	if c.over == nil {
+		c.over = why
+	}
+	c.mu.Unlock()
+	c.once.Do(func() {
+		c.unhook()
+		c.cancel(why)
+		c.runner.talking.CompareAndDelete(c.pane.session, c)
+		c.closed = c.pane.close()
+	})
+	return c.closed
+}

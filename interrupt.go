@@ -1,0 +1,149 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+const (
+	// stopKey makes the agent stop, or leave a menu without a choice. Pressed
+	// twice at an empty input line it opens a menu.
+	stopKey = "Escape"
+
+	// comeBackWait is how long an agent that is told to stop may take to wait for
+	// the next prompt. With an answer begun 2.1.104 to 2.1.330 took 0.2 s until
+	// they had recorded it, else 0.1 s, and 0.3 s once, until the prompt stood in
+	// the input line again.
+	comeBackWait = 2 * time.Second
+
+	// stopAgain is how long an agent may go on before it is told again: one that
+	// has just taken a prompt may miss it.
+	stopAgain = 500 * time.Millisecond
+
+	// givenBack is how long a text must have stood in the input line after the
+	// key to be the prompt, given back, and not on its way to be taken yet.
+	givenBack = 150 * time.Millisecond
+)
+
+// greet waits for the agent's input line, and empties it: whatever stands there
+// is not part of the prompt.
+func (t *turn) greet(ctx context.Context) error {
+	t.declined = 0
+	if err := t.ready(ctx); err != nil {
+		return err
+	}
+	w := watch{pane: t.pane}
+	if err := w.look(ctx); err != nil {
+		return err
+	}
+	if w.view.text == "" {
+		return nil
+	}
+	return t.empty(ctx)
+}
+
+// empty empties the input line. Through the door it takes no longer for a long
+// text than for a short one; clearKey takes one row at a time.
+func (p *pane) empty(ctx context.Context) error {
+	if err := p.door.deliver(ctx, p, ""); !errors.Is(err, errNoDoor) {
+		return err
+	}
+	return p.clear(ctx)
+}
+
+// comeBack makes the agent ready for the next prompt when a turn has been broken
+// off: it stops what it does and empties the input line. What it records
+// meanwhile is part of the turn.
+//
+// An agent that has begun to answer records the interruption. One that has not
+// gives the prompt back, in the input line, and records nothing. One that had
+// nothing to stop does neither, which only time tells.
+func (t *turn) comeBack(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, comeBackWait, errNotBack)
+	defer cancel()
+	err := t.stop(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, os.ErrProcessDone):
+		<-t.term.Done()
+		return &ExitError{t.term.Status()}
+	}
+	return err
+}
+
+// errNotBack is the error of an agent that goes on, or does something else.
+var errNotBack = errors.New("the agent did not come back to an empty input line in time")
+
+func (t *turn) stop(ctx context.Context) error {
+	w := watch{pane: t.pane}
+	tick := time.NewTicker(bootLook)
+	defer tick.Stop()
+	stopped := t.entered.IsZero() // it has been given nothing
+	var told time.Time
+	quiet := time.Now() // since when no line has come
+	for {
+		if err := w.look(ctx); err != nil {
+			return err
+		}
+		stopped = stopped || t.log.Done()
+		still := min(w.still(), time.Since(quiet))
+		switch {
+		case w.view.input && w.view.text == "":
+			// A prompt that was given back may be recorded up to 100 ms later, and
+			// on a screen that still changes the agent works.
+			if t.log.Done() || still >= transcript.DefaultSettle && stopped || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
+				return nil
+			}
+		case w.view.input && (t.entered.IsZero() || !told.IsZero() && min(w.still(), time.Since(told)) >= givenBack):
+			stopped = true
+			if err := t.empty(ctx); err != nil {
+				return err
+			}
+		}
+		if t.mustTell(ctx, &w, stopped, told) {
+			if err := t.term.SendKeys(ctx, stopKey); err != nil {
+				return err
+			}
+			told = time.Now()
+		}
+		select {
+		case ev := <-t.events:
+			t.take(ev)
+			if _, idle := ev.Body.(*transcript.Idle); !idle {
+				quiet = time.Now()
+			}
+		case hook := <-t.hooks:
+			t.hooked(hook)
+		case err := <-t.followErr:
+			return err
+		case <-tick.C:
+		case <-t.term.Done():
+			return os.ErrProcessDone
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// mustTell tells whether it is time to tell the agent to stop: at once, and again
+// if it goes on. Read together with another key the key would be another one.
+func (t *turn) mustTell(ctx context.Context, w *watch, stopped bool, told time.Time) bool {
+	switch {
+	case stopped && w.view.input:
+		return false
+	case !told.IsZero() && (time.Since(told) < stopAgain || w.view.input && w.still() > transcript.DefaultSettle):
+		return false
+	}
+	return t.heard(ctx)
+}
+
+// heard tells whether the agent has read all keys.
+func (p *pane) heard(ctx context.Context) bool {
+	unread, _ := p.term.Unread(ctx)
+	return unread == 0
+}
