@@ -301,8 +301,9 @@ func (c *Conversation) remember(prompt string) {
 // Interrupt stops the turn that runs, if one does, as a person would: the agent
 // stops and waits for the next prompt. The turn fails with ErrInterrupted, and
 // its Result has what the agent has recorded of the answer. Interrupt returns
-// when the next turn can begin. Its error is ErrEnded if the agent did not stop
-// within two seconds, or ctx's.
+// when the next turn can begin, 0.2 to 0.9 s later on an idle machine. Its error is
+// ErrEnded if the agent did not stop within two seconds, or did not leave an empty
+// input line within two more, or ctx's.
 //
 // A prompt that the agent has not begun to answer is taken back: the agent does
 // not know of it in the next turn, but History has it, and so has the agent after

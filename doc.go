@@ -15,6 +15,9 @@
 // [Pool], and watches [Runner.Stats]. [Runner.Stream] gives the answer while it
 // comes.
 //
+// [Runner.Open] keeps an agent for several turns: a [Conversation].
+//
+//
 // # A prompt is data
 //
 // The agent's input line is made for a person: it runs "!…" in a shell, obeys

@@ -14,8 +14,8 @@ const (
 	// twice at an empty input line it opens a menu.
 	stopKey = "Escape"
 
-	// comeBackWait is how long an agent that is told to stop may take to wait for
-	// the next prompt. With an answer begun 2.1.104 to 2.1.330 took 0.2 s until
+	// comeBackWait is how long an agent may take to stop when it is told to, and
+	// then once more until its input line is empty. With an answer begun 2.1.104 to 2.1.330 took 0.2 s until
 	// they had recorded it, else 0.1 s, and 0.3 s once, until the prompt stood in
 	// the input line again.
 	comeBackWait = 2 * time.Second
@@ -63,9 +63,11 @@ func (p *pane) empty(ctx context.Context) error {
 // gives the prompt back, in the input line, and records nothing. One that had
 // nothing to stop does neither, which only time tells.
 func (t *turn) comeBack(ctx context.Context) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, comeBackWait, errNotBack)
-	defer cancel()
-	err := t.stop(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(comeBackWait, func() { cancel(errNotBack) })
+	defer late.Stop()
+	err := t.stop(ctx, func() { late.Reset(comeBackWait) })
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -79,7 +81,8 @@ func (t *turn) comeBack(ctx context.Context) error {
 // errNotBack is the error of an agent that goes on, or does something else.
 var errNotBack = errors.New("the agent did not come back to an empty input line in time")
 
-func (t *turn) stop(ctx context.Context) error {
+// stop is comeBack without a limit; hasStopped is called when the agent has stopped.
+func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 	w := watch{pane: t.pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
@@ -100,7 +103,10 @@ func (t *turn) stop(ctx context.Context) error {
 				return nil
 			}
 		case w.view.input && (t.entered.IsZero() || !told.IsZero() && min(w.still(), time.Since(told)) >= givenBack):
-			stopped = true
+			if !stopped {
+				stopped = true
+				hasStopped()
+			}
 			if err := t.empty(ctx); err != nil {
 				return err
 			}
