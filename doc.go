@@ -17,7 +17,6 @@
 //
 // [Runner.Open] keeps an agent for several turns: a [Conversation].
 //
-//
 // # A prompt is data
 //
 // The agent's input line is made for a person: it runs "!…" in a shell, obeys

@@ -49,6 +49,14 @@ var claudeScreens = map[string]struct {
                                           Save and close editor to continue...
 ─`, view{}},
 
+	"the editor under a prompt of several lines": {`
+❯ number 2
+  with a second line
+● heard
+─
+                                          Save and close editor to continue...
+─`, view{}},
+
 	"framed": {`
 ╭──────────────────────────────────────────────────────────╮
 │ ❯ hello                                                  │
