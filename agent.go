@@ -1,6 +1,10 @@
 package tuiturn
 
-import "context"
+import (
+	"context"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
 
 // An Agent is what a Runner has to know about one terminal agent. All that is
 // true of one agent only stands behind it: its arguments and environment, what
@@ -36,6 +40,16 @@ type Agent interface {
 
 	// read tells what the screen shows.
 	read(screen string) view
+
+	// foot is the part of the screen in which a dialog stands, if there is one.
+	foot(screen string) string
+
+	// dialog reads a question about a permission, nil if the screen shows none.
+	dialog(screen string) *dialog
+
+	// shows tells how much of a pending tool use a dialog shows; 0: it is not
+	// about that one.
+	shows(d *dialog, use transcript.Block) int
 }
 
 // agentFiles are the paths of files that the agent is told of.

@@ -2,6 +2,7 @@ package tuiturn
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -91,13 +92,28 @@ func isRule(row string) bool {
 
 var (
 	cursorRow   = regexp.MustCompile(`^([\s│]*)❯[ \x{a0}]+(\S.*)$`)
-	numberedRow = regexp.MustCompile(`^[\s│]*(?:❯[ \x{a0}]+)?\d+\.\s+(\S.*)$`)
+	numberedRow = regexp.MustCompile(`^([\s│]*(?:❯[ \x{a0}]+)?)(\d+)\.\s+(\S.*)$`)
 )
 
-// menu reads the menu that the last cursor on the screen stands in, nil if
+// A found menu is one that stands in the rows of a screen.
+type found struct {
+	blocked *BlockedError
+	at      []int // the row of each option
+	top     int   // the dialog's first row: a rule, or the screen's first
+}
+
+// menu reads the menu on the screen, nil if there is none.
+func menu(rows []string) *BlockedError {
+	if m := findMenu(rows); m != nil {
+		return m.blocked
+	}
+	return nil
+}
+
+// findMenu finds the menu that the last cursor on the screen stands in, nil if
 // there is none with two options. Above the last two rules, which are a frame
 // that something else stands in, it is a prompt of the conversation's.
-func menu(rows []string) *BlockedError {
+func findMenu(rows []string) *found {
 	at := -1
 	for i, rules := len(rows)-1, 0; i >= 0 && rules < 2 && at < 0; i-- {
 		switch {
@@ -110,53 +126,80 @@ func menu(rows []string) *BlockedError {
 	if at < 0 {
 		return nil
 	}
-	// The options are the rows around the cursor that line up with its text;
-	// between numbered ones there may be explanations.
-	cursor := cursorRow.FindStringSubmatch(rows[at])
-	column := len([]rune(cursor[1])) + 2
-	numbered := numberedRow.MatchString(rows[at])
-	option := func(row string) (string, bool) {
-		if numbered {
-			m := numberedRow.FindStringSubmatch(row)
-			if m == nil {
-				return "", false
-			}
-			return strings.TrimRight(m[1], " │"), true
+	m := &found{blocked: &BlockedError{Kind: "menu"}}
+	if numberedRow.MatchString(rows[at]) {
+		m.numbered(rows, at)
+	} else {
+		m.lined(rows, at)
+	}
+	if len(m.at) < 2 {
+		return nil
+	}
+	// The dialog begins under the rule above it, where there is one.
+	m.top = m.at[0]
+	for m.top > 0 && !isRule(rows[m.top]) {
+		m.top--
+	}
+	m.blocked.Kind = menuKind(strings.Join(rows[m.top:], "\n"))
+	return m
+}
+
+func (m *found) add(row int, option string, highlighted bool) {
+	if highlighted {
+		m.blocked.Highlighted = len(m.at)
+	}
+	m.at = append(m.at, row)
+	m.blocked.Options = append(m.blocked.Options, strings.TrimRight(option, " │"))
+}
+
+// numbered takes the options whose numbers go on from the cursor's, up to 1 and
+// down; there may be explanations between them. Further up a list is part of
+// what the dialog shows, a command perhaps.
+func (m *found) numbered(rows []string, at int) {
+	read := func(row string) (column, n int, text string) {
+		f := numberedRow.FindStringSubmatch(row)
+		if f == nil {
+			return -1, -1, ""
 		}
+		n, _ = strconv.Atoi(f[2])
+		return utf8.RuneCountInString(f[1]), n, f[3]
+	}
+	column, n, _ := read(rows[at])
+	first := at
+	for i := at - 1; i >= 0 && n > 1 && !isRule(rows[i]); i-- {
+		if c, k, _ := read(rows[i]); c == column && k == n-1 {
+			first, n = i, k
+		}
+	}
+	for i := first; i < len(rows); i++ {
+		if c, k, text := read(rows[i]); c == column && k == n {
+			m.add(i, text, i == at)
+			n++
+		}
+	}
+}
+
+// lined takes the rows around the cursor that line up with its text.
+func (m *found) lined(rows []string, at int) {
+	column := utf8.RuneCountInString(cursorRow.FindStringSubmatch(rows[at])[1]) + 2
+	option := func(row string) (string, bool) {
 		runes := []rune(row)
 		if len(runes) <= column || strings.Trim(string(runes[:column]), " │❯\u00a0") != "" || runes[column] == ' ' {
 			return "", false
 		}
-		return strings.Trim(string(runes[column:]), " │"), true
+		return strings.TrimLeft(string(runes[column:]), " │"), true
 	}
-	b := &BlockedError{Kind: "menu"}
-	first, last := at, at
-	for first > 0 && !isRule(rows[first-1]) && (numbered || isOption(option, rows[first-1])) {
+	first := at
+	for first > 0 && !isRule(rows[first-1]) && isOption(option, rows[first-1]) {
 		first--
 	}
-	for last < len(rows)-1 && (numbered || isOption(option, rows[last+1])) {
-		last++
-	}
-	for i := first; i <= last; i++ {
+	for i := first; i < len(rows); i++ {
 		text, ok := option(rows[i])
 		if !ok {
-			continue
+			break
 		}
-		if i == at {
-			b.Highlighted = len(b.Options)
-		}
-		b.Options = append(b.Options, text)
+		m.add(i, text, i == at)
 	}
-	if len(b.Options) < 2 {
-		return nil
-	}
-	// The dialog begins under the rule above it, where there is one.
-	top := first
-	for top > 0 && !isRule(rows[top]) {
-		top--
-	}
-	b.Kind = menuKind(strings.Join(rows[top:], "\n"))
-	return b
 }
 
 func isOption(option func(string) (string, bool), row string) bool {

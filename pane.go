@@ -48,7 +48,7 @@ func (r *Runner) setup(req Request) (s setup, op string, err error) {
 // newSetup is the setup that a request needs.
 func newSetup(req Request) (setup, error) {
 	s := setup{Request: req, stream: req.OnDelta != nil}
-	s.Prompt, s.AllowCommands, s.OnDelta, s.Trace = "", false, nil, nil
+	s.Prompt, s.AllowCommands, s.OnDelta, s.OnPermission, s.Trace = "", false, nil, nil, nil
 	workdir := req.WorkDir
 	if workdir == "" {
 		workdir = "."
@@ -265,7 +265,7 @@ func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen stri
 	if s, screenErr := p.term.Screen(ctx); screenErr == nil {
 		screen = r.screenTail(s)
 	}
-	if errors.Is(err, os.ErrProcessDone) {
+	if agentEnded(err) {
 		<-p.term.Done() // soon: the method that failed knew it
 		err = &ExitError{p.term.Status()}
 	}

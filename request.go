@@ -1,5 +1,7 @@
 package tuiturn
 
+import "context"
+
 // A Request is one turn. Only Prompt is required.
 type Request struct {
 	// Prompt is the text for the model, in UTF-8 and as long as the model takes.
@@ -72,6 +74,20 @@ type Request struct {
 	// callbacks of a Trace it is called from the turn's own goroutine, which
 	// waits for it. Runner.Stream is the same as an iterator.
 	OnDelta func(Delta)
+
+	// OnPermission, if not nil, decides when the agent asks for a permission
+	// while it works. Nothing is allowed by default: an error, which the turn's
+	// then wraps, and a panic end the turn. Without OnPermission the turn ends with
+	// a *BlockedError.
+	//
+	// Every tool use is asked about on its own, several in one message one after
+	// the other. OnPermission may be asked about one a second time if the agent
+	// did not react. It may take as long as the turn's context lasts. Its own
+	// context ends with the turn, and when the question is gone, because the agent
+	// has ended or a person has answered it. It is called on a goroutine of
+	// its own, which nobody waits for then: what it decides too late counts for
+	// nothing. OnDelta may be called meanwhile.
+	OnPermission func(context.Context, PermissionRequest) (Decision, error)
 
 	// Trace, if not nil, is told how far the turn is.
 	Trace *Trace

@@ -170,9 +170,14 @@ func TestClaudeScreens(t *testing.T) {
 	for name, c := range claudeScreens {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			is.Equal(Claude{}.read(strings.ReplaceAll("\n"+c.screen+"\n", "\n─\n", "\n"+strings.Repeat("─", 120)+"\n")), c.want)
+			is.Equal(Claude{}.read(widen(c.screen)), c.want)
 		})
 	}
+}
+
+// widen draws the rules.
+func widen(screen string) string {
+	return strings.ReplaceAll("\n"+screen+"\n", "\n─\n", "\n"+strings.Repeat("─", 120)+"\n")
 }
 
 // A screen that is drawn while it is read may end anywhere.

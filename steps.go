@@ -24,12 +24,14 @@ const (
 	// is pressed again. The agent writes its transcript every 100 ms.
 	enterAgain = 400 * time.Millisecond
 
-	// bootStill and workStill are how long a screen that takes no prompt may
-	// stand still before it is an unknown dialog, blankStill one with nothing on
-	// it.
-	bootStill  = 8 * time.Second
-	workStill  = 2 * time.Second
-	blankStill = 30 * time.Second
+	// bootStill, submitStill and workStill are how long a screen that takes no
+	// prompt may stand still before it is an unknown dialog, blankStill one with
+	// nothing on it. After the editor an agent waits for the shell that it ran in;
+	// at work it has its input line there all the time.
+	bootStill   = 8 * time.Second
+	submitStill = 2 * time.Second
+	workStill   = time.Second
+	blankStill  = 30 * time.Second
 
 	// stoppedStill is how long a screen stands still before the agent is asked
 	// whether it has been stopped. A debugger stops it for less.
@@ -56,6 +58,10 @@ type watch struct {
 	last  string
 	since time.Time
 	work  time.Duration // the agent's, then
+
+	foot      string // see Agent
+	footSince time.Time
+	footWork  time.Duration
 }
 
 // look looks at the screen. One that stands still is looked at less often: a
@@ -82,6 +88,9 @@ func (w *watch) lookNow(ctx context.Context) error {
 		w.view = w.pane.agent.read(screen)
 		w.blank = len(visible(screen)) == 0
 		w.work, _ = proc.WorkTime(w.pane.term.Pid())
+		if foot := w.pane.agent.foot(screen); foot != w.foot || w.footSince.IsZero() {
+			w.foot, w.footSince, w.footWork = foot, w.since, w.work
+		}
 	}
 	return nil
 }
@@ -91,15 +100,18 @@ func (w *watch) still() time.Duration { return time.Since(w.since) }
 
 // busy tells whether the agent stands still because it works: for more than a
 // fifth of the time it has run or wanted to. Waiting it does for some hundredths.
-func (w *watch) busy() bool {
+func (w *watch) busy() bool { return w.worked(w.work, w.still()) }
+
+func (w *watch) worked(before, d time.Duration) bool {
 	work, ok := proc.WorkTime(w.pane.term.Pid())
-	return ok && work-w.work > w.still()/5
+	return ok && work-before > d/5
 }
 
 // blocked returns the dialog that the agent waits in: a menu that has been drawn
-// to its end, or a screen of any kind that has stood still for long without an
-// input line.
+// to its end, or one of any kind that has stood still for long without an input
+// line.
 func (w *watch) blocked(long time.Duration) error {
+	still := time.Since(w.footSince)
 	switch {
 	case w.view.input:
 		return nil
@@ -107,9 +119,9 @@ func (w *watch) blocked(long time.Duration) error {
 		long = blankStill // it may be starting
 	}
 	switch {
-	case w.view.menu != nil && w.still() >= 100*time.Millisecond:
+	case w.view.menu != nil && still >= 100*time.Millisecond:
 		return w.view.menu
-	case w.still() >= long && !w.busy():
+	case still >= long && !w.worked(w.footWork, still):
 		return &BlockedError{Kind: "unknown", Highlighted: -1}
 	}
 	return nil
@@ -157,7 +169,7 @@ func (p *pane) ready(ctx context.Context) error {
 			if w.view.menu == nil || !p.decline(ctx, w.view.menu) {
 				return err
 			}
-			w.since = time.Now().Add(declineAgain)
+			w.footSince = time.Now().Add(declineAgain)
 		}
 		select {
 		case <-tick.C:
@@ -240,7 +252,11 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 	}
 	switch {
 	case !w.view.input:
-		return w.blocked(workStill)
+		err := w.blocked(submitStill)
+		if t.asks(err) && time.Since(w.footSince) < idleQuiet {
+			return nil // 2.1.158 and 2.1.330 may ask before they record the prompt; answer sees to it
+		}
+		return err
 	case w.view.text == "":
 		// Not drawn yet, or taken and not recorded yet. Neither lasts.
 		if w.still() >= idleQuiet && !w.busy() {
@@ -313,7 +329,14 @@ func (t *turn) answer(ctx context.Context) error {
 				return t.lateOr(ctx, err)
 			}
 			if err := w.blocked(workStill); err != nil {
-				return err
+				if t.asks(err) {
+					err = t.permit(ctx, &w, err)
+				}
+				if err != nil && !agentEnded(err) {
+					return t.lateOr(ctx, err)
+				}
+				w, quiet = watch{pane: t.pane}, time.Now()
+				continue
 			}
 			if t.over(&w, time.Since(quiet)) {
 				return nil

@@ -80,7 +80,10 @@ func (a *agent) ask(ctx context.Context, d *dialog) int {
 	case n := <-reply:
 		return n
 	case <-ctx.Done():
-		a.do(func() { a.dialog = nil })
+		a.do(func() {
+			a.dialog = nil
+			a.draw()
+		})
 		return cancelled
 	}
 }

@@ -1,6 +1,9 @@
 package fakeagent
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // A dialog is a menu that stands in place of the input box.
 type dialog struct {
@@ -9,7 +12,14 @@ type dialog struct {
 	sel      int // the highlighted option
 	numbered bool
 	footer   string
+
+	amend   bool // Tab makes the option No take a message
+	typing  bool // it does
+	message string
 }
+
+// takesMessage reports whether the highlighted option can take a message.
+func (d *dialog) takesMessage() bool { return d.amend && d.options[d.sel] == "No" }
 
 // cancelled is the choice that Escape makes.
 const cancelled = -1
@@ -17,7 +27,18 @@ const cancelled = -1
 // press applies a key. It returns the choice, an index in options or
 // cancelled, once one is made.
 func (d *dialog) press(k key) (choice int, done bool) {
+	if d.typing {
+		switch k.name {
+		case "Text", "Paste":
+			d.message += k.text
+			return 0, false
+		case "Up", "Down", "Tab":
+			return 0, false
+		}
+	}
 	switch k.name {
+	case "Tab":
+		d.typing = d.takesMessage()
 	case "Up":
 		d.sel = (d.sel + len(d.options) - 1) % len(d.options)
 	case "Down":
@@ -38,6 +59,12 @@ func (d *dialog) press(k key) (choice int, done bool) {
 func (d *dialog) rows() []string {
 	rows := append([]string(nil), d.title...)
 	for i, o := range d.options {
+		if d.typing && i == d.sel {
+			o = "No, and tell Claude what to do differently"
+			if d.message != "" {
+				o = "No, " + strings.ReplaceAll(d.message, "\n", "\n          ")
+			}
+		}
 		if d.numbered {
 			o = strconv.Itoa(i+1) + ". " + o
 		}
@@ -47,7 +74,11 @@ func (d *dialog) rows() []string {
 			rows = append(rows, "   "+o)
 		}
 	}
-	return append(rows, "", " "+d.footer)
+	footer := d.footer
+	if d.amend && !d.typing {
+		footer += " · Tab to amend"
+	}
+	return append(rows, "", " "+footer)
 }
 
 func themeDialog() *dialog {
@@ -87,17 +118,23 @@ func trustDialog(dir string, no bool) (d *dialog, yes int) {
 	return d, yes
 }
 
-func permissionDialog(command string) *dialog {
-	return &dialog{
-		title: []string{
-			" Bash command", "",
-			"   " + command, "",
-			" Do you want to proceed?",
-		},
-		options:  []string{"Yes", "Yes, and don't ask again for this command", "No"},
+func permissionDialog(t *Tool) *dialog {
+	d := &dialog{
+		title:    []string{" Bash command", ""},
+		options:  t.Options,
+		sel:      t.Highlighted,
 		numbered: true,
-		footer:   "Esc to cancel · Tab to amend",
+		footer:   "Esc to cancel",
+		amend:    !t.NoAmend,
 	}
+	for line := range strings.SplitSeq(t.command(), "\n") {
+		d.title = append(d.title, "   "+line)
+	}
+	d.title = append(d.title, "", " Do you want to proceed?")
+	if len(d.options) == 0 {
+		d.options = []string{"Yes", "Yes, and don't ask again for this command", "No"}
+	}
+	return d
 }
 
 func unknownDialog() *dialog {

@@ -42,7 +42,7 @@ func TestDialogChoices(t *testing.T) {
 
 func TestPermissionMenuLooksLikeTheRealOne(t *testing.T) {
 	is := is.New(t)
-	rows := strings.Join(permissionDialog("touch x").rows(), "\n")
+	rows := strings.Join(permissionDialog(&Tool{Command: "touch x"}).rows(), "\n")
 	for _, want := range []string{"Do you want to proceed?", "❯ 1. Yes", "3. No", "Esc to cancel"} {
 		is.True(strings.Contains(rows, want)) // a line of the menu
 	}

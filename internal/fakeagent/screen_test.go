@@ -17,7 +17,7 @@ func TestFrameFitsTheTerminal(t *testing.T) {
 			}
 			l := line{}
 			l.insert(strings.Repeat("text ", 300))
-			for _, d := range []*dialog{nil, permissionDialog("x")} {
+			for _, d := range []*dialog{nil, permissionDialog(&Tool{Command: "x"})} {
 				f := s.frame(size[0], size[1], &l, d)
 				is.True(strings.Count(f, "\n") < size[1]) // never scrolls
 			}

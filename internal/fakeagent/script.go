@@ -101,8 +101,10 @@ type Turn struct {
 	// Thinking is a thinking block before the answer.
 	Thinking string
 
-	// Tool is a tool call before the answer.
+	// Tool is a tool call before the answer, and More are further ones in the
+	// same message. If one is declined without a message, so are those behind it.
 	Tool *Tool
+	More []Tool
 
 	// StopReason is the answer's stop reason; empty means "end_turn", "null"
 	// means none (a JSON null).
@@ -183,9 +185,30 @@ type Tool struct {
 	Command   string // the shell command shown; empty means "true"
 	Result    string // what the tool is said to have printed
 
-	// Ask shows the permission menu first and waits for a choice: Yes goes
-	// on, No and Escape interrupt the turn.
+	// Ask shows the permission menu first and waits for a choice. An option that
+	// begins with Yes goes on; another one and Escape interrupt the turn, but No
+	// with a message, which Tab lets it have, makes the model go on without the
+	// tool.
 	Ask bool
+
+	// Options are the menu's and Highlighted is the first highlight; none means
+	// the usual three.
+	Options     []string
+	Highlighted int
+
+	// NoAmend makes the menu take no message.
+	NoAmend bool
+
+	// Withdraw, if positive, is when the agent takes the question back by itself
+	// and goes on without the tool.
+	Withdraw time.Duration
+}
+
+func (t *Tool) command() string {
+	if t.Command == "" {
+		return "true"
+	}
+	return t.Command
 }
 
 // An APIError is a failure of the service.

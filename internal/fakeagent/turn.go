@@ -81,7 +81,7 @@ func (a *agent) interrupted(prompt string) {
 		})
 		return
 	}
-	a.rec.add(entry{Type: "user", Message: userMessage{"user", []block{{Type: "text", Text: "[Request interrupted by user]"}}}})
+	a.rec.add(entry{Type: "user", PromptID: a.rec.id, Message: userMessage{"user", []block{{Type: "text", Text: "[Request interrupted by user]"}}}})
 	a.say("  ⎿  Interrupted · What should Claude do instead?")
 }
 
@@ -122,7 +122,7 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	if t.UnknownDialog && a.ask(ctx, unknownDialog()) == cancelled {
 		return "", false
 	}
-	if t.Tool != nil && !a.tool(ctx, t.Tool) {
+	if t.Tool != nil && !a.tools(ctx, append([]Tool{*t.Tool}, t.More...)) {
 		return "", false
 	}
 	if !pause(ctx, t.Delay) {
@@ -233,37 +233,67 @@ func (a *agent) message(id, stop string, u usage, b block) assistantMessage {
 	return m
 }
 
-// tool is a tool call. It reports false if the user declined it.
-func (a *agent) tool(ctx context.Context, t *Tool) bool {
-	command := t.Command
-	if command == "" {
-		command = "true"
-	}
-	id, call := "msg_"+newUUID(), "toolu_"+newUUID()
-	input := map[string]any{"command": command}
-	u := usage{InputTokens: 3, OutputTokens: 7, ServiceTier: "standard"}
-	if t.Narration != "" {
-		a.display(ctx, Turn{}, t.Narration)
-		a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{Type: "text", Text: t.Narration})})
-		a.say("● " + t.Narration)
-	}
-	a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{Type: "tool_use", ID: call, Name: "Bash", Input: input})})
-	a.hook("PreToolUse", map[string]any{"tool_name": "Bash", "tool_input": input})
-	result, isError := t.Result, false
-	if result == "" {
-		result = "(Bash completed with no output)"
-	}
-	if t.Ask {
-		if n := a.ask(ctx, permissionDialog(command)); n != 0 && n != 1 {
-			result, isError = "The user doesn't want to proceed with this tool use. The tool use was rejected.", true
+// tools are the tool calls of one message. It reports false if the user
+// declined one and said no more.
+func (a *agent) tools(ctx context.Context, tools []Tool) bool {
+	id, u := "msg_"+newUUID(), usage{InputTokens: 3, OutputTokens: 7, ServiceTier: "standard"}
+	calls := make([]string, len(tools))
+	for i := range tools {
+		t := &tools[i]
+		if t.Narration != "" {
+			a.display(ctx, Turn{}, t.Narration)
+			a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{Type: "text", Text: t.Narration})})
+			a.say("● " + t.Narration)
 		}
+		calls[i] = "toolu_" + newUUID()
+		a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{
+			Type: "tool_use", ID: calls[i], Name: "Bash", Input: map[string]any{"command": t.command()},
+		})})
 	}
-	a.rec.add(entry{
-		Type:          "user",
-		Message:       userMessage{"user", []block{{Type: "tool_result", ToolUseID: call, Content: result, IsError: &isError}}},
-		ToolUseResult: map[string]any{"stdout": t.Result, "stderr": "", "interrupted": isError},
-	})
-	return !isError
+	going := true
+	for i := range tools {
+		const rejected = "The user doesn't want to proceed with this tool use. The tool use was rejected."
+		result, isError := rejected, true
+		if going {
+			var message string
+			switch isError, message = a.tool(ctx, &tools[i]); {
+			case message != "":
+				result += " To tell you how to proceed, the user said:\n" + message
+			case isError && tools[i].Withdraw > 0:
+			case isError:
+				going = false
+			case tools[i].Result != "":
+				result = tools[i].Result
+			default:
+				result = "(Bash completed with no output)"
+			}
+		}
+		a.rec.add(entry{
+			Type:          "user",
+			Message:       userMessage{"user", []block{{Type: "tool_result", ToolUseID: calls[i], Content: result, IsError: &isError}}},
+			ToolUseResult: map[string]any{"stdout": tools[i].Result, "stderr": "", "interrupted": isError},
+		})
+	}
+	return going
+}
+
+// tool asks about a tool call, if it is to be asked about.
+func (a *agent) tool(ctx context.Context, t *Tool) (declined bool, message string) {
+	a.hook("PreToolUse", map[string]any{"tool_name": "Bash", "tool_input": map[string]any{"command": t.command()}})
+	if !t.Ask {
+		return false, ""
+	}
+	if t.Withdraw > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, t.Withdraw)
+		defer cancel()
+	}
+	d := permissionDialog(t)
+	n := a.ask(ctx, d)
+	if n == cancelled {
+		return true, ""
+	}
+	return !strings.HasPrefix(d.options[n], "Yes"), d.message
 }
 
 // mention matches a file named in a prompt.

@@ -1,0 +1,445 @@
+package tuiturn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// asking is a turn in which the agent asks about each of these tool uses.
+func asking(tools ...fakeagent.Tool) fakeagent.Script {
+	for i := range tools {
+		tools[i].Ask = true
+		if tools[i].Command == "" {
+			tools[i].Command = fmt.Sprintf("touch file%d", i)
+		}
+		tools[i].Result = "ran " + tools[i].Command
+	}
+	return answers(fakeagent.Turn{Text: "done", Tool: &tools[0], More: tools[1:]})
+}
+
+// A host records what it is asked and decides in order; the last decision
+// repeats.
+type permitter struct {
+	decisions []Decision
+	mu        sync.Mutex
+	asked     []PermissionRequest
+}
+
+func (p *permitter) decide(_ context.Context, req PermissionRequest) (Decision, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked = append(p.asked, req)
+	return p.decisions[min(len(p.asked), len(p.decisions))-1], nil
+}
+
+func (p *permitter) commands() (commands []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, req := range p.asked {
+		var input struct{ Command string }
+		json.Unmarshal(req.Input, &input)
+		commands = append(commands, req.Tool+" "+input.Command)
+	}
+	return commands
+}
+
+// results are the results of the turn's tool uses, in order, without those of
+// uses that were refused.
+func (s *stage) results(res *Result) (ran, refused []string) {
+	for line := range strings.Lines(s.transcript(res)) {
+		var entry struct {
+			Message struct {
+				Content json.RawMessage
+			}
+		}
+		json.Unmarshal([]byte(line), &entry)
+		var blocks []struct {
+			Type    string
+			IsError bool `json:"is_error"`
+			Content string
+		}
+		json.Unmarshal(entry.Message.Content, &blocks)
+		for _, b := range blocks {
+			switch {
+			case b.Type != "tool_result":
+			case b.IsError:
+				refused = append(refused, b.Content)
+			default:
+				ran = append(ran, b.Content)
+			}
+		}
+	}
+	return ran, refused
+}
+
+var (
+	allow = Decision{Verdict: AllowOnce}
+	deny  = Decision{Verdict: Deny}
+)
+
+func TestPermission(t *testing.T) {
+	t.Parallel()
+	const rejected = "The user doesn't want to proceed with this tool use. The tool use was rejected."
+	tell := func(message string) Decision { return Decision{Deny, message} }
+	type tool = fakeagent.Tool
+	for name, c := range map[string]struct {
+		tools     []tool
+		decisions []Decision
+		asked     []string // "Bash COMMAND"
+		ran       []string
+		told      []string
+		err       error
+	}{
+		"allowed": {
+			[]tool{{}}, []Decision{allow}, []string{"Bash touch file0"}, []string{"ran touch file0"}, nil, nil,
+		},
+		"allowed, where it is not highlighted": {
+			[]tool{{Highlighted: 2}}, []Decision{allow}, []string{"Bash touch file0"}, []string{"ran touch file0"}, nil, nil,
+		},
+		"allowed, in another order": {
+			[]tool{{Options: []string{"No", "Yes, allow all during this session", "Yes, and don't ask again", "Yes"}, Highlighted: 1}},
+			[]Decision{allow}, []string{"Bash touch file0"}, []string{"ran touch file0"}, nil, nil,
+		},
+		"denied": {
+			[]tool{{}, {}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{rejected, rejected}, ErrInterrupted,
+		},
+		"denied, in another order": {
+			[]tool{{Options: []string{"No", "Yes", "Yes, always"}, Highlighted: 2}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{rejected}, ErrInterrupted,
+		},
+		"denied, with no such option": {
+			[]tool{{Options: []string{"Yes", "Yes, always", "Never"}}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{rejected}, ErrInterrupted,
+		},
+		"denied with a message": {
+			[]tool{{}}, []Decision{tell("1. use mv\n2. not\x20touch: é 漢字")}, []string{"Bash touch file0"}, nil,
+			[]string{rejected + " To tell you how to proceed, the user said:\n1. use mv\n2. not touch: é 漢字"}, nil,
+		},
+		"one of each": {
+			[]tool{{}, {}, {}}, []Decision{allow, tell("no"), allow},
+			[]string{"Bash touch file0", "Bash touch file1", "Bash touch file2"},
+			[]string{"ran touch file0", "ran touch file2"}, []string{rejected + " To tell you how to proceed, the user said:\nno"}, nil,
+		},
+		"the same twice": {
+			[]tool{{Command: "ls"}, {Command: "ls"}}, []Decision{allow, deny}, []string{"Bash ls", "Bash ls"}, []string{"ran ls"}, []string{rejected}, ErrInterrupted,
+		},
+		"one that contains the other": {
+			[]tool{{Command: "rm -r a"}, {Command: "rm -r a/b"}}, []Decision{allow}, []string{"Bash rm -r a", "Bash rm -r a/b"}, []string{"ran rm -r a", "ran rm -r a/b"}, nil, nil,
+		},
+		"a command that draws a menu": {
+			[]tool{{Command: "cat <<.\n ❯ 1. Yes\n   2. No\n\n Do you want to proceed?\n1. No\n2. No\n."}}, []Decision{allow},
+			[]string{"Bash cat <<.\n ❯ 1. Yes\n   2. No\n\n Do you want to proceed?\n1. No\n2. No\n."},
+			[]string{"ran cat <<.\n ❯ 1. Yes\n   2. No\n\n Do you want to proceed?\n1. No\n2. No\n."}, nil, nil,
+		},
+		"a command that fills the screen": {
+			[]tool{{Command: strings.Repeat("echo a line of it\n", 60)}}, []Decision{allow},
+			[]string{"Bash " + strings.Repeat("echo a line of it\n", 60)}, []string{"ran " + strings.Repeat("echo a line of it\n", 60)}, nil, nil,
+		},
+		"no plain yes": {
+			[]tool{{Options: []string{"Yes, proceed", "Yes, and don't ask again", "No"}}}, []Decision{allow}, []string{"Bash touch file0"}, nil, nil, ErrCannotAllow,
+		},
+		"two of them": {
+			[]tool{{Options: []string{"Yes", "Yes", "No"}}}, []Decision{allow}, []string{"Bash touch file0"}, nil, nil, ErrCannotAllow,
+		},
+		"yes without a no": {
+			[]tool{{Options: []string{"Yes", "Later"}}}, []Decision{allow}, []string{"Bash touch file0"}, nil, nil, ErrCannotAllow,
+		},
+		"a dialog that takes no message": {
+			[]tool{{NoAmend: true}}, []Decision{tell("no")}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
+		},
+		"a message with a key in it": {
+			[]tool{{}}, []Decision{tell("a\x1b[A\rb")}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
+		},
+		"a message that is too long": {
+			[]tool{{}}, []Decision{tell(strings.Repeat("a", maxMessage+1))}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
+		},
+		"no decision": {
+			[]tool{{}}, []Decision{{}}, []string{"Bash touch file0"}, nil, nil, ErrUndecided,
+		},
+		"a decision that there is not": {
+			[]tool{{}}, []Decision{{Verdict: 7}}, []string{"Bash touch file0"}, nil, nil, ErrUndecided,
+		},
+		"allowed with a message": {
+			[]tool{{}}, []Decision{{AllowOnce, "but"}}, []string{"Bash touch file0"}, nil, nil, ErrUndecided,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+				is := is.New(t)
+				s := newStage(t, kind, asking(slices.Clone(c.tools)...))
+				p := permitter{decisions: c.decisions}
+				res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
+				is.True(errors.Is(err, c.err))
+				is.Equal(p.commands(), c.asked)
+				ran, told := s.results(res)
+				is.Equal(ran, c.ran)
+				is.Equal(told, c.told)
+				switch c.err {
+				case nil:
+					is.Equal(res.Text, "done")
+				case ErrInterrupted:
+				default:
+					is.Equal(as[*BlockedError](t, err).Kind, "permission")
+					is.Equal(Outcome(err), "blocked")
+				}
+			})
+		})
+	}
+}
+
+func TestPermissionRequest(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		const secret = "the-secret-of-the-host-1234"
+		s := newStage(t, kind, asking(fakeagent.Tool{
+			Command: "echo " + secret, Options: []string{"Yes", "Yes, and always for " + secret, "No"}, Highlighted: 1,
+		}))
+		s.Env = append(s.Env, "API_KEY="+secret)
+		p := permitter{decisions: []Decision{{}}}
+		_, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
+		is.True(errors.Is(err, ErrUndecided))
+		is.Equal(len(p.asked), 1)
+		req := p.asked[0]
+		is.Equal(req.Tool, "Bash")
+		is.Equal(string(req.Input), `{"command":"echo `+secret+`"}`)
+		is.Equal(req.Options, []string{"Yes", "Yes, and always for [redacted]", "No"})
+		is.Equal(req.Highlighted, 1)
+		is.True(strings.Contains(req.Screen, "Do you want to proceed?"))
+		is.True(!strings.Contains(req.Screen+err.Error()+err.(*Error).Screen, secret))
+	})
+}
+
+// Whatever keeps the host from deciding, nothing is allowed.
+func TestPermissionUndecided(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("the host's own")
+	for name, c := range map[string]struct {
+		decide func(context.Context, context.CancelFunc) (Decision, error)
+		err    error
+	}{
+		"an error":               {func(context.Context, context.CancelFunc) (Decision, error) { return allow, failure }, failure},
+		"the error of a process": {func(context.Context, context.CancelFunc) (Decision, error) { return allow, os.ErrProcessDone }, os.ErrProcessDone},
+		"its goroutine ends": {func(context.Context, context.CancelFunc) (Decision, error) {
+			runtime.Goexit()
+			return allow, nil
+		}, ErrUndecided},
+		"the turn's context ends": {func(ctx context.Context, cancel context.CancelFunc) (Decision, error) {
+			cancel()
+			<-ctx.Done()
+			return allow, nil
+		}, context.Canceled},
+		"the turn's context ends, unheeded": {func(ctx context.Context, cancel context.CancelFunc) (Decision, error) {
+			cancel()
+			time.Sleep(500 * time.Millisecond)
+			return allow, nil
+		}, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+				is := is.New(t)
+				s := newStage(t, kind, asking(fakeagent.Tool{}))
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				asked := time.Time{}
+				res, err := s.turn(ctx, Request{Prompt: "hello", OnPermission: func(ctx context.Context, _ PermissionRequest) (Decision, error) {
+					asked = time.Now()
+					return c.decide(ctx, cancel)
+				}})
+				is.True(errors.Is(err, c.err))
+				is.True(time.Since(asked) < 2*time.Second)
+				ran, refused := s.results(res)
+				is.Equal(len(ran)+len(refused), 0) // nobody chose
+			})
+		})
+	}
+}
+
+// A panic reaches the caller of Turn, after the teardown.
+func TestPermissionPanics(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, asking(fakeagent.Tool{}))
+		func() {
+			defer func() { is.Equal(recover(), "no more") }()
+			s.Turn(t.Context(), Request{Prompt: "hello", WorkDir: s.work, OnPermission: func(context.Context, PermissionRequest) (Decision, error) {
+				panic("no more")
+			}})
+		}()
+		// The stage looks for what is left.
+	})
+}
+
+// The agent ends while the host thinks.
+func TestPermissionAgentEnds(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("the agent is found in /proc")
+	}
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, asking(fakeagent.Tool{}))
+		told := make(chan bool)
+		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: func(ctx context.Context, req PermissionRequest) (Decision, error) {
+			for _, s := range carrying(hooksVar + "=" + s.TempDir) {
+				pid, _ := strconv.Atoi(s)
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+			<-ctx.Done()
+			close(told)
+			return allow, nil
+		}})
+		is.True(as[*ExitError](t, err).Status.Signaled())
+		is.True(res.Timings.Answer < 3*time.Second)
+		<-told
+	})
+}
+
+// The question is taken back and another one comes: a decision about the first
+// is none about the second.
+func TestPermissionQuestionChanges(t *testing.T) {
+	t.Parallel()
+	for name, wait := range map[string]func(context.Context){
+		"while the host thinks":    func(ctx context.Context) { <-ctx.Done() },
+		"and the host is not told": func(context.Context) { time.Sleep(700 * time.Millisecond) },
+		"as the host decides":      func(context.Context) { time.Sleep(395 * time.Millisecond) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+				is := is.New(t)
+				s := newStage(t, kind, asking(fakeagent.Tool{Command: "first", Withdraw: 1200 * time.Millisecond}, fakeagent.Tool{Command: "second"}))
+				p := permitter{decisions: []Decision{allow, deny}}
+				res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: func(ctx context.Context, req PermissionRequest) (Decision, error) {
+					d, err := p.decide(ctx, req)
+					if strings.Contains(string(req.Input), "first") {
+						wait(ctx)
+					}
+					return d, err
+				}})
+				is.True(p.commands()[0] == "Bash first")
+				ran, _ := s.results(res)
+				for _, r := range ran {
+					is.Equal(r, "ran first") // and never the second
+				}
+				is.True(errors.Is(err, ErrInterrupted))
+				is.Equal(p.commands()[len(p.commands())-1], "Bash second")
+			})
+		})
+	}
+}
+
+// The question comes before the prompt is recorded.
+func TestPermissionBeforeTheReceipt(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		script := asking(fakeagent.Tool{})
+		script.Turns[0].WriteDelay = 700 * time.Millisecond
+		s := newStage(t, kind, script)
+		p := permitter{decisions: []Decision{allow}}
+		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
+		is.NoErr(err)
+		is.Equal(res.Text, "done")
+		is.Equal(p.commands(), []string{"Bash touch file0"})
+	})
+}
+
+func TestClaudeDialogs(t *testing.T) {
+	for name, c := range map[string]struct {
+		allow, deny int
+		amend       bool
+		about       transcript.Block
+		notAbout    transcript.Block
+	}{
+		"2.1.330 permission":                              {0, 3, true, use("Bash", "command", "touch made-by-tool"), use("Bash", "command", "touch made-by-hand")},
+		"2.1.158 permission, with words of other dialogs": {0, 2, true, use("Bash", "command", "git commit -m\n\"sign in\""), use("Write", "file_path", "/tmp/sign in")},
+		"2.1.104 write":                                   {0, 2, true, use("Write", "file_path", "/tmp/w/w0.txt"), use("Edit", "file_path", "/tmp/w/w0.txt")},
+		"2.1.158 fetch":                                   {0, 2, false, use("WebFetch", "url", "http://127.0.0.1:1/"), use("Bash", "command", "http://127.0.0.1:1/")},
+		"2.1.330 with a message":                          {0, 2, false, use("Bash", "command", "touch made0"), use("Read", "file_path", "made0")},
+		"a plan":                                          {-1, 2, false, use("mcp__notes__write_plan", "x", ""), use("Bash", "command", "write_plan")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			screen := claudeDialogScreens[name]
+			if screen == "" {
+				screen = claudeScreens[name].screen
+			}
+			d := Claude{}.dialog(widen(screen))
+			is.True(d != nil)
+			is.Equal(d.allow, c.allow)
+			is.Equal(d.deny, c.deny)
+			is.Equal(d.amend, c.amend)
+			is.True(Claude{}.shows(d, c.about) > 0)
+			is.Equal(Claude{}.shows(d, c.notAbout), 0)
+		})
+	}
+}
+
+func use(name, field, value string) transcript.Block {
+	input, _ := json.Marshal(map[string]string{field: value})
+	return transcript.Block{Type: "tool_use", Name: name, Input: input}
+}
+
+var claudeDialogScreens = map[string]string{
+	"2.1.104 write": `
+─
+ Create file
+ w0.txt
+  1 hello
+  2 ❯ 1. Yes
+  3   2. No
+ Do you want to create w0.txt?
+ ❯ 1. Yes
+   2. Yes, allow all edits during this session (shift+tab)
+   3. No
+
+ Esc to cancel · Tab to amend`,
+
+	"2.1.158 fetch": `
+─
+ Fetch
+   url: "http://127.0.0.1:1/", prompt: "what"
+   Claude wants to fetch content from 127.0.0.1
+ Do you want to allow Claude to fetch this content?
+ ❯ 1. Yes
+   2. Yes, and don't ask again for 127.0.0.1
+   3. No, and tell Claude what to do differently (esc)`,
+
+	"2.1.330 with a message": `
+─
+ Bash command
+ touch made0
+ Do you want to proceed?
+   1. Yes
+   2. Yes, and switch to auto mode · auto mode handles these prompts for you
+ ❯ 3. No, 1. use mv
+          and not touch
+ Esc to cancel`,
+
+	"a plan": `
+─
+ Ready to write_plan?
+ Do you want to
+   1. Yes, and auto-accept edits
+ ❯ 2. Yes
+      with all that follows from it
+   3. No, keep planning`,
+}
