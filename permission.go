@@ -51,10 +51,11 @@ const (
 	// AllowOnce allows this one tool use and nothing else.
 	AllowOnce
 
-	// Deny refuses it. With a Message the model is told so, and goes on. Without
-	// one the agent stops as it does for a person who says no: the other tool
-	// uses of the same message are refused too, and the turn ends with
-	// ErrInterrupted.
+	// Deny refuses it. With a Message the model is told so, and goes on; claude
+	// 2.1.158 cancels the tool uses that stand behind it in the same message,
+	// 2.1.104 and 2.1.330 ask about them. Without one the agent stops as it does
+	// for a person who says no: what stands behind is refused too, and the turn
+	// ends with ErrInterrupted.
 	Deny
 )
 

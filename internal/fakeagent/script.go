@@ -163,6 +163,10 @@ type Turn struct {
 	// waits for Enter.
 	UnknownDialog bool
 
+	// NoOptions leaves out the unknown dialog's options and lets a sign blink
+	// above it.
+	NoOptions bool
+
 	// Hang never answers. Escape interrupts it. Partial is what it had said by
 	// then, which is recorded with the interruption.
 	Hang    bool

@@ -119,8 +119,15 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 		}
 		return "", false
 	}
-	if t.UnknownDialog && a.ask(ctx, unknownDialog()) == cancelled {
-		return "", false
+	if t.UnknownDialog {
+		d := unknownDialog()
+		if t.NoOptions {
+			d.options = nil
+			go a.blink(ctx)
+		}
+		if a.ask(ctx, d) == cancelled {
+			return "", false
+		}
 	}
 	if t.Tool != nil && !a.tools(ctx, append([]Tool{*t.Tool}, t.More...)) {
 		return "", false
@@ -321,6 +328,16 @@ func (a *agent) attach(prompt string) {
 				"filePath": path, "content": string(b), "numLines": 1 + strings.Count(string(b), "\n"),
 			}},
 		}})
+	}
+}
+
+// blink changes the row above the box until ctx ends.
+func (a *agent) blink(ctx context.Context) {
+	for i := 0; pause(ctx, 300*time.Millisecond); i++ {
+		a.do(func() {
+			a.screen.status = [...]string{"● Working…", "  Working…"}[i%2]
+			a.draw()
+		})
 	}
 }
 
