@@ -20,10 +20,9 @@ import (
 // its input line after an interruption, the conversation has ended, and
 // Runner.Resume goes on with its session.
 type Conversation struct {
-	runner  *Runner
-	pane    *pane
-	onDelta func(Delta)
-	trace   *Trace
+	runner *Runner
+	pane   *pane
+	opened Request // what it was opened with: the turns' callbacks
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -64,8 +63,8 @@ type TurnRequest struct {
 }
 
 // Open starts an agent, or takes one that stands ready, for a conversation. Of req
-// the Prompt and AllowCommands do not matter; OnDelta and Trace become those of
-// the turns that have none. ctx is for the start alone.
+// the Prompt and AllowCommands do not matter; OnPermission decides for all turns,
+// and OnDelta and Trace become those of the turns that have none. ctx is for the start alone.
 //
 // An open conversation counts as a turn while it starts and while it has one; in
 // between it holds no place among Runner.Limits. Its error is an *Error.
@@ -95,7 +94,7 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	if err != nil {
 		return nil, op, err
 	}
-	c = &Conversation{runner: r, onDelta: t.req.OnDelta, trace: t.req.Trace}
+	c = &Conversation{runner: r, opened: *t.req}
 	if setup.resume = resume; resume {
 		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
 			return nil, "finding the session", err
@@ -148,11 +147,12 @@ func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, erro
 	began := time.Now()
 	full := c.pane.setup.Request
 	full.Prompt, full.AllowCommands, full.OnDelta, full.Trace = req.Prompt, req.AllowCommands, req.OnDelta, req.Trace
+	full.OnPermission = c.opened.OnPermission
 	if full.OnDelta == nil {
-		full.OnDelta = c.onDelta
+		full.OnDelta = c.opened.OnDelta
 	}
 	if full.Trace == nil {
-		full.Trace = c.trace
+		full.Trace = c.opened.Trace
 	}
 	t := &turn{
 		pane: c.pane, runner: c.runner, req: &full, agent: c.pane.agent, lap: began,

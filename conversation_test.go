@@ -421,3 +421,20 @@ func TestConversationCallbackPanics(t *testing.T) {
 	is.True(errors.Is(err, ErrEnded))
 	is.Equal(len(processes(c.SessionID())), 0)
 }
+
+// What the host decides, it decides in every turn.
+func TestConversationAsksForPermission(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, fakeagent.Script{Version: "2.1.330", Turns: []fakeagent.Turn{{Tool: &fakeagent.Tool{Ask: true}}}})
+		asked := 0
+		c := s.talk(Request{OnPermission: func(context.Context, PermissionRequest) (Decision, error) {
+			asked++
+			return Decision{Verdict: AllowOnce}, nil
+		}})
+		c.echoed("one")
+		c.echoed("two")
+		is.Equal(asked, 2)
+	})
+}
