@@ -34,7 +34,7 @@ type Result struct {
 // the turn did not come to are zero.
 type Timings struct {
 	Queue    time.Duration // from the call until the turn was let in
-	Boot     time.Duration // until the agent takes the prompt
+	Boot     time.Duration // until the prompt stands in the agent's input line
 	Submit   time.Duration // until the agent has recorded the prompt as its own
 	Answer   time.Duration // until the turn's outcome is known
 	Teardown time.Duration // until nothing of it is left
@@ -49,9 +49,11 @@ type Trace struct {
 	Queued    func() // the turn waits for another one to end
 	Booting   func() // the agent is about to be started; not called if one stands ready
 	Ready     func() // the agent takes a prompt
+	Delivered func() // the prompt stands in its input line
 	Submitted func() // the agent has recorded the prompt as its own
 	Answering func() // the agent has begun to record an answer
 	Done      func() // the outcome is known; teardown follows
+	Ended     func() // Turn is about to return, whatever came of it
 }
 
 // mark calls one of the callbacks.

@@ -275,7 +275,7 @@ func TestTrace(t *testing.T) {
 		}
 		res, err := s.turn(t.Context(), Request{Prompt: "hello", Trace: trace})
 		is.NoErr(err)
-		is.Equal(seen, []string{"Booting", "Ready", "Submitted", "Answering", "Done"})
+		is.Equal(seen, []string{"Booting", "Ready", "Delivered", "Submitted", "Answering", "Done", "Ended"})
 		checkTimings(t, res.Timings)
 		is.True(res.Timings.Boot > 0 && res.Timings.Submit > 0 && res.Timings.Answer > 0 && res.Timings.Teardown > 0)
 	})
@@ -294,16 +294,18 @@ func callbacks(trace *Trace) map[string]*func() {
 	return map[string]*func(){
 		"Booting":   &trace.Booting,
 		"Ready":     &trace.Ready,
+		"Delivered": &trace.Delivered,
 		"Submitted": &trace.Submitted,
 		"Answering": &trace.Answering,
 		"Done":      &trace.Done,
+		"Ended":     &trace.Ended,
 	}
 }
 
 func TestCancelAtEachStage(t *testing.T) { // not parallel: it has limits of time
 	// After Answering it takes a second to see that nothing more comes.
 	script := answers(fakeagent.Turn{StopReason: "null", NoDuration: true})
-	for _, name := range []string{"Booting", "Ready", "Submitted", "Answering", "Done"} {
+	for _, name := range []string{"Booting", "Ready", "Delivered", "Submitted", "Answering", "Done", "Ended"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
@@ -314,7 +316,7 @@ func TestCancelAtEachStage(t *testing.T) { // not parallel: it has limits of tim
 				trace := &Trace{}
 				*callbacks(trace)[name] = func() { cancelled = time.Now(); cancel() }
 				res, err := s.turn(ctx, Request{Prompt: "hello", Trace: trace})
-				if name == "Done" {
+				if name == "Done" || name == "Ended" {
 					// The outcome was known.
 					if err != nil || res.Text != "You said: hello" {
 						t.Errorf("got %q, %v", res.Text, err)

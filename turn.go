@@ -37,6 +37,7 @@ func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (
 	res := t.res
 	res.Timings.Total = time.Since(began)
 	t.runner.ended(ctx, res, err)
+	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ended })
 	if err == nil {
 		return res, nil
 	}
@@ -187,11 +188,12 @@ func (t *turn) live(ctx context.Context) (op string, err error) {
 // talk takes the agent through the turn, which is followed.
 func (t *turn) talk(ctx context.Context) (op string, err error) {
 	times := &t.res.Timings
+	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ready })
 	if err := t.deliver(ctx); err != nil {
 		return "handing over the prompt", t.explain(ctx, err)
 	}
 	times.Boot = t.took()
-	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ready })
+	t.req.Trace.mark(func(tr *Trace) func() { return tr.Delivered })
 
 	err = t.submit(ctx)
 	times.Submit = t.took()
