@@ -41,7 +41,7 @@ type Agent interface {
 	// read tells what the screen shows.
 	read(screen string) view
 
-	// foot is the part of the screen in which a dialog stands, if there is one.
+	// foot is the part in which a dialog stands of a screen without input line.
 	foot(screen string) string
 
 	// dialog reads a question about a permission, nil if the screen shows none.

@@ -129,14 +129,17 @@ func (d *dialog) titled(words string) bool {
 	return false
 }
 
-// foot is what stands below the last rule. While a dialog is there, that is the
-// dialog; above it a sign may blink, which 2.1.330 has do so while it waits.
+// foot is the menu and what is below it, else what stands below the last rule:
+// the dialog, where there is one. Above it a sign may blink, as 2.1.330 has it
+// while it waits.
 func (c Claude) foot(screen string) string {
 	rows := strings.Split(screen, "\n")
-	for i := len(rows) - 1; i > 0; i-- {
-		if isRule(rows[i]) {
-			return strings.Join(rows[i:], "\n")
+	top := 0
+	if m := findMenu(rows); m != nil {
+		top = m.top
+	} else {
+		for top = len(rows) - 1; top > 0 && !isRule(rows[top]); top-- {
 		}
 	}
-	return screen
+	return strings.Join(rows[top:], "\n")
 }

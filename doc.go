@@ -25,6 +25,12 @@
 // [Request] for what may differ from the prompt to achieve that, and for the
 // options of a host that wants commands or mentions.
 //
+// # Permissions
+//
+// An agent asks a person before it uses some tools. [Request] has OnPermission
+// for a host that decides in the person's place; without it the turn ends. What
+// the agent does after a refusal is said at [Deny].
+//
 // # Errors
 //
 // A turn that gives no answer fails with an [*Error]. What happened is told by

@@ -59,7 +59,7 @@ type watch struct {
 	since time.Time
 	work  time.Duration // the agent's, then
 
-	foot      string // see Agent
+	foot      string // see Agent; empty while the input line is there
 	footSince time.Time
 	footWork  time.Duration
 }
@@ -88,7 +88,11 @@ func (w *watch) lookNow(ctx context.Context) error {
 		w.view = w.pane.agent.read(screen)
 		w.blank = len(visible(screen)) == 0
 		w.work, _ = proc.WorkTime(w.pane.term.Pid())
-		if foot := w.pane.agent.foot(screen); foot != w.foot || w.footSince.IsZero() {
+		foot := "" // there is no dialog while the input line is there
+		if !w.view.input {
+			foot = w.pane.agent.foot(screen)
+		}
+		if foot != w.foot || w.footSince.IsZero() {
 			w.foot, w.footSince, w.footWork = foot, w.since, w.work
 		}
 	}
