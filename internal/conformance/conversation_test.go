@@ -294,6 +294,9 @@ func TestConversation(t *testing.T) {
 				streamed.Reset()
 				prompt := fmt.Sprintf("a\n\nb\n\nnumber %d", i)
 				res, err := c.Turn(t.Context(), tuiturn.TurnRequest{Prompt: prompt})
+				if fault, ok := errors.AsType[*tuiturn.Error](err); ok {
+					t.Logf("the screen:\n%s", fault.Screen)
+				}
 				is.NoErr(err)
 				is.Equal(res.Text, "heard: "+prompt)
 				is.Equal(streamed.String(), res.Text)
