@@ -438,3 +438,29 @@ func TestConversationAsksForPermission(t *testing.T) {
 		is.Equal(asked, 2)
 	})
 }
+
+// A loop that is broken off interrupts its turn, and the next one can be had.
+func TestConversationStreamIsBrokenOff(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{Version: "2.1.330", Turns: []fakeagent.Turn{
+		{Text: strings.Repeat("line\n", 100), ShowDelay: 50 * time.Millisecond},
+		{Text: "one\ntwo"},
+	}})
+	c := s.talk(Request{OnDelta: func(Delta) {}})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for d, err := range c.Stream(ctx, TurnRequest{Prompt: "hello"}) {
+		is.NoErr(err)
+		is.Equal(d.Text, "line\n")
+		break
+	}
+	text := ""
+	for d, err := range c.Stream(ctx, TurnRequest{Prompt: "again"}) {
+		is.NoErr(err)
+		if text += d.Text; d.Result != nil {
+			is.Equal(d.Result.Text, text)
+		}
+	}
+	is.Equal(text, "one\ntwo")
+}

@@ -50,12 +50,30 @@ type DivergenceError = transcript.DivergenceError
 // second after the model has said it. Earlier versions are streamed message by
 // message.
 func (r *Runner) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
+	return stream(ctx, req.OnDelta, func(ctx context.Context, onDelta func(Delta)) (*Result, error) {
+		req.OnDelta = onDelta
+		return r.Turn(ctx, req)
+	})
+}
+
+// Stream is Turn for callers that want the answer while it comes, as
+// Runner.Stream is. Breaking off the loop interrupts the turn; the conversation
+// goes on.
+func (c *Conversation) Stream(ctx context.Context, req TurnRequest) iter.Seq2[Delta, error] {
+	return stream(ctx, req.OnDelta, func(ctx context.Context, onDelta func(Delta)) (*Result, error) {
+		req.OnDelta = onDelta
+		return c.Turn(ctx, req)
+	})
+}
+
+// stream runs a turn inside a loop over its deltas: the loop's body is called
+// from the turn's own goroutine, which is the loop's.
+func stream(ctx context.Context, onDelta func(Delta), turn func(context.Context, func(Delta)) (*Result, error)) iter.Seq2[Delta, error] {
 	return func(yield func(Delta, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		broken := false
-		onDelta := req.OnDelta
-		req.OnDelta = func(d Delta) {
+		res, err := turn(ctx, func(d Delta) {
 			if broken {
 				return
 			}
@@ -65,8 +83,7 @@ func (r *Runner) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error
 			if broken = !yield(d, nil); broken {
 				cancel()
 			}
-		}
-		res, err := r.Turn(ctx, req)
+		})
 		if !broken { // else the log has what came of it
 			yield(Delta{Result: res}, err)
 		}

@@ -70,7 +70,7 @@ func main() {
 }
 
 // ways are in the order in which they are measured and printed.
-var ways = []string{"print", "floor", "cold", "warm", "own"}
+var ways = []string{"print", "floor", "cold", "warm", "next", "own"}
 
 // A measurement is that of one version.
 type measurement struct {
@@ -114,7 +114,7 @@ func (m *measurement) run(n int) (err error) {
 	defer cancel()
 	for i := range n + 1 {
 		for way, measure := range map[string]func(context.Context) (time.Duration, error){
-			"print": m.printMode, "floor": m.interactive, "cold": m.coldTurn, "warm": m.warmTurn,
+			"print": m.printMode, "floor": m.interactive, "cold": m.coldTurn, "warm": m.warmTurn, "next": m.nextTurn,
 		} {
 			d, err := measure(ctx)
 			if err != nil {
@@ -226,6 +226,26 @@ func (m *measurement) warmTurn(ctx context.Context) (time.Duration, error) {
 	// The one that takes its place starts meanwhile. Wait for it, or the next
 	// measurement pays for it.
 	return res.Timings.Total, errors.Join(err, m.warm.Warm(ctx, m.request()))
+}
+
+func (m *measurement) nextTurn(ctx context.Context) (_ time.Duration, err error) {
+	talk, err := m.cold.Open(ctx, m.request())
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, talk.Close()) }()
+	var total time.Duration
+	for range 2 {
+		res, err := talk.Turn(ctx, tuiturn.TurnRequest{Prompt: m.request().Prompt})
+		if err == nil && res.Text != answer {
+			err = fmt.Errorf("the answer is %q", res.Text)
+		}
+		if err != nil {
+			return 0, err
+		}
+		total = res.Timings.Total
+	}
+	return total, nil
 }
 
 // agentsTime is what the agent itself took: its turn_duration, which it does not
