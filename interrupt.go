@@ -86,7 +86,7 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 	w := watch{pane: t.pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
-	stopped := t.entered.IsZero() // it has been given nothing
+	stopped := t.entered.since.IsZero() // it has been given nothing
 	var told time.Time
 	quiet := time.Now() // since when no line has come
 	for {
@@ -102,7 +102,7 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 			if t.log.Done() || still >= transcript.DefaultSettle && stopped || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
 				return nil
 			}
-		case w.view.input && (t.entered.IsZero() || !told.IsZero() && min(w.still(), time.Since(told)) >= givenBack):
+		case w.view.input && (t.entered.since.IsZero() || !told.IsZero() && min(w.still(), time.Since(told)) >= givenBack):
 			if !stopped {
 				stopped = true
 				hasStopped()

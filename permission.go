@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -113,6 +114,9 @@ const (
 	// keyWait is how long a key may take to show. If it does not it may be lost
 	// or late, so that nothing more is pressed on the strength of it.
 	keyWait = 5 * time.Second
+
+	// restWait is how long an agent must do nothing before a key that decides.
+	restWait = 200 * time.Millisecond
 
 	maxMessage      = 1000 // a dialog must fit on the screen together with it
 	maxMessageLines = 10
@@ -253,16 +257,17 @@ func (t *turn) carryOut(ctx context.Context, w *watch, asked *dialog, d Decision
 		return t.answered(ctx, w, "Enter")
 	case d.Verdict == Deny && d.Message != "":
 		return t.tell(ctx, w, asked, d.Message)
-	case d.Verdict == Deny && asked.deny < 0:
-		if err := t.still(ctx, w, asked); err != nil {
-			return err
-		}
-		return t.answered(ctx, w, "Escape") // which says no in all of them
 	case d.Verdict == Deny:
-		if err := t.highlight(ctx, w, asked, asked.deny); err != nil {
+		// Escape does what the option that says no does (2.1.104, 2.1.158,
+		// 2.1.330), needs no way past those that say yes, and can't allow.
+		now, err := t.see(ctx, w)
+		if err != nil {
 			return err
 		}
-		return t.answered(ctx, w, "Enter")
+		if !now.same(asked) {
+			return errChanged
+		}
+		return t.answered(ctx, w, "Escape")
 	}
 	return ErrUndecided
 }
@@ -273,15 +278,6 @@ func (t *turn) see(ctx context.Context, w *watch) (*dialog, error) {
 		return nil, err
 	}
 	return t.agent.dialog(w.last), nil
-}
-
-// still returns errChanged if the question is not there any more.
-func (t *turn) still(ctx context.Context, w *watch, asked *dialog) error {
-	now, err := t.see(ctx, w)
-	if err == nil && !now.same(asked) {
-		err = errChanged
-	}
-	return err
 }
 
 // until looks at the screen until ok, for at most keyWait.
@@ -300,9 +296,31 @@ func (t *turn) until(ctx context.Context, w *watch, ok func(*dialog) bool) (bool
 	}
 }
 
+// rests waits until the agent does nothing, and tells whether ok held all the
+// while. What the screen shows is not yet what Enter does: an agent that is still
+// at work on the key before acts on the state before it. On a busy machine 2.1.104
+// showed a message, and took the Enter after it for a no without one.
+func (t *turn) rests(ctx context.Context, w *watch, ok func(*dialog) bool) (bool, error) {
+	for late := time.Now().Add(keyWait); time.Now().Before(late); {
+		begun := time.Now()
+		before, _ := proc.WorkTime(t.term.Pid())
+		if err := t.attend(ctx, restWait, nil); err != nil {
+			return false, err
+		}
+		working := w.worked(before, time.Since(begun))
+		if now, err := t.see(ctx, w); err != nil || !ok(now) {
+			return false, err
+		}
+		if !working {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
 // highlight moves the highlight to an option, a key at a time. When it returns
-// without an error the screen has just shown it there, and every key that was
-// pressed has been seen to move it: none is on its way.
+// without an error the screen has just shown it there, every key that was
+// pressed has been seen to move it, so that none is on its way, and the agent rests.
 func (t *turn) highlight(ctx context.Context, w *watch, asked *dialog, option int) error {
 	for {
 		now, err := t.see(ctx, w)
@@ -314,7 +332,14 @@ func (t *turn) highlight(ctx context.Context, w *watch, asked *dialog, option in
 		}
 		at, key := now.Highlighted, "Down"
 		if at == option {
-			return nil
+			there := func(now *dialog) bool { return now.same(asked) && now.Highlighted == option }
+			switch ok, err := t.rests(ctx, w, there); {
+			case err != nil || ok:
+				return err
+			case !there(t.agent.dialog(w.last)):
+				return errChanged
+			}
+			return errors.New("the agent is too busy to be told")
 		}
 		if at > option {
 			key = "Up"
@@ -386,14 +411,19 @@ func (t *turn) tell(ctx context.Context, w *watch, asked *dialog, message string
 	}
 	ok, err := t.until(ctx, w, takes)
 	if err == nil && ok {
+		ok, err = t.rests(ctx, w, takes)
+	}
+	if err == nil && ok {
 		// A digit that came as a key would choose an option. In a paste it is text.
 		err = t.term.Paste(ctx, []byte(message))
 	}
+	want := squeeze(message)
+	holds := func(now *dialog) bool { return takes(now) && strings.Contains(squeeze(now.below), want) }
 	if err == nil && ok {
-		want := squeeze(message)
-		ok, err = t.until(ctx, w, func(now *dialog) bool {
-			return takes(now) && strings.Contains(squeeze(now.below), want)
-		})
+		ok, err = t.until(ctx, w, holds)
+	}
+	if err == nil && ok {
+		ok, err = t.rests(ctx, w, holds)
 	}
 	if err != nil {
 		return err

@@ -212,7 +212,9 @@ func (t *turn) deliver(ctx context.Context) error {
 //
 // Enter goes only to an input line that still holds what was put there: once a
 // prompt is accepted the line is empty, and an Enter too many could answer a
-// question that the agent asks meanwhile.
+// question that the agent asks meanwhile. And only while the agent rests: on a
+// busy machine 2.1.158 had taken the first Enter and drawn nothing 0.4 s later,
+// and the second then said yes to its question.
 func (t *turn) submit(ctx context.Context) error {
 	w := watch{pane: t.pane}
 	tick := time.NewTicker(bootLook)
@@ -266,7 +268,11 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 		if w.still() >= idleQuiet && !w.busy() {
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt", ErrNotAccepted)
 		}
-	case time.Since(t.entered) >= enterAgain:
+	case time.Since(t.entered.since) >= enterAgain:
+		if !t.entered.since.IsZero() && w.worked(t.entered.work, time.Since(t.entered.since)) {
+			t.entered.mark(t.pane)
+			return nil
+		}
 		// Read together with another key, Enter would be part of a text.
 		if unread, _ := t.term.Unread(ctx); unread > 0 {
 			return nil
@@ -275,8 +281,8 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 		if err := w.lookNow(ctx); err != nil || !w.view.input || w.view.text == "" {
 			return err
 		}
-		again := !t.entered.IsZero()
-		t.entered = time.Now() // also if it fails: the key may have gone
+		again := !t.entered.since.IsZero()
+		t.entered.mark(t.pane) // also if it fails: the key may have gone
 		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
 			return err
 		}
@@ -285,6 +291,18 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 		}
 	}
 	return nil
+}
+
+// An enter is when Enter was last pressed, or the agent was last seen to work
+// after it.
+type enter struct {
+	since time.Time
+	work  time.Duration // the agent's, then
+}
+
+func (e *enter) mark(p *pane) {
+	e.since = time.Now()
+	e.work, _ = proc.WorkTime(p.term.Pid())
 }
 
 // answer follows the transcript to the turn's outcome.

@@ -64,9 +64,9 @@ type turn struct {
 	agent    Agent
 	redactor *redactor // knows the prompt, too
 
-	prompt    string    // as it goes in
-	pasted    bool      // it went in by the paste door
-	entered   time.Time // when Enter was last pressed; zero: never
+	prompt    string // as it goes in
+	pasted    bool   // it went in by the paste door
+	entered   enter  // zero: Enter has not been pressed
 	log       *transcript.Turn
 	deltas    *transcript.Deltas // nil: nobody asks for them
 	events    chan transcript.Event
