@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
-	"strings"
 
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -93,11 +92,12 @@ func (t *turn) hooked(hook hookEvent) {
 	case "Stop":
 		// Reported by a process of its own, it can be late: the agent may have
 		// been told to go on.
-		said := t.log.Outcome().Text
-		late := t.log.State() == transcript.Working && hook.LastMessage != "" &&
-			strings.HasSuffix(strings.TrimSpace(said), hook.LastMessage)
-		if !late {
-			t.stopping, t.lastSaid = true, hook.LastMessage
+		before := t.lastSaid
+		t.lastSaid = hook.LastMessage
+		if t.log.State() == transcript.Working && t.whole() {
+			t.lastSaid = before
+			return
 		}
+		t.stopping = !t.log.Told()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -320,7 +321,7 @@ func (t *turn) answer(ctx context.Context) error {
 			t.req.Trace.mark(func(tr *Trace) func() { return tr.Answering })
 			quiet = time.Now()
 		}
-		if t.log.Done() {
+		if t.log.Done() || t.log.Told() && t.whole() {
 			return nil
 		}
 		// A failure without a status is one of the network, which may pass.
@@ -382,10 +383,18 @@ func (t *turn) take(ev transcript.Event) {
 	t.log.Add(ev)
 	switch b := ev.Body.(type) {
 	case *transcript.User:
-		t.stopping = t.stopping && !ev.Meta // a Stop hook's objection: the agent goes on
+		if ev.Meta { // a Stop hook's objection: the agent goes on
+			t.stopping, t.lastSaid = false, ""
+		}
 	case *transcript.HookOutput:
 		t.stopping = t.stopping && b.Event != "Stop" // they have run
 	}
+}
+
+// whole tells whether the transcript has come to what the agent had said when it
+// stopped.
+func (t *turn) whole() bool {
+	return t.lastSaid != "" && strings.HasSuffix(strings.TrimSpace(t.log.Outcome().Text), t.lastSaid)
 }
 
 // over tells whether a turn has ended although the transcript does not say so.
@@ -407,6 +416,10 @@ func (t *turn) over(w *watch, quiet time.Duration) bool {
 			long = idleQuiet // what came of the hooks is still to be written
 		}
 	case transcript.Resting:
+		switch t.log.Outcome().StopReason {
+		case "max_tokens", "refusal":
+			long = idleQuiet // the agent asks again by itself
+		}
 	case transcript.Working:
 		switch {
 		case len(t.log.PendingTools()) > 0 || t.log.Retrying() != nil:

@@ -134,8 +134,8 @@ func (d *Deltas) Next() (out []Delta) {
 func (d *Deltas) End() ([]Delta, error) {
 	out := d.Next()
 	text := d.turn.Outcome().Text
-	if d.err == nil && d.complete && !strings.HasPrefix(text, d.said) {
-		out = d.aside(out) // the agent went on from it, and said nothing more
+	if d.err == nil && !strings.HasPrefix(text, d.said) && (d.complete || d.live && d.showsLater(text)) {
+		out = d.aside(out) // the agent went on from it
 	}
 	if d.err == nil && !strings.HasPrefix(text, d.said) {
 		d.now = d.said
@@ -146,6 +146,16 @@ func (d *Deltas) End() ([]Delta, error) {
 		d.said = text
 	}
 	return out, d.err
+}
+
+// showsLater reports whether the beginning of text has been shown behind the
+// message that is being said. That one was on the way to it, or was broken off,
+// though it is not recorded, or not yet: 2.1.158 can write the end of a turn before
+// its first message.
+func (d *Deltas) showsLater(text string) bool {
+	return slices.ContainsFunc(d.shown[min(1, len(d.shown)):], func(m *shownMessage) bool {
+		return m.text != "" && strings.HasPrefix(text, m.text)
+	})
 }
 
 // Err is the *DivergenceError with which the deltas have ended, or nil.

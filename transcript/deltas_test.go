@@ -243,6 +243,15 @@ func TestDeltasDiverge(t *testing.T) {
 	is.True(errors.As(err, &diverged))
 	is.Equal(*diverged, transcript.DivergenceError{Message: 0, Offset: 2})
 
+	// It began anew and showed that, too: then the first was on the way to it.
+	x = newTelling()
+	x.show(t, 0, 0, "a piece")
+	x.show(t, 1, 0, "a whole ")
+	x.record(t, 1, said{text: "a whole answer", stop: "end_turn"})
+	is.NoErr(x.end(t))
+	is.Equal(x.asides, []string{"a piece"})
+	is.Equal(x.text, "a whole answer")
+
 	x = newTelling()
 	x.show(t, 0, 0, "never recorded")
 	is.True(errors.As(x.end(t), &diverged))

@@ -63,7 +63,7 @@ type Turn struct {
 	survived   bool // the agent goes on after failure
 	duration   time.Duration
 	closed     bool
-	overtaken  bool // its end was written before the prompt
+	told       bool // its end was written, and perhaps not all that belongs to it
 	interrupt  bool
 	compaction bool
 	quiet      time.Duration
@@ -162,9 +162,9 @@ func (t *Turn) prompt(ev Event, u *User) {
 		// lines of it may stand behind.
 		switch b := e.Body.(type) {
 		case *TurnDuration:
-			t.overtaken, t.duration = true, b.Duration
+			t.told, t.duration = true, b.Duration
 		case *HookOutput:
-			t.overtaken = t.overtaken || t.stopped()
+			t.told = t.told || t.stopped()
 		default:
 			t.apply(e)
 		}
@@ -212,7 +212,9 @@ func (t *Turn) apply(ev Event) {
 			t.closed, t.duration = true, b.Duration
 		}
 	case *HookOutput:
-		t.closed = !t.earlier(ev) && t.stopped()
+		// On a busy machine 2.1.104 has written the last block of a message
+		// behind this line.
+		t.told = t.told || !t.earlier(ev) && t.stopped()
 	}
 }
 
@@ -383,9 +385,15 @@ func (t *Turn) PendingTools() []Block {
 	return pending
 }
 
+// Told reports whether the agent has written that the turn is over. Lines of it
+// may still come: the report of its Stop hook, if there is one, tells what the
+// last of them says.
+func (t *Turn) Told() bool { return t.told || t.ended() }
+
 // Done reports whether the turn has ended and Outcome is its outcome: by a
-// turn_duration line, Stop hooks that have run and not objected, an API error
-// that the agent does not go on from, an interruption, the next prompt, or a final message and Settle of silence.
+// turn_duration line, an API error that the agent does not go on from, an
+// interruption, the next prompt, Stop hooks that have run and not objected, with
+// DefaultSettle of silence behind, or a final message and Settle of silence.
 // Silence is known from [Idle] events.
 func (t *Turn) Done() bool { return t.State() == Done }
 
@@ -438,7 +446,7 @@ func (t *Turn) State() State {
 // like the end.
 func (t *Turn) settled() bool {
 	switch {
-	case t.Settle == 0, t.overtaken: // which is the end, and what belongs to it is being written
+	case t.Settle == 0, t.told: // which is the end, and what belongs to it is being written
 		return t.quiet >= DefaultSettle
 	case t.Settle < 0:
 		return false
@@ -449,7 +457,7 @@ func (t *Turn) settled() bool {
 // final reports whether the last message says that it is the last.
 func (t *Turn) final() bool {
 	m := t.lastMessage()
-	if t.overtaken && !t.busy() {
+	if t.told && !t.busy() {
 		return true
 	}
 	if m == nil || m.last.before(t.resumed) || t.busy() {

@@ -323,14 +323,14 @@ func TestTurn(t *testing.T) {
 		{
 			name:  "the Stop hooks have run",
 			write: func(w *writer) error { return errors.Join(w.Answer("it"), stopHooks(w)) },
-			state: transcript.Done, kind: transcript.Answer, text: "it",
+			state: transcript.Final, kind: transcript.Answer, text: "it",
 		},
 		{
 			name: "the Stop hooks have run and there is no stop reason",
 			write: func(w *writer) error {
 				return errors.Join(w.Assistant(stopped("", "it")), stopHooks(w))
 			},
-			state: transcript.Done, kind: transcript.Answer, text: "it",
+			state: transcript.Final, kind: transcript.Answer, text: "it",
 		},
 		{
 			name: "the Stop hooks have run, and one objected",
@@ -344,7 +344,7 @@ func TestTurn(t *testing.T) {
 			write: func(w *writer) error {
 				return errors.Join(w.Answer("first"), w.Meta("Stop hook feedback: more"), stopHooks(w), w.Answer("second"), stopHooks(w))
 			},
-			state: transcript.Done, kind: transcript.Answer, text: "second",
+			state: transcript.Final, kind: transcript.Answer, text: "second",
 		},
 		{
 			name:  "the hooks of a subagent have run",

@@ -103,7 +103,7 @@ func oneLine(t *testing.T, h *host) {
 		is.True(part > 0)
 	}
 	rest := times.Total - (times.Boot + times.Submit + times.Answer + times.Teardown)
-	is.True(rest.Abs() < 10*time.Millisecond) // the parts add up
+	is.True(rest.Abs() < 50*time.Millisecond) // the parts add up
 }
 
 func twoBytes(t *testing.T, h *host) {
