@@ -1,6 +1,7 @@
 package tuiauth
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/atomicfile"
 )
 
 // tempDir is t.TempDir by its physical path: macOS's is behind a link.
@@ -412,4 +415,17 @@ func TestLegacyConfig(t *testing.T) {
 	_, err = PrepareHome(Home{Dir: home, RealHome: home}, dir)
 	is.NoErr(err)
 	is.True(trusted(t, filepath.Join(home, ".claude.json"))[dir])
+}
+
+// A caller that has gone prepares nothing, and leaves the home free for the next.
+func TestPrepareHomeOfACallerThatHasGone(t *testing.T) {
+	is := is.New(t)
+	home := filepath.Join(tempDir(t), "home")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := PrepareHomeContext(ctx, Home{Dir: home, Mode: Isolated}, tempDir(t))
+	is.True(errors.Is(err, context.Canceled))
+	unlock, err := atomicfile.Lock(t.Context(), home, 0)
+	is.NoErr(err)
+	unlock()
 }

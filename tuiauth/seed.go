@@ -72,12 +72,11 @@ func seed(ctx context.Context, h Home, path string, edits []edit, report *Report
 
 	unlock, err := lock(ctx, filepath.Dir(target))
 	switch {
-	case ctx.Err() != nil:
+	case err == nil:
+	case ctx.Err() != nil, errors.Is(err, atomicfile.ErrLocked):
 		return err
-	case err != nil && !errors.Is(err, atomicfile.ErrLocked):
+	default:
 		return fmt.Errorf("%w; %s must be a directory that this user can read and write", err, filepath.Dir(target))
-	case err != nil:
-		return err
 	}
 	defer unlock()
 	var torn []byte
