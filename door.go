@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tuiturn/tuiturn/internal/fifo"
+	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
 // The editor door: asked to edit its input in $VISUAL, the agent runs a script
@@ -112,22 +113,35 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 		return finish(<-opened, err)
 	}
 	idle, wait := time.Duration(0), keyAgain
+	next, stopped := time.Now(), 0
+	tick := time.NewTicker(keyAgain)
+	defer tick.Stop()
 	for {
-		if unread, _ := p.term.Unread(ctx); unread == 0 {
-			screen, err := p.term.Screen(ctx)
-			if err != nil {
-				return giveUp(cause(ctx, err))
-			}
-			// While the input line is gone the editor is about to open.
-			if p.agent.read(screen).input {
-				if idle >= doorWait {
-					return giveUp(errNoDoor)
-				}
-				if err := p.term.SendKeys(ctx, editorKey); err != nil {
+		// Nothing else tells of an agent that was stopped: it leaves its keys unread.
+		if !proc.Stopped(p.term.Pid()) {
+			stopped = 0
+		} else if stopped++; time.Duration(stopped)*keyAgain > stoppedStill {
+			return giveUp(ErrStopped)
+		}
+		if !time.Now().Before(next) {
+			if unread, _ := p.term.Unread(ctx); unread == 0 {
+				screen, err := p.term.Screen(ctx)
+				if err != nil {
 					return giveUp(cause(ctx, err))
 				}
-				idle += wait
+				// While the input line is gone the editor is about to open.
+				if p.agent.read(screen).input {
+					if idle >= doorWait {
+						return giveUp(errNoDoor)
+					}
+					if err := p.term.SendKeys(ctx, editorKey); err != nil {
+						return giveUp(cause(ctx, err))
+					}
+					idle += wait
+				}
 			}
+			next = next.Add(wait)
+			wait *= 2
 		}
 		select {
 		case o := <-opened:
@@ -139,8 +153,7 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 				o.err = os.ErrProcessDone
 			}
 			return finish(o, o.err)
-		case <-time.After(wait):
-			wait *= 2
+		case <-tick.C:
 		}
 	}
 }
