@@ -31,7 +31,7 @@ type programFile struct {
 }
 
 type saidVersion struct {
-	mu      sync.Mutex // held while the program is asked
+	asking  chan struct{} // full while the program is asked
 	when    time.Time
 	version string
 	err     error
@@ -44,10 +44,14 @@ func versionOf(ctx context.Context, path string, env []string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	v, _ := versions.LoadOrStore(programFile{path, info.Size(), info.ModTime()}, new(saidVersion))
+	v, _ := versions.LoadOrStore(programFile{path, info.Size(), info.ModTime()}, &saidVersion{asking: make(chan struct{}, 1)})
 	said := v.(*saidVersion)
-	said.mu.Lock()
-	defer said.mu.Unlock()
+	select {
+	case said.asking <- struct{}{}:
+		defer func() { <-said.asking }()
+	case <-ctx.Done():
+		return "", why(ctx)
+	}
 	if said.when.IsZero() || time.Since(said.when) > versionHolds {
 		version, err := askVersion(ctx, path, env)
 		if ctx.Err() != nil {
