@@ -95,28 +95,32 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		return nil, op, err
 	}
 	c = &Conversation{runner: r, opened: *t.req}
+	opened := false // not with err, nor when a callback has panicked
 	if setup.resume = resume; resume {
-		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
-			return nil, "finding the session", err
-		}
-	}
-	if resume {
+		// First, so that nobody else writes what find reads.
 		if _, there := r.talking.LoadOrStore(t.res.SessionID, c); there {
 			return nil, starting, ErrBusy
 		}
-	}
-	opened := false
-	defer func() {
-		if !opened { // err, or a callback has panicked
-			r.talking.CompareAndDelete(t.res.SessionID, c)
-			op, err = withTeardown(op, err, t.tearDown())
+		defer func() {
+			if !opened {
+				r.talking.CompareAndDelete(t.res.SessionID, c)
+			}
+		}()
+		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
+			return nil, "finding the session", err
 		}
-	}()
+		t.redactor = newRedactor(append(r.secrets(t.req), c.prompts...)...)
+	}
 	ctx, place, done, err := r.open(ctx, t.queued())
 	if err != nil {
 		return nil, starting, err
 	}
 	defer done()
+	defer func() { // before done: the place is there until the agent is gone
+		if !opened {
+			op, err = withTeardown(op, err, t.tearDown())
+		}
+	}()
 	if op, err = t.start(ctx, place, setup); err != nil {
 		return nil, op, err
 	}
@@ -128,8 +132,15 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	opened = true
 	c.pane = t.pane
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	c.unhook = context.AfterFunc(r.ctx, func() { c.Close() })
+	c.hook(r.ctx)
 	return c, "", nil
+}
+
+// hook closes the conversation when ctx ends, at once if it has ended.
+func (c *Conversation) hook(ctx context.Context) {
+	c.mu.Lock() // for end, which may run before AfterFunc returns
+	defer c.mu.Unlock()
+	c.unhook = context.AfterFunc(ctx, func() { c.Close() })
 }
 
 // SessionID is the agent's name for the session, as in Result, for Runner.Resume.
@@ -303,7 +314,8 @@ func (c *Conversation) remember(prompt string) {
 // its Result has what the agent has recorded of the answer. Interrupt returns
 // when the next turn can begin, 0.2 to 0.9 s later on an idle machine. Its error is
 // ErrEnded if the agent did not stop within two seconds, or did not leave an empty
-// input line within two more, or ctx's.
+// input line within two more, or ctx's. The callbacks of the turn, for which it
+// would wait, must not call it; OnPermission may.
 //
 // A prompt that the agent has not begun to answer is taken back: the agent does
 // not know of it in the next turn, but History has it, and so has the agent after
@@ -377,8 +389,8 @@ func (c *Conversation) end(why error) error {
 	c.once.Do(func() {
 		c.unhook()
 		c.cancel(why)
-		c.runner.talking.CompareAndDelete(c.pane.session, c)
 		c.closed = c.pane.close()
+		c.runner.talking.CompareAndDelete(c.pane.session, c) // not before its agent is gone
 	})
 	return c.closed
 }
