@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -49,6 +50,7 @@ func (r *Runner) setup(req Request) (s setup, op string, err error) {
 func newSetup(req Request) (setup, error) {
 	s := setup{Request: req, stream: req.OnDelta != nil}
 	s.Prompt, s.AllowCommands, s.OnDelta, s.OnPermission, s.Trace = "", false, nil, nil, nil
+	s.Env, s.Tools = slices.Clone(s.Env), slices.Clone(s.Tools) // a pool uses them when the caller has gone on
 	workdir := req.WorkDir
 	if workdir == "" {
 		workdir = "."
@@ -246,7 +248,7 @@ func (p *pane) boot(ctx context.Context) (op string, err error) {
 // recheck makes true again what was true when the pane was prepared.
 func (p *pane) recheck(ctx context.Context) (op string, err error) {
 	if err := p.prepareHome(ctx); err != nil {
-		return "preparing the home again", err
+		return "preparing the home again", cause(ctx, err)
 	}
 	if err := p.audit(p.cfg.Env); err != nil {
 		return "checking the credential again", err

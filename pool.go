@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
 // A Pool says how many agents a Runner keeps ready, so that a turn need not wait
@@ -109,6 +111,7 @@ type shelf struct {
 	setup    setup
 	ready    []*spare // the oldest first
 	asked    time.Time
+	waiting  int       // calls of Warm
 	failures int       // in a row
 	retry    time.Time // not before
 	changed  chan struct{}
@@ -167,7 +170,7 @@ func (p *pool) take(ctx context.Context, s setup) *pane {
 	if p == nil {
 		return nil
 	}
-	for {
+	for ctx.Err() == nil { // else none would seem well
 		p.mu.Lock()
 		sh := p.shelf(s)
 		var got *spare
@@ -194,6 +197,7 @@ func (p *pool) take(ctx context.Context, s setup) *pane {
 		p.count(func(c *PoolStats) { c.Hits++ })
 		return got.pane
 	}
+	return nil
 }
 
 // well tells whether the pane takes a prompt now.
@@ -205,6 +209,9 @@ func (s *spare) well(ctx context.Context) error {
 	case <-s.term.Done():
 		return &ExitError{s.term.Status()}
 	default:
+	}
+	if proc.Stopped(s.term.Pid()) {
+		return ErrStopped
 	}
 	ctx, cancel := context.WithTimeout(ctx, handOutWait)
 	defer cancel()
@@ -238,13 +245,21 @@ func (r *Runner) Warm(ctx context.Context, req Request) error {
 }
 
 func (p *pool) warm(ctx context.Context, s setup) error {
+	p.mu.Lock()
+	sh := p.shelf(s)
+	sh.waiting++
+	sh.retry = time.Time{}
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		sh.waiting--
+		p.mu.Unlock()
+		p.stir()
+	}()
 	for first := true; ; first = false {
 		p.mu.Lock()
-		sh := p.shelf(s)
+		sh.asked = time.Now()
 		changed, ready, closed, err := sh.changed, len(sh.ready) > 0, p.closed, sh.err
-		if first {
-			sh.retry = time.Time{} // somebody waits
-		}
 		p.mu.Unlock()
 		switch {
 		case ready:
@@ -297,15 +312,19 @@ func (p *pool) run(ctx context.Context) {
 // fill starts an agent for a shelf.
 func (p *pool) fill(ctx context.Context, sh *shelf) {
 	pane, err := p.boot(ctx, sh.setup)
-	p.mu.Lock()
-	if p.counts.Boots++; err != nil {
-		p.counts.BootFailures++
-		backoff := min(firstBackoff<<min(sh.failures, 16), lastBackoff)
-		sh.failures++
-		sh.retry = time.Now().Add(backoff)
-		if ctx.Err() == nil {
+	var backoff time.Duration
+	defer func() {
+		if err != nil && ctx.Err() == nil { // unlocked: a handler may want the Stats
 			p.runner.log().Warn("an agent to stand ready did not start", "error", err, "again_in", backoff)
 		}
+	}()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.counts.Boots++; err != nil {
+		p.counts.BootFailures++
+		backoff = min(firstBackoff<<min(sh.failures, 16), lastBackoff)
+		sh.failures++
+		sh.retry = time.Now().Add(backoff)
 	} else {
 		sh.failures, sh.retry = 0, time.Time{}
 		s := &spare{pane: pane, since: time.Now(), taken: make(chan struct{})}
@@ -321,7 +340,6 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 	sh.err = err
 	close(sh.changed)
 	sh.changed = make(chan struct{})
-	p.mu.Unlock()
 }
 
 // boot starts an agent.
@@ -329,14 +347,14 @@ func (p *pool) boot(ctx context.Context, s setup) (*pane, error) {
 	r := p.runner
 	place, err := r.enter(ctx)
 	if err != nil {
-		return nil, err
+		return nil, cause(ctx, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, bootWait)
 	defer cancel()
 	pane := r.newPane(place, s, newUUID(), newRedactor(r.secrets(&s.Request)...))
 	pane.leave = place.turns.Done
 	op, err := pane.prepare(ctx)
-	if err == nil {
+	if err = cause(ctx, err); err == nil {
 		op, err = pane.boot(ctx)
 	}
 	if err == nil {
@@ -349,8 +367,14 @@ func (p *pool) boot(ctx context.Context, s setup) (*pane, error) {
 	return nil, &Error{Op: op, SessionID: pane.session, Screen: screen, Err: err}
 }
 
-// shares says how many agents each kind is to have: nobody's the idle ones, and
-// of the others those first that were asked for last. p.mu is held.
+// idle tells whether nobody has asked for a kind for long. p.mu is held.
+func (p *pool) idle(sh *shelf, now time.Time) bool {
+	return sh.waiting == 0 && now.Sub(sh.asked) >= p.maxIdle()
+}
+
+// shares says how many agents each kind is to have: the idle ones none, and of
+// the others those first that somebody waits for, and then those that were asked
+// for last. p.mu is held.
 func (p *pool) shares(now time.Time) map[*shelf]int {
 	shares := make(map[*shelf]int)
 	if p.closed {
@@ -358,11 +382,13 @@ func (p *pool) shares(now time.Time) map[*shelf]int {
 	}
 	var active []*shelf
 	for _, sh := range p.shelves {
-		if now.Sub(sh.asked) < p.maxIdle() {
+		if !p.idle(sh, now) {
 			active = append(active, sh)
 		}
 	}
-	slices.SortFunc(active, func(a, b *shelf) int { return cmp.Compare(b.asked.UnixNano(), a.asked.UnixNano()) })
+	slices.SortFunc(active, func(a, b *shelf) int {
+		return cmp.Or(cmp.Compare(min(b.waiting, 1), min(a.waiting, 1)), b.asked.Compare(a.asked))
+	})
 	left := p.total()
 	for range p.Size {
 		for _, sh := range active {
@@ -393,7 +419,7 @@ func (p *pool) discard() {
 			out = append(out, sh.ready[:extra]...)
 			sh.ready = slices.Delete(sh.ready, 0, extra)
 		}
-		if shares[sh] == 0 && now.Sub(sh.asked) >= p.maxIdle() || p.closed {
+		if p.closed || p.idle(sh, now) {
 			close(sh.changed)
 			sh.changed = make(chan struct{})
 			delete(p.shelves, key)
@@ -435,7 +461,9 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	var want *shelf
 	shares := p.shares(now)
 	for _, sh := range p.shelves { // those with no share, too: their time may be up since
-		until(sh.asked.Add(p.maxIdle()))
+		if sh.waiting == 0 {
+			until(sh.asked.Add(p.maxIdle()))
+		}
 		if len(sh.ready) > 0 {
 			until(sh.ready[0].since.Add(p.maxAge()))
 		}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,6 +16,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
 // pooled is a stage with a pool.
@@ -223,4 +226,112 @@ func TestPoolUnderLoad(t *testing.T) {
 		is.Equal(stats.Hits+stats.Misses, int64(16))
 		is.True(stats.Hits > 0)
 	})
+}
+
+// A turn whose caller has gone leaves the agents to the next.
+func TestPoolIsNotDrained(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 3})
+	is.NoErr(s.warm(Request{}))
+	is.True(s.ready(3))
+	setup, _, err := s.setup(Request{WorkDir: s.work})
+	is.NoErr(err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	is.True(s.pool.take(ctx, setup) == nil)
+	stats := s.Stats().Pool
+	is.Equal(stats.Ready, 3)
+	is.Equal(stats.Unwell, int64(0))
+}
+
+func TestPoolAgentIsStopped(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("whether a process is stopped is known on Linux only")
+	}
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1})
+	is.NoErr(s.warm(Request{}))
+	pid := s.spare(t).term.Pid()
+	is.NoErr(syscall.Kill(pid, syscall.SIGSTOP))
+	is.True(eventually(func() bool { return proc.Stopped(pid) }))
+	res, err := s.turn(t.Context(), Request{Prompt: "hello"})
+	is.NoErr(err)
+	is.Equal(res.Text, "You said: hello")
+	is.True(!res.Warm)
+	is.Equal(s.Stats().Pool.Unwell, int64(1))
+}
+
+// Those who wait for more kinds than there may be all see theirs.
+func TestWarmWithoutAShare(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, Total: 1})
+	var all sync.WaitGroup
+	for _, model := range []string{"a", "b", "c"} {
+		all.Go(func() {
+			if err := s.warm(Request{Model: model}); err != nil {
+				t.Errorf("%s: %v", model, err)
+			}
+		})
+	}
+	all.Wait()
+	is.True(s.ready(1))
+}
+
+// What an agent is started with later is not what its caller has made of it.
+func TestSetupIsACopy(t *testing.T) {
+	is := is.New(t)
+	env, tools := []string{"OF=one"}, []string{"Read"}
+	s, err := newSetup(Request{Env: env, Tools: tools})
+	is.NoErr(err)
+	before := s.key()
+	env[0], tools[0] = "OF=two", "Bash"
+	is.Equal(s.key(), before)
+	s, err = newSetup(Request{Tools: []string{}})
+	is.NoErr(err)
+	is.True(s.Tools != nil) // no tools is not the agent's choice
+}
+
+// nosy is a log whose handler looks at the numbers.
+type nosy struct {
+	slog.Handler
+	look func()
+}
+
+func (n nosy) Enabled(context.Context, slog.Level) bool { return true }
+
+func (n nosy) Handle(context.Context, slog.Record) error {
+	n.look()
+	return nil
+}
+
+func (n nosy) WithAttrs([]slog.Attr) slog.Handler { return n }
+
+func TestLogMayAskForStats(t *testing.T) {
+	t.Parallel()
+	s := pooled(t, Pty, fakeagent.Script{End: &fakeagent.End{At: fakeagent.AtBoot, Status: 7}}, Pool{Size: 1})
+	logged := make(chan bool, 1000)
+	s.Log = slog.New(nosy{look: func() { logged <- s.Stats().Pool.BootFailures > 0 }})
+	as[*ExitError](t, s.warm(Request{}))
+	for failed := false; !failed; {
+		select {
+		case failed = <-logged:
+		case <-time.After(patience):
+			t.Fatal("the log is stuck")
+		}
+	}
+}
+
+// The start of an agent that Close cuts short says so.
+func TestWarmIsClosed(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{BootDelay: time.Minute}, Pool{Size: 1})
+	warmed := make(chan error)
+	go func() { warmed <- s.warm(Request{}) }()
+	is.True(eventually(func() bool { return len(carrying("HOME="+s.home+"\x00")) > 0 }))
+	is.NoErr(s.Close())
+	is.True(errors.Is(<-warmed, ErrClosed))
 }

@@ -143,12 +143,12 @@ func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ 
 	undo = append(undo, leave)
 	place, err := r.enter(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, cause(ctx, err)
 	}
 	undo = append(undo, place.turns.Done)
 	idle, err := r.sweeper.busy(ctx)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, cause(ctx, err)
 	}
 	undo = append(undo, idle)
 	in = true
@@ -157,16 +157,21 @@ func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ 
 
 // begin starts what runs until Close, with which closed ends.
 func (r *Runner) begin() (closed context.Context, err error) {
+	first := false
+	defer func() {
+		if first { // unlocked: a handler may want the Stats
+			r.log().Info(r.Home.Why())
+		}
+	}()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
 		return nil, ErrClosed
 	}
-	if r.ctx == nil {
+	if first = r.ctx == nil; first {
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
 		r.drift.Log = r.Log
 		r.admission.setLimits(r.Limits)
-		r.log().Info(r.Home.Why())
 		if r.SweepEvery >= 0 {
 			r.sweeper = r.startSweeper()
 		}

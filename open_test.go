@@ -1,0 +1,147 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/fakeagent"
+)
+
+// A conversation that is being opened counts until its agent is gone.
+func TestCloseWhileAConversationOpens(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, fakeagent.Script{BootDelay: time.Minute, IgnoreHangup: true, IgnoreTerm: true})
+		opened := make(chan error)
+		go func() {
+			_, err := s.Open(t.Context(), Request{WorkDir: s.work})
+			opened <- err
+		}()
+		alive := func() int { return len(carrying("HOME=" + s.home + "\x00")) }
+		is.True(eventually(func() bool { return alive() > 0 }))
+		is.NoErr(s.Close())
+		is.Equal(alive(), 0)
+		is.Equal(s.Stats().Running, 0)
+		is.True(errors.Is(<-opened, ErrClosed))
+	})
+}
+
+// A Runner may be closed at the moment at which a conversation has been opened.
+func TestConversationIsClosedAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 200 {
+		c := &Conversation{runner: &Runner{}, pane: &pane{leave: func() {}}}
+		c.ctx, c.cancel = context.WithCancelCause(t.Context())
+		closing, closed := context.WithCancel(t.Context())
+		closed()
+		c.hook(closing)
+		<-c.ctx.Done()
+	}
+}
+
+// A session has one agent, also while it ends.
+func TestResumeWaitsForTheEnd(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{IgnoreHangup: true, IgnoreTerm: true})
+	c := s.talk(Request{})
+	c.echoed("one")
+	pid := c.pane.term.Pid()
+	var closing sync.WaitGroup
+	closing.Go(func() { is.NoErr(c.Close()) })
+	<-c.ctx.Done()
+	busy := 0
+	for {
+		next, err := s.Resume(t.Context(), c.SessionID(), Request{WorkDir: s.work})
+		if err == nil {
+			is.NoErr(next.Close())
+			break
+		}
+		is.True(errors.Is(err, ErrBusy))
+		busy++
+		time.Sleep(10 * time.Millisecond)
+	}
+	closing.Wait()
+	is.True(busy > 0)
+	is.True(errors.Is(syscall.Kill(pid, 0), syscall.ESRCH))
+}
+
+// The agent shows what was said before, and an error must not.
+func TestResumeIsDiscreet(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{})
+	c := s.talk(Request{})
+	const said = "No conversation found with session ID" // as the fake agent says in another home
+	c.echoed(said)
+	is.NoErr(c.Close())
+	elsewhere := filepath.Join(s.work, "home")
+	is.NoErr(os.Mkdir(elsewhere, 0o700))
+	is.NoErr(os.WriteFile(filepath.Join(elsewhere, ".claude.json"), []byte("{}"), 0o600))
+	s.Agent = astray{s.Agent.(Claude), elsewhere}
+	_, err := s.Resume(t.Context(), c.SessionID(), Request{WorkDir: s.work})
+	screen := as[*Error](t, err).Screen
+	is.True(strings.Contains(screen, redacted))
+	is.True(!strings.Contains(screen, said))
+}
+
+// A context that ended has its cause and is told as os/exec does, wherever it ended.
+func TestCancelCauseBeforeThePlace(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	gone := errors.New("the client hung up")
+	cancel(gone)
+	_, _, _, err := s.open(ctx, nil)
+	is.True(errors.Is(err, gone))
+	is.True(errors.Is(err, context.Canceled))
+}
+
+// Nobody waits for a program that another one has asked for its version.
+func TestVersionIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	program := filepath.Join(t.TempDir(), "agent")
+	is.NoErr(os.WriteFile(program, []byte("#!/bin/sh\necho asked >"+program+".log; exec sleep 8"), 0o700))
+	ctx, cancel := context.WithCancel(t.Context())
+	var asking sync.WaitGroup
+	asking.Go(func() { versionOf(ctx, program, nil) })
+	defer asking.Wait()
+	defer cancel()
+	is.True(eventually(func() bool { return fileSize(program+".log") > 0 }))
+	late, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer stop()
+	began := time.Now()
+	_, err := versionOf(late, program, nil)
+	is.True(errors.Is(err, context.DeadlineExceeded))
+	is.True(time.Since(began) < time.Second)
+}
+
+// An agent that was stopped between two turns takes no prompt, and says nothing.
+func TestConversationIsStopped(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("whether a process is stopped is known on Linux only")
+	}
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{}) // tmux continues it
+	c := s.talk(Request{})
+	c.echoed("one")
+	is.NoErr(syscall.Kill(c.pane.term.Pid(), syscall.SIGSTOP))
+	began := time.Now()
+	_, err := c.say(t.Context(), "two")
+	is.True(errors.Is(err, ErrStopped))
+	is.True(time.Since(began) < 6*time.Second) // with the two seconds to come back, and those to end it
+}
