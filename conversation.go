@@ -40,6 +40,11 @@ type Conversation struct {
 	prompts []string        // that the screen may still show
 }
 
+// talking are the sessions of the conversations that this process has open.
+var talking sync.Map // of sessionKey to *Conversation
+
+type sessionKey struct{ home, session string }
+
 // running is a turn that runs.
 type running struct {
 	cancel context.CancelCauseFunc
@@ -98,12 +103,12 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	opened := false // not with err, nor when a callback has panicked
 	if setup.resume = resume; resume {
 		// First, so that nobody else writes what find reads.
-		if _, there := r.talking.LoadOrStore(t.res.SessionID, c); there {
+		if _, there := talking.LoadOrStore(sessionKey{r.Home.Dir, t.res.SessionID}, c); there {
 			return nil, starting, ErrBusy
 		}
 		defer func() {
 			if !opened {
-				r.talking.CompareAndDelete(t.res.SessionID, c)
+				talking.CompareAndDelete(sessionKey{r.Home.Dir, t.res.SessionID}, c)
 			}
 		}()
 		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
@@ -128,9 +133,10 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		place.turns.Add(1)
 		t.leave = place.turns.Done
 	}
-	r.talking.Store(t.pane.session, c)
+	talking.Store(sessionKey{r.Home.Dir, t.pane.session}, c)
 	opened = true
 	c.pane = t.pane
+	c.pane.untold = true // when Runner.Close closes it
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.hook(r.ctx)
 	return c, "", nil
@@ -390,7 +396,7 @@ func (c *Conversation) end(why error) error {
 		c.unhook()
 		c.cancel(why)
 		c.closed = c.pane.close()
-		c.runner.talking.CompareAndDelete(c.pane.session, c) // not before its agent is gone
+		talking.CompareAndDelete(sessionKey{c.runner.Home.Dir, c.pane.session}, c) // not before its agent is gone
 	})
 	return c.closed
 }

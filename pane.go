@@ -93,6 +93,7 @@ type pane struct {
 	agent    Agent
 	place    *place
 	leave    func() // the place
+	untold   bool   // nobody waits for what close returns but the place
 	session  string
 	kind     TerminalKind
 	redactor *redactor
@@ -289,7 +290,11 @@ func (p *pane) close() error {
 			all = multierror.Append(all, err)
 		}
 	}
-	return all.ErrorOrNil()
+	err := all.ErrorOrNil()
+	if err != nil && p.untold {
+		p.place.failed(err)
+	}
+	return err
 }
 
 // endAgent ends the agent and everything it started.

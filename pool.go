@@ -74,7 +74,7 @@ const (
 	// while the one that was taken gets its prompt, the processor is its own.
 	calm = 500 * time.Millisecond
 
-	// handOutWait is how long an agent may take to show that it is well.
+	// handOutWait is how long a turn waits for agents to show that they are well.
 	handOutWait = time.Second
 )
 
@@ -170,6 +170,8 @@ func (p *pool) take(ctx context.Context, s setup) *pane {
 	if p == nil {
 		return nil
 	}
+	wait, cancel := context.WithTimeout(ctx, handOutWait)
+	defer cancel()
 	for ctx.Err() == nil { // else none would seem well
 		p.mu.Lock()
 		sh := p.shelf(s)
@@ -188,7 +190,7 @@ func (p *pool) take(ctx context.Context, s setup) *pane {
 			return nil
 		}
 		close(got.taken)
-		if err := got.well(ctx); err != nil {
+		if err := got.well(wait, p.maxAge()); err != nil {
 			p.runner.log().Info("an agent that stood ready is not well", "session", got.session, "error", err)
 			p.count(func(c *PoolStats) { c.Unwell++ })
 			go p.end(got) // Close waits for it: it holds its place
@@ -201,7 +203,10 @@ func (p *pool) take(ctx context.Context, s setup) *pane {
 }
 
 // well tells whether the pane takes a prompt now.
-func (s *spare) well(ctx context.Context) error {
+func (s *spare) well(ctx context.Context, maxAge time.Duration) error {
+	if time.Since(s.since) >= maxAge {
+		return errors.New("it has waited for too long")
+	}
 	if !s.runner.current(s.place) {
 		return errors.New("its directory is gone")
 	}
@@ -213,8 +218,6 @@ func (s *spare) well(ctx context.Context) error {
 	if proc.Stopped(s.term.Pid()) {
 		return ErrStopped
 	}
-	ctx, cancel := context.WithTimeout(ctx, handOutWait)
-	defer cancel()
 	screen, err := s.term.Screen(ctx)
 	if err != nil {
 		return err
@@ -236,11 +239,9 @@ func (r *Runner) Warm(ctx context.Context, req Request) error {
 	if err != nil {
 		return err
 	}
-	_, _, done, err := r.open(ctx, nil)
-	if err != nil {
+	if _, err := r.begin(); err != nil {
 		return err
 	}
-	done()
 	return r.pool.warm(ctx, s)
 }
 
@@ -352,7 +353,7 @@ func (p *pool) boot(ctx context.Context, s setup) (*pane, error) {
 	ctx, cancel := context.WithTimeout(ctx, bootWait)
 	defer cancel()
 	pane := r.newPane(place, s, newUUID(), newRedactor(r.secrets(&s.Request)...))
-	pane.leave = place.turns.Done
+	pane.leave, pane.untold = place.turns.Done, true
 	op, err := pane.prepare(ctx)
 	if err = cause(ctx, err); err == nil {
 		op, err = pane.boot(ctx)

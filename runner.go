@@ -13,6 +13,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/transcript"
@@ -78,7 +80,6 @@ type Runner struct {
 	drift     transcript.Drift
 	counts    tally
 	admission admission
-	talking   sync.Map // the sessions of the conversations that are open
 
 	mu       sync.Mutex
 	place    *place         // made with the first turn
@@ -96,6 +97,16 @@ type place struct {
 	lease *lease.Lease
 	tmux  *tmuxctl.Server
 	turns sync.WaitGroup // that run there
+
+	mu   sync.Mutex
+	left *multierror.Error // what could not be ended and nobody was told of
+}
+
+// failed keeps an error of a teardown that nobody waits for.
+func (p *place) failed(err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.left = multierror.Append(p.left, err)
 }
 
 func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
@@ -109,7 +120,13 @@ func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
 // close ends the server and everything in it. While something is left the lease
 // stays, which tells the next sweep of it.
 func (p *place) close() error {
-	if err := p.tmux.Close(); err != nil {
+	err := p.tmux.Close()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil {
+		p.left = multierror.Append(p.left, err)
+	}
+	if err := p.left.ErrorOrNil(); err != nil {
 		return err
 	}
 	return p.lease.Release()

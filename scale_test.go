@@ -57,9 +57,9 @@ func BenchmarkTurns(b *testing.B) {
 }
 
 // TestManyTurns runs turns for long and looks at what the process has gathered:
-// 10,000 with TUITURN_LONG, else 60.
+// 10,000 with TUITURN_LONG, else 40.
 func TestManyTurns(t *testing.T) {
-	turns := 60
+	turns := 40
 	if os.Getenv("TUITURN_LONG") != "" {
 		turns = 10_000
 	}

@@ -61,10 +61,10 @@ var mishaps = func() (all []mishap) {
 // TestSoak runs turns under random mishaps, from a pool whose agents meet them too
 // and with limits that change, while somebody ends, stops or robs the tmux
 // server, and looks afterwards for whatever is left. A foreign session,
-// on a server of its own or on the same, sees nothing of it. 40 turns each way,
+// on a server of its own or on the same, sees nothing of it. 16 turns each way,
 // or 700 (2,100 in all) with TUITURN_LONG.
 func TestSoak(t *testing.T) {
-	turns := 40
+	turns := 16
 	if os.Getenv("TUITURN_LONG") != "" {
 		turns = 700
 	}
@@ -176,7 +176,7 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 func TestCloseInTheMiddle(t *testing.T) {
 	t.Parallel()
 	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
-		for range 3 {
+		for range 2 {
 			s := newStage(t, kind, fakeagent.Script{})
 			s.Pool, s.Limits = Pool{Size: 2}, Limits{Turns: 4}
 			var turns sync.WaitGroup

@@ -22,8 +22,8 @@ type Stats struct {
 	// Turns counts the turns that have ended, by their Outcome.
 	Turns map[string]int64 `json:"turns"`
 
-	// Boots counts the agents that were started for a turn that found none
-	// ready, again or for the first time; see Pool for the others.
+	// Boots counts the turns and conversations that found no agent ready and
+	// started one; see Pool for the others.
 	Boots int64 `json:"boots"`
 
 	// Resubmits counts the Enters that were pressed once more because the

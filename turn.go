@@ -150,7 +150,7 @@ func (t *turn) queued() func() {
 // start takes an agent that stands ready, or starts one.
 func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
 	if p := t.fromPool(ctx, setup); p != nil {
-		p.redactor = t.redactor
+		p.redactor, p.untold = t.redactor, false
 		t.pane = p
 		t.res.SessionID, t.res.Terminal, t.res.Warm = p.session, p.kind, true
 		return t.recheck(ctx)

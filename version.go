@@ -19,6 +19,10 @@ const (
 	// versionHolds is how long its word is taken for. An update makes another
 	// file, but what is asked may be a script that starts one.
 	versionHolds = 10 * time.Minute
+
+	// failureHolds is the same for a program that could not tell: it may have
+	// been too busy.
+	failureHolds = 30 * time.Second
 )
 
 // versions remembers what programs have said.
@@ -52,7 +56,11 @@ func versionOf(ctx context.Context, path string, env []string) (string, error) {
 	case <-ctx.Done():
 		return "", why(ctx)
 	}
-	if said.when.IsZero() || time.Since(said.when) > versionHolds {
+	holds := versionHolds
+	if said.err != nil {
+		holds = failureHolds
+	}
+	if said.when.IsZero() || time.Since(said.when) > holds {
 		version, err := askVersion(ctx, path, env)
 		if ctx.Err() != nil {
 			return "", why(ctx) // it is not the program's fault
