@@ -203,7 +203,11 @@ func TestInterrupt(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
 				s := newStage(t, kind, fakeagent.Script{NoEditor: x.noEditor, Turns: []fakeagent.Turn{{}, x.turn, {}}})
-				c := s.talk(Request{})
+				// Asked for a permission the host is still thinking.
+				c := s.talk(Request{OnPermission: func(ctx context.Context, _ PermissionRequest) (Decision, error) {
+					<-ctx.Done()
+					return Decision{}, ctx.Err()
+				}})
 				c.echoed("before")
 				var interrupted sync.WaitGroup
 				at := time.Now()
