@@ -431,10 +431,12 @@ func TestAPaneOfAnotherServerStays(t *testing.T) {
 	path := tmuxtest.Require(t)
 	dir, s := tempDir(t), newServer(t, path)
 	sessions(t, s, "work")
-	// A tmux that does it in the moment in between.
+	// A tmux that does it in the moment in between. A session that is made while
+	// the old server still ends may be lost with it.
 	between := filepath.Join(dir, "tmux")
 	script := fmt.Sprintf("#!/bin/sh\ntmux='%s -u -f /dev/null -S %s'\ncase \"$*\" in *if-shell*) $tmux kill-server\n", path, s.Socket) +
-		"while $tmux has-session; do :; done; $tmux new-session -d -s work sleep 1000 \\; new-session -d -s turn-1-1 sleep 1000\n" +
+		"while $tmux has-session; do :; done\n" +
+		"until $tmux has-session -t =turn-1-1; do $tmux new-session -d -s work sleep 1000 \\; new-session -d -s turn-1-1 sleep 1000; done\n" +
 		"esac 2>/dev/null >&2\nexec " + path + ` "$@"` + "\n"
 	is.NoErr(os.WriteFile(between, []byte(script), 0o700))
 	h := deadHost(t, plan{Parent: dir, Tmux: between, Shared: s.Socket, Prefix: "turn-1-", Session: sleeps})
