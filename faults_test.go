@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -539,14 +540,14 @@ func TestAgentIsStopped(t *testing.T) {
 				return len(pids) > 0
 			}
 			req := Request{Prompt: "hello"}
+			var stopping sync.WaitGroup
 			if script.BootDelay == 0 {
 				req.Trace = &Trace{Submitted: func() { is.True(stop()) }}
 			} else {
-				done := make(chan bool)
-				go func() { defer close(done); is.True(eventually(stop)) }()
-				defer func() { <-done }()
+				stopping.Go(func() { is.True(eventually(stop)) })
 			}
 			res, err := s.turn(t.Context(), req)
+			stopping.Wait()
 			if !errors.Is(err, ErrStopped) {
 				t.Errorf("got %v, want ErrStopped", err)
 			}
