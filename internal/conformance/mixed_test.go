@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -247,12 +246,13 @@ func (h *host) mixed(t *testing.T, k kind) {
 	if x.err == nil && text.String() != x.res.Text || !strings.HasPrefix(x.res.Text, text.String()) {
 		t.Errorf("streamed %q, the answer is %q", text.String(), x.res.Text)
 	}
-	want := k.asides
-	if h.version == "2.1.158" {
-		// It can record the answer first, and what leads to it is not said then.
-		want = slices.DeleteFunc(slices.Clone(want), func(s string) bool { return !slices.Contains(asides, s) })
+	// What is said on the way is not the same each time where a connection breaks,
+	// and on 2.1.158, which can record the answer, or the end of one that was cut,
+	// before what leads to it.
+	if k.err != nil || k.diverges || h.version == "2.1.158" {
+		return
 	}
-	if k.err == nil && fmt.Sprintf("%q", asides) != fmt.Sprintf("%q", want) {
+	if fmt.Sprintf("%q", asides) != fmt.Sprintf("%q", k.asides) {
 		t.Errorf("said on the way: %q, want %q", asides, k.asides)
 	}
 }
