@@ -95,7 +95,6 @@ func limitedRoot(t *testing.T, uid int) string {
 // TestNoDescriptorsLeft: whichever open fails, the turn fails with an error and
 // leaves nothing.
 func TestNoDescriptorsLeft(t *testing.T) {
-	t.Parallel()
 	self, err := os.Executable()
 	is.New(t).NoErr(err)
 	for _, kind := range []TerminalKind{Tmux, Pty} {
@@ -132,7 +131,6 @@ func TestForkFails(t *testing.T) {
 	dir := limitedRoot(t, nobody)
 	self := filepath.Join(dir, "self")
 	is.NoErr(copyFile(self, "/proc/self/exe"))
-	t.Parallel() // from here on: nobody forks while it is open for writing
 	for _, kind := range []TerminalKind{Tmux, Pty} {
 		t.Run(string(kind), func(t *testing.T) {
 			if kind == Tmux {
@@ -179,10 +177,8 @@ func TestNoSpaceLeft(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("mounting a small file system needs root")
 	}
-	t.Parallel()
 	for _, kind := range []TerminalKind{Tmux, Pty} {
 		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
 			if kind == Tmux {
 				tmuxtest.Require(t)
 			}

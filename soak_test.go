@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -256,13 +257,10 @@ func vandalise(s *stage, rnd *rand.Rand, over <-chan struct{}) {
 
 // carrying are the processes whose environment holds text, a mark or part of one.
 func carrying(text string) (pids []string) {
-	dirs, _ := os.ReadDir("/proc")
-	for _, dir := range dirs {
-		if _, err := strconv.Atoi(dir.Name()); err != nil {
-			continue
-		}
-		if env, err := os.ReadFile("/proc/" + dir.Name() + "/environ"); err == nil && strings.Contains(string(env), text) {
-			pids = append(pids, dir.Name())
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		if env, err := os.ReadFile(file); err == nil && strings.Contains(string(env), text) {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
 		}
 	}
 	return pids
