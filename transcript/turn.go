@@ -81,6 +81,7 @@ type message struct {
 type block struct {
 	Block
 	parent string // the line before the block's own
+	at     position
 }
 
 type tool struct {
@@ -309,17 +310,26 @@ func (t *Turn) assistant(at position, parent string, a *Assistant) {
 	m.usage.CacheCreationInputTokens = max(m.usage.CacheCreationInputTokens, a.Usage.CacheCreationInputTokens)
 	m.usage.CacheReadInputTokens = max(m.usage.CacheReadInputTokens, a.Usage.CacheReadInputTokens)
 
-	known := len(m.blocks) // blocks of one line may be equal
+	before := slices.Clone(m.blocks) // blocks of one line may be equal
 	for i := range a.Blocks {
 		b := &a.Blocks[i]
-		if slices.ContainsFunc(m.blocks[:known], func(k block) bool { return k.parent == parent && equal(&k.Block, b) }) {
+		if slices.ContainsFunc(before, func(k block) bool { return k.parent == parent && equal(&k.Block, b) }) {
 			continue
 		}
-		m.blocks = append(m.blocks, block{*b, parent})
+		m.insert(block{*b, parent, at})
 		if b.Type == "tool_use" {
 			t.tool(b.ID).use = b
 		}
 	}
+}
+
+// insert puts a block at its place: 2.1.158 has written the last one first.
+func (m *message) insert(b block) {
+	i := len(m.blocks)
+	for i > 0 && b.at.before(m.blocks[i-1].at) {
+		i--
+	}
+	m.blocks = slices.Insert(m.blocks, i, b)
 }
 
 func equal(a, b *Block) bool {

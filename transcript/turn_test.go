@@ -548,3 +548,20 @@ func TestEndOfTheTurnBefore(t *testing.T) {
 	is.Equal(turn.State(), transcript.Done)
 	is.Equal(turn.Outcome().Text, "it")
 }
+
+// The blocks of a message count in the order in which they were made.
+func TestBlocksOutOfOrder(t *testing.T) {
+	is := is.New(t)
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var turn transcript.Turn
+	turn.Add(transcript.Event{Timestamp: at, Body: &transcript.User{Text: "it"}})
+	for _, b := range []struct {
+		after time.Duration
+		text  string
+	}{{3, "three"}, {1, "one "}, {2, "two "}} {
+		turn.Add(transcript.Event{Timestamp: at.Add(b.after), Body: &transcript.Assistant{
+			MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: b.text}},
+		}})
+	}
+	is.Equal(turn.Outcome().Text, "one two three")
+}
