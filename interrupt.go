@@ -119,8 +119,7 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 		}
 		select {
 		case ev := <-t.events:
-			t.take(ev)
-			if _, idle := ev.Body.(*transcript.Idle); !idle {
+			if t.take(ev) {
 				quiet = time.Now()
 			}
 		case hook := <-t.hooks:

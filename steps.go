@@ -333,8 +333,7 @@ func (t *turn) answer(ctx context.Context) error {
 		}
 		select {
 		case ev := <-t.events:
-			t.take(ev)
-			if _, idle := ev.Body.(*transcript.Idle); !idle {
+			if t.take(ev) {
 				quiet = time.Now()
 			}
 		case hook := <-t.hooks:
@@ -378,8 +377,8 @@ func (t *turn) answer(ctx context.Context) error {
 	}
 }
 
-// take takes an event of the transcript.
-func (t *turn) take(ev transcript.Event) {
+// take takes an event of the transcript, and tells whether it is a line.
+func (t *turn) take(ev transcript.Event) bool {
 	t.log.Add(ev)
 	switch b := ev.Body.(type) {
 	case *transcript.User:
@@ -389,6 +388,8 @@ func (t *turn) take(ev transcript.Event) {
 	case *transcript.HookOutput:
 		t.stopping = t.stopping && b.Event != "Stop" // they have run
 	}
+	_, idle := ev.Body.(*transcript.Idle)
+	return !idle
 }
 
 // whole tells whether the transcript has come to what the agent had said when it
