@@ -60,7 +60,7 @@ type Turn struct {
 	retry      *APIRetry
 	attempts   int
 	failure    *APIError
-	survived   bool // the agent goes on after failure
+	failed     position // when that came
 	duration   time.Duration
 	closed     bool
 	told       bool // its end was written, and perhaps not all that belongs to it
@@ -202,7 +202,7 @@ func (t *Turn) apply(ev Event) {
 		t.assistant(at, ev.ParentUUID, b)
 	case *APIError:
 		failure := *b
-		t.failure, t.survived = &failure, t.survives(b)
+		t.failure, t.failed = &failure, at
 	case *APIRetry:
 		t.retry = b
 		t.attempts = max(t.attempts, b.Attempt)
@@ -219,12 +219,12 @@ func (t *Turn) apply(ev Event) {
 	}
 }
 
-// survives reports whether the agent goes on after an error. It does when the
-// connection broke in a message that had come to a tool use: it runs the tool
-// and asks again. 2.1.330 says so in the error's stop reason; 2.1.104 and 2.1.158
-// write the tool's result behind it.
-func (t *Turn) survives(e *APIError) bool {
-	return e.StopReason == "tool_use" || len(t.PendingTools()) > 0
+// fatal reports whether an error has come that the agent does not go on from. It
+// does go on when the connection broke in a message that had come to a tool use:
+// it runs the tool and asks again. 2.1.330 says so in the error's stop reason;
+// 2.1.104 and 2.1.158 write the tool's result behind it.
+func (t *Turn) fatal() bool {
+	return t.failure != nil && t.failure.StopReason != "tool_use" && t.resumed.before(t.failed) && len(t.PendingTools()) == 0
 }
 
 // earlier reports whether the line was made before the prompt: it is the end of
@@ -293,7 +293,9 @@ func (t *Turn) resume(at position) {
 }
 
 func (t *Turn) assistant(at position, parent string, a *Assistant) {
-	t.retry, t.failure = nil, nil
+	if t.failure == nil || t.failed.before(at) {
+		t.retry, t.failure = nil, nil
+	}
 	m := t.message(at, a.MessageID)
 	if m.last.before(at) {
 		m.last = at
@@ -377,7 +379,7 @@ func (t *Turn) Unmatched() string { return t.unmatched }
 // Retrying is the failed attempt that the agent is about to repeat, or nil.
 // Unless it is Retryable, waiting is useless. 2.1.330 does not write it.
 func (t *Turn) Retrying() *APIRetry {
-	if t.ended() {
+	if t.ended() || t.fatal() {
 		return nil
 	}
 	return t.retry
@@ -398,18 +400,18 @@ func (t *Turn) PendingTools() []Block {
 // Told reports whether the agent has written that the turn is over. Lines of it
 // may still come: the report of its Stop hook, if there is one, tells what the
 // last of them says.
-func (t *Turn) Told() bool { return t.told || t.ended() }
+func (t *Turn) Told() bool { return t.told || t.fatal() || t.ended() }
 
 // Done reports whether the turn has ended and Outcome is its outcome: by a
-// turn_duration line, an API error that the agent does not go on from, an
-// interruption, the next prompt, Stop hooks that have run and not objected, with
+// turn_duration line, an interruption, the next prompt, an API error that the
+// agent does not go on from or Stop hooks that have run and not objected, with
 // DefaultSettle of silence behind, or a final message and Settle of silence.
 // Silence is known from [Idle] events.
 func (t *Turn) Done() bool { return t.State() == Done }
 
 // ended is Done for good.
 func (t *Turn) ended() bool {
-	return t.received && (t.closed || t.interrupt || t.failure != nil && !t.survived)
+	return t.received && (t.closed || t.interrupt)
 }
 
 // State is how far a [Turn] is.
@@ -456,7 +458,9 @@ func (t *Turn) State() State {
 // like the end.
 func (t *Turn) settled() bool {
 	switch {
-	case t.Settle == 0, t.told: // which is the end, and what belongs to it is being written
+	case t.Settle == 0, t.Told():
+		// What belongs to the end may still be written: 2.1.158 has written the
+		// error that ends a cut answer before the answer.
 		return t.quiet >= DefaultSettle
 	case t.Settle < 0:
 		return false
@@ -467,7 +471,7 @@ func (t *Turn) settled() bool {
 // final reports whether the last message says that it is the last.
 func (t *Turn) final() bool {
 	m := t.lastMessage()
-	if t.told && !t.busy() {
+	if t.fatal() || t.told && !t.busy() {
 		return true
 	}
 	if m == nil || m.last.before(t.resumed) || t.busy() {

@@ -179,7 +179,7 @@ func TestTurn(t *testing.T) {
 			write: func(w *writer) error {
 				return errors.Join(w.Retry(unauthorized, 1, 10, time.Second), w.Retry(unauthorized, 2, 10, time.Second), w.APIError(unauthorized))
 			},
-			state: transcript.Done, kind: transcript.Failed,
+			state: transcript.Final, kind: transcript.Failed,
 			check: func(is *is.I, _ *transcript.Turn, o transcript.Outcome) {
 				is.Equal(*o.APIError, transcript.APIError{Status: 401, Type: "authentication_error", Kind: "authentication_failed",
 					Message: "Please run /login", StopReason: "stop_sequence", Attempts: 2})
@@ -191,7 +191,7 @@ func TestTurn(t *testing.T) {
 			write: func(w *writer) error {
 				return errors.Join(w.Retry(overloaded, 10, 10, time.Second), w.APIError(transcripttest.APIError{Kind: "unknown"}))
 			},
-			state: transcript.Done, kind: transcript.Failed,
+			state: transcript.Final, kind: transcript.Failed,
 			check: func(is *is.I, _ *transcript.Turn, o transcript.Outcome) {
 				is.Equal(o.APIError.Status, 529)
 				is.Equal(o.APIError.Type, "overloaded_error")
@@ -247,7 +247,17 @@ func TestTurn(t *testing.T) {
 			write: func(w *writer) error {
 				return errors.Join(w.Assistant(stopped("max_tokens", "half")), w.APIError(transcripttest.APIError{Kind: "max_output_tokens"}))
 			},
-			state: transcript.Done, kind: transcript.Truncated, text: "half",
+			state: transcript.Final, kind: transcript.Truncated, text: "half",
+		},
+		{
+			// 2.1.158 does that.
+			name: "cut for good, and recorded behind the error",
+			write: func(w *writer) error {
+				half := w.AssistantLines(stopped("max_tokens", "one "))[0]
+				rest := w.AssistantLines(stopped("max_tokens", "two"))[0]
+				return errors.Join(w.APIError(transcripttest.APIError{Kind: "max_output_tokens"}), w.Append(half, rest))
+			},
+			state: transcript.Final, kind: transcript.Truncated, text: "one two",
 		},
 		{
 			name:  "context window full",
@@ -259,7 +269,7 @@ func TestTurn(t *testing.T) {
 			write: func(w *writer) error {
 				return errors.Join(w.Assistant(stopped("refusal", "I will not")), w.APIError(transcripttest.APIError{Kind: "invalid_request"}))
 			},
-			state: transcript.Done, kind: transcript.Refused, text: "I will not",
+			state: transcript.Final, kind: transcript.Refused, text: "I will not",
 		},
 		{
 			name: "cut off behind a tool use",
@@ -288,7 +298,7 @@ func TestTurn(t *testing.T) {
 			write: func(w *writer) error {
 				return errors.Join(narrate(w), cutOff(w), w.ToolResult("t1", "found"), w.APIError(overloaded))
 			},
-			state: transcript.Done, kind: transcript.Failed,
+			state: transcript.Final, kind: transcript.Failed,
 			check: func(is *is.I, _ *transcript.Turn, o transcript.Outcome) { is.Equal(o.APIError.Status, 529) },
 		},
 		{
