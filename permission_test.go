@@ -18,6 +18,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -200,6 +201,25 @@ func TestPermission(t *testing.T) {
 			})
 		})
 	}
+}
+
+// An agent that works has not read the Enter that would be pressed again, and
+// reads it when the question stands there.
+func TestEnterAgainAnswersNoQuestion(t *testing.T) {
+	t.Parallel()
+	if _, ok := proc.WorkTime(os.Getpid()); !ok {
+		t.Skip("this system does not tell how long a process has worked")
+	}
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, answers(fakeagent.Turn{
+			Tool: &fakeagent.Tool{Ask: true, Stall: 3 * enterAgain}, WriteDelay: 4 * enterAgain,
+		}))
+		res, err := s.turn(t.Context(), Request{Prompt: "hello"})
+		is.Equal(as[*BlockedError](t, err).Kind, "permission")
+		ran, _ := s.results(res)
+		is.Equal(len(ran), 0)
+	})
 }
 
 func TestPermissionRequest(t *testing.T) {

@@ -41,6 +41,8 @@ type agent struct {
 	shown   bool       // the terminal is raw and drawn to
 	boxed   bool       // the dialogs of the start are over: the box is drawn
 	ready   bool       // the input line takes keys
+	offered bool       // the offer has been made
+	stalled bool       // nothing is drawn
 	turns   int        // prompts accepted so far
 	swallow int        // Enters swallowed for the next prompt
 	running context.CancelFunc
@@ -69,10 +71,14 @@ func (a *agent) do(f func()) {
 	<-ran
 }
 
-// ask shows a dialog and returns the choice; cancelled when ctx ends first.
-func (a *agent) ask(ctx context.Context, d *dialog) int {
+// ask shows a dialog and returns the choice; cancelled when ctx ends first. The
+// main loop runs before, if any, just before it is drawn.
+func (a *agent) ask(ctx context.Context, d *dialog, before ...func()) int {
 	reply := make(chan int, 1)
 	a.do(func() {
+		for _, f := range before {
+			f()
+		}
 		a.dialog, a.reply = d, reply
 		a.draw()
 	})
@@ -220,6 +226,9 @@ func (a *agent) boot() {
 		}
 		a.home.trust(a.dir)
 	}
+	if a.script.Offer == AtBoot {
+		a.offer()
+	}
 	a.hook("SessionStart", map[string]any{"source": "startup"})
 	deaf := a.script.StrictHooks && !a.hooks.known()
 	a.do(func() {
@@ -234,6 +243,13 @@ func (a *agent) boot() {
 	a.end(a.script.End, AtReady)
 	if a.prompt != "" {
 		a.do(func() { a.accept(a.prompt) })
+	}
+}
+
+// offer shows a menu and goes on once it is declined.
+func (a *agent) offer() {
+	if a.ask(context.Background(), offerDialog()) != cancelled {
+		a.do(func() { a.exit(1) })
 	}
 }
 
@@ -266,7 +282,7 @@ func (a *agent) read() {
 }
 
 func (a *agent) draw() {
-	if !a.shown || !a.boxed && a.dialog == nil {
+	if !a.shown || a.stalled || !a.boxed && a.dialog == nil {
 		return
 	}
 	cols, rows := a.tty.size()
@@ -290,7 +306,11 @@ func (a *agent) press(k key) {
 	case actSubmit:
 		a.submit()
 	case actEditor:
-		if !a.script.NoEditor {
+		switch {
+		case a.script.Offer == AtReady && !a.offered:
+			a.offered = true
+			go a.offer()
+		case !a.script.NoEditor:
 			a.edit()
 		}
 	case actHelp:
@@ -374,6 +394,7 @@ func (a *agent) accept(text string) {
 	a.running = cancel
 	t := a.script.turn(a.turns)
 	a.turns++
+	a.stalled = t.Tool != nil && t.Tool.Stall > 0
 	a.screen.say("❯ " + text)
 	a.screen.status = "✻ Working… (esc to interrupt)"
 	a.draw()

@@ -137,6 +137,14 @@ func permissionDialog(t *Tool) *dialog {
 	return d
 }
 
+func offerDialog() *dialog {
+	return &dialog{
+		title:   []string{" Try the new thing?", ""},
+		options: []string{"Maybe later", "Now"},
+		footer:  "Enter to confirm · Esc to cancel",
+	}
+}
+
 func unknownDialog() *dialog {
 	return &dialog{
 		title:   []string{" A survey about your weather", "", " How is it outside?"},

@@ -46,6 +46,11 @@ type Script struct {
 	// "/" or "@" changes nothing.
 	NewInput bool
 
+	// Offer is when the agent shows a menu that nobody has asked for: AtBoot, or
+	// AtReady for the moment at which it is first asked for its editor. Escape
+	// declines it; taking the offer ends the agent.
+	Offer Stage
+
 	// NoEditor makes Ctrl+G do nothing.
 	NoEditor bool
 
@@ -194,6 +199,10 @@ type Tool struct {
 	// with a message, which Tab lets it have, makes the model go on without the
 	// tool.
 	Ask bool
+
+	// Stall is how long the agent works without drawing anything or reading a key
+	// before it asks, from the Enter on that submitted the prompt.
+	Stall time.Duration
 
 	// Options are the menu's and Highlighted is the first highlight; none means
 	// the usual three.

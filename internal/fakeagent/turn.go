@@ -296,11 +296,19 @@ func (a *agent) tool(ctx context.Context, t *Tool) (declined bool, message strin
 		defer cancel()
 	}
 	d := permissionDialog(t)
-	n := a.ask(ctx, d)
+	n := a.ask(ctx, d, func() { a.stall(t.Stall) })
 	if n == cancelled {
 		return true, ""
 	}
 	return !strings.HasPrefix(d.options[n], "Yes"), d.message
+}
+
+// stall works in the main loop, so that no key is read, and ends what is not
+// drawn.
+func (a *agent) stall(d time.Duration) {
+	for began := time.Now(); time.Since(began) < d; {
+	}
+	a.stalled = false
 }
 
 // mention matches a file named in a prompt.
