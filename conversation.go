@@ -175,12 +175,11 @@ func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, erro
 		pane: c.pane, runner: c.runner, req: &full, agent: c.pane.agent, lap: began,
 		res: &Result{SessionID: c.pane.session, Terminal: c.pane.kind, Warm: true},
 	}
-	op, err := c.turn(ctx, t)
-	return t.end(ctx, began, op, err)
+	return t.make(ctx, began, func(ctx context.Context) (string, error) { return c.turn(ctx, t) })
 }
 
 // errPanicked is why a conversation ends whose callback has panicked.
-var errPanicked = fmt.Errorf("%w: a callback has panicked", ErrEnded)
+var errPanicked = fmt.Errorf("%w: %w", ErrEnded, errPanic)
 
 func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error) {
 	const starting = "starting the turn"

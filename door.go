@@ -114,6 +114,7 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 	}
 	idle, wait := time.Duration(0), keyAgain
 	next, stopped := time.Now(), 0
+	w := watch{pane: p}
 	tick := time.NewTicker(keyAgain)
 	defer tick.Stop()
 	for {
@@ -123,22 +124,26 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 		} else if stopped++; time.Duration(stopped)*keyAgain > stoppedStill {
 			return giveUp(ErrStopped)
 		}
+		if err := w.lookNow(ctx); err != nil {
+			return giveUp(cause(ctx, err))
+		}
+		// While the input line is gone the editor is about to open, unless the
+		// agent has something to ask first.
+		if err := w.blocked(bootStill); err != nil {
+			if w.view.menu == nil || !p.decline(ctx, w.view.menu) {
+				return giveUp(err)
+			}
+			w.footSince = time.Now().Add(declineAgain)
+		}
 		if !time.Now().Before(next) {
-			if unread, _ := p.term.Unread(ctx); unread == 0 {
-				screen, err := p.term.Screen(ctx)
-				if err != nil {
+			if unread, _ := p.term.Unread(ctx); unread == 0 && w.view.input {
+				if idle >= doorWait {
+					return giveUp(errNoDoor)
+				}
+				if err := p.term.SendKeys(ctx, editorKey); err != nil {
 					return giveUp(cause(ctx, err))
 				}
-				// While the input line is gone the editor is about to open.
-				if p.agent.read(screen).input {
-					if idle >= doorWait {
-						return giveUp(errNoDoor)
-					}
-					if err := p.term.SendKeys(ctx, editorKey); err != nil {
-						return giveUp(cause(ctx, err))
-					}
-					idle += wait
-				}
+				idle += wait
 			}
 			next = next.Add(wait)
 			wait *= 2

@@ -108,6 +108,8 @@ func TestSlowAgents(t *testing.T) {
 		"2.1.330":         {AltScreen: true, NewInput: true, Footer: "⏸ manual mode on · ? for shortcuts · ← for agents"},
 		"slow boot":       {BootDelay: 2 * time.Second},
 		"keys lost":       {DeafDelay: time.Second},
+		"an offer":        {Offer: fakeagent.AtBoot},
+		"a late offer":    {Offer: fakeagent.AtReady},
 		"one Enter lost":  answers(fakeagent.Turn{SwallowEnters: 1}),
 		"two lost":        answers(fakeagent.Turn{SwallowEnters: 2}),
 		"three lost":      answers(fakeagent.Turn{SwallowEnters: 3}),
@@ -394,6 +396,7 @@ func TestPanicInTrace(t *testing.T) {
 				is.NoErr(err)
 				is.Equal(len(turns), 0)
 				is.Equal(anyMarked(s.home), 0) // no process of the turn is left
+				is.Equal(s.Stats().Turns, map[string]int64{"other": 1})
 
 				res, err := s.turn(t.Context(), Request{Prompt: "again"})
 				is.NoErr(err)

@@ -3,6 +3,7 @@ package tuiturn
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -28,7 +29,22 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	t := &turn{runner: r, req: &req, res: res, agent: r.agent(), lap: began}
 	t.redactor = newRedactor(r.secrets(&req)...)
 
-	op, err := t.run(ctx)
+	return t.make(ctx, began, t.run)
+}
+
+// errPanic is how a turn ends whose callback has panicked, in its statistics.
+var errPanic = errors.New("a callback has panicked")
+
+// make is what Turn does and returns.
+func (t *turn) make(ctx context.Context, began time.Time, run func(context.Context) (op string, err error)) (*Result, error) {
+	returned := false
+	defer func() {
+		if !returned {
+			t.end(ctx, began, "calling back", errPanic)
+		}
+	}()
+	op, err := run(ctx)
+	returned = true
 	return t.end(ctx, began, op, err)
 }
 
@@ -51,7 +67,10 @@ func (t *turn) fault(op string, err error) error {
 
 // secrets are the values that no error or log may show.
 func (r *Runner) secrets(req *Request) []string {
-	return append(secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), r.Token.Reveal(), normalize(req.Prompt), req.SystemPrompt)
+	return slices.Concat(
+		secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), secretsOfMCP(req.MCPConfig),
+		[]string{r.Token.Reveal(), normalize(req.Prompt), req.SystemPrompt},
+	)
 }
 
 // A turn is the state of one Turn.
