@@ -56,6 +56,7 @@ type Agent interface {
 type agentFiles struct {
 	settings     string
 	systemPrompt string // empty: there is none
+	mcp          string // the same
 }
 
 // A view is what a screen shows.

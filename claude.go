@@ -82,7 +82,7 @@ func (c Claude) args(sessionID string, s *setup, files agentFiles) []string {
 	args := []string{
 		session, sessionID,
 		"--settings", files.settings,
-		// No servers but those named here, and none are.
+		// No servers but those of --mcp-config.
 		"--strict-mcp-config",
 		// 2.1.330 starts in a mode that runs tools without asking.
 		"--permission-mode", "default",
@@ -100,6 +100,9 @@ func (c Claude) args(sessionID string, s *setup, files agentFiles) []string {
 	}
 	if files.systemPrompt != "" {
 		args = append(args, "--append-system-prompt-file", files.systemPrompt)
+	}
+	if files.mcp != "" {
+		args = append(args, "--mcp-config", files.mcp)
 	}
 	if s.NoTools || s.Tools != nil {
 		hidden := slices.DeleteFunc(slices.Clone(byOldName), func(name string) bool { return slices.Contains(s.Tools, name) })

@@ -19,8 +19,8 @@ import (
 )
 
 // closeGrace is how long an agent may take to end after a hang-up before it is
-// killed.
-const closeGrace = 2 * time.Second
+// killed. A turn that is cancelled is to be over after 2 s.
+const closeGrace = 1500 * time.Millisecond
 
 // A setup is what is fixed when an agent starts: a Request but for its prompt
 // and its callbacks. Agents of one Runner and one setup can stand in for each
@@ -74,6 +74,14 @@ func (s *setup) check() error {
 	for _, name := range s.Tools {
 		if !toolName.MatchString(name) {
 			return fmt.Errorf("Request.Tools: %q is no tool's name", name)
+		}
+	}
+	if s.MCPConfig != "" {
+		if s.NoTools {
+			return errors.New("Request.NoTools and Request.MCPConfig are both set: set one of them")
+		}
+		if _, err := parseMCP(s.MCPConfig); err != nil {
+			return err
 		}
 	}
 	if strings.Contains(s.SystemPrompt, "\x00") || !utf8.ValidString(s.SystemPrompt) {
@@ -184,11 +192,22 @@ func (p *pane) files(version string) (f agentFiles, err error) {
 	if err := os.WriteFile(p.hooksFile(), nil, 0o600); err != nil { // before anybody else makes one
 		return f, err
 	}
-	if p.setup.SystemPrompt == "" {
-		return f, nil
+	for _, file := range []struct {
+		path          *string
+		name, content string
+	}{
+		{&f.systemPrompt, "system-prompt", p.setup.SystemPrompt},
+		{&f.mcp, "mcp.json", p.setup.MCPConfig},
+	} {
+		if file.content == "" {
+			continue
+		}
+		*file.path = filepath.Join(p.dir, file.name)
+		if err := os.WriteFile(*file.path, []byte(file.content), 0o600); err != nil {
+			return f, err
+		}
 	}
-	f.systemPrompt = filepath.Join(p.dir, "system-prompt")
-	return f, os.WriteFile(f.systemPrompt, []byte(p.setup.SystemPrompt), 0o600)
+	return f, nil
 }
 
 // prepareHome makes the home what it is to be. A login that somebody left there

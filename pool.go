@@ -65,6 +65,10 @@ const (
 	// bootWait bounds the start of an agent that nobody waits for.
 	bootWait = 2 * time.Minute
 
+	// slowBoot is how long the other kinds wait for the start of an agent. One
+	// that hangs is not to hold them up.
+	slowBoot = 5 * time.Second
+
 	// firstBackoff is how long a kind whose agent did not start waits for the
 	// next try, and then twice as long each time, up to lastBackoff.
 	firstBackoff = time.Second
@@ -80,14 +84,14 @@ const (
 
 // A setupKey is a setup as a map's key.
 type setupKey struct {
-	workdir, model, env, tools, system, effort   string
-	noTools, allowProject, allowMentions, stream bool
+	workdir, model, env, tools, mcp, system, effort string
+	noTools, allowProject, allowMentions, stream    bool
 }
 
 func (s *setup) key() setupKey {
 	return setupKey{
 		workdir: s.workdir, model: s.Model, env: strings.Join(s.Env, "\x00"),
-		tools: strings.Join(s.Tools, ","), system: s.SystemPrompt, effort: s.Effort,
+		tools: strings.Join(s.Tools, ","), mcp: s.MCPConfig, system: s.SystemPrompt, effort: s.Effort,
 		noTools: s.NoTools || s.Tools != nil && len(s.Tools) == 0, allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
 	}
 }
@@ -98,6 +102,7 @@ type pool struct {
 	runner *Runner
 	ended  chan struct{} // closed when nothing of it runs
 	wake   chan struct{} // there may be something to do
+	boots  sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
@@ -112,6 +117,7 @@ type shelf struct {
 	ready    []*spare // the oldest first
 	asked    time.Time
 	waiting  int       // calls of Warm
+	booting  bool      // an agent is being started
 	failures int       // in a row
 	retry    time.Time // not before
 	changed  chan struct{}
@@ -285,7 +291,8 @@ func (p *pool) count(f func(*PoolStats)) {
 	f(&p.counts)
 }
 
-// run keeps the shelves filled, one agent after the other, until ctx ends.
+// run keeps the shelves filled, as long as all goes well one agent after the
+// other, until ctx ends.
 func (p *pool) run(ctx context.Context) {
 	defer close(p.ended)
 	timer := time.NewTimer(0)
@@ -294,7 +301,15 @@ func (p *pool) run(ctx context.Context) {
 		p.discard()
 		sh, next := p.wanting()
 		if sh != nil {
-			p.fill(ctx, sh)
+			filled := make(chan struct{})
+			p.boots.Go(func() {
+				defer close(filled)
+				p.fill(ctx, sh)
+			})
+			select {
+			case <-filled:
+			case <-time.After(slowBoot):
+			}
 			continue
 		}
 		timer.Reset(next)
@@ -304,6 +319,7 @@ func (p *pool) run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+	p.boots.Wait()
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
@@ -319,8 +335,10 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 			p.runner.log().Warn("an agent to stand ready did not start", "error", err, "again_in", backoff)
 		}
 	}()
+	defer p.stir()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	sh.booting = false
 	if p.counts.Boots++; err != nil {
 		p.counts.BootFailures++
 		backoff = min(firstBackoff<<min(sh.failures, 16), lastBackoff)
@@ -420,7 +438,7 @@ func (p *pool) discard() {
 			out = append(out, sh.ready[:extra]...)
 			sh.ready = slices.Delete(sh.ready, 0, extra)
 		}
-		if p.closed || p.idle(sh, now) {
+		if p.closed || p.idle(sh, now) && !sh.booting {
 			close(sh.changed)
 			sh.changed = make(chan struct{})
 			delete(p.shelves, key)
@@ -468,7 +486,7 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 		if len(sh.ready) > 0 {
 			until(sh.ready[0].since.Add(p.maxAge()))
 		}
-		if len(sh.ready) >= shares[sh] {
+		if sh.booting || len(sh.ready) >= shares[sh] {
 			continue
 		}
 		if now.Before(sh.retry) {
@@ -484,6 +502,9 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 		return nil, next
 	}
 	p.taken = time.Time{}
+	if want != nil {
+		want.booting = true
+	}
 	return want, next
 }
 

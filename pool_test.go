@@ -153,6 +153,19 @@ func TestPoolBootFails(t *testing.T) {
 	is.Equal(as[*ExitError](t, err).Status.ExitStatus(), 7)
 }
 
+// A kind whose agent hangs while it starts does not hold up the others for long.
+func TestPoolBootHangs(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	err := s.Warm(ctx, Request{WorkDir: s.work, Env: fakeagent.Script{BootDelay: time.Hour}.Environ()})
+	is.True(errors.Is(err, context.DeadlineExceeded))
+	is.NoErr(s.warm(Request{}))
+	is.Equal(s.Stats().Pool.Boots, int64(1)) // the other has not ended
+}
+
 func TestPoolAges(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)

@@ -58,6 +58,15 @@ type Request struct {
 	// what they may do without asking.
 	Tools []string
 
+	// MCPConfig are the MCP servers that the agent is to use, as its --mcp-config
+	// has them: {"mcpServers": {"NAME": {…}}}. Empty means none, whatever the home
+	// and the working directory name. It may hold secrets: it goes through a file
+	// that only this user can read. The use of a server's tool is asked about like
+	// any other, as "mcp__NAME__TOOL". No version waits for its servers with the
+	// first prompt: claude 2.1.158 and 2.1.330 were seen to go without. So
+	// keep an agent ready (Runner.Pool), or have a conversation.
+	MCPConfig string
+
 	// SystemPrompt is added at the end of the agent's own system prompt. It goes
 	// through a file, not an argument.
 	SystemPrompt string

@@ -32,6 +32,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(mcpServer) != "" {
+		serveMCP()
+		return
+	}
 	// A turn waits about as long as it computes, so three keep two cores busy.
 	// The command line still wins: it is read later.
 	flag.Set("test.parallel", fmt.Sprint(max(3, runtime.GOMAXPROCS(0))))

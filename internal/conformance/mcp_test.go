@@ -1,0 +1,112 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn"
+	"github.com/tuiturn/tuiturn/internal/standin"
+)
+
+// mcpServer in the environment makes the test binary an MCP server.
+const mcpServer = "TUITURN_MCP_SERVER"
+
+// serveMCP offers one tool on standard input and output.
+func serveMCP() {
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		var req struct {
+			ID     json.RawMessage
+			Method string
+			Params struct{ ProtocolVersion string }
+		}
+		if json.Unmarshal(lines.Bytes(), &req) != nil || req.ID == nil {
+			continue
+		}
+		result := map[string]any{}
+		switch req.Method {
+		case "initialize":
+			result["protocolVersion"] = req.Params.ProtocolVersion
+			result["capabilities"] = map[string]any{"tools": map[string]any{}}
+			result["serverInfo"] = map[string]any{"name": "sky", "version": "1"}
+		case "tools/list":
+			result["tools"] = []any{map[string]any{
+				"name": "weather", "description": "Tells the weather.",
+				"inputSchema": map[string]any{"type": "object", "properties": map[string]any{"city": map[string]any{"type": "string"}}},
+			}}
+		case "tools/call":
+			result["content"] = []any{map[string]any{"type": "text", "text": "It rains."}}
+		}
+		b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": req.ID, "result": result})
+		if err != nil {
+			panic(err)
+		}
+		fmt.Printf("%s\n", b)
+	}
+}
+
+// TestMCP has the agent use a tool of a server's. None of the versions waits for
+// servers with its first prompt, and 2.1.330 has none there yet.
+func TestMCP(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{
+		"sky": map[string]any{"command": self, "env": map[string]string{mcpServer: "1"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
+		if !itsTurn(1, version, terminal) {
+			return
+		}
+		is := is.New(t)
+		h := newHost(t, version, terminal)
+		var asked []string
+		work := h.workDir(t)
+		api := standin.Start(func(r standin.Request) standin.Reply {
+			switch {
+			case r.IsTitle():
+				return standin.TitleReply
+			case len(r.ToolResults()) > 0:
+				return standin.Reply{Text: "I looked."}
+			case strings.Contains(string(r.Body), `"name":"mcp__sky__weather"`): // it is offered
+				return standin.Reply{Tools: []standin.ToolUse{{Name: "mcp__sky__weather", Input: map[string]string{"city": "Paris"}}}}
+			}
+			return standin.Reply{Text: "I have no tool."}
+		})
+		defer api.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), turnTimeout)
+		defer cancel()
+		talk, err := h.runner.Open(ctx, tuiturn.Request{
+			WorkDir: work, Env: []string{"ANTHROPIC_BASE_URL=" + api.URL},
+			Tools: []string{}, MCPConfig: string(config),
+			OnPermission: func(_ context.Context, req tuiturn.PermissionRequest) (tuiturn.Decision, error) {
+				asked = append(asked, req.Tool)
+				return allow, nil
+			},
+		})
+		is.NoErr(err)
+		for {
+			res, err := talk.Turn(ctx, tuiturn.TurnRequest{Prompt: "How is the weather?"})
+			is.NoErr(err)
+			if res.Text == "I looked." {
+				break
+			}
+		}
+		is.NoErr(talk.Close())
+		is.Equal(asked, []string{"mcp__sky__weather"})
+		is.True(slices.ContainsFunc(api.Requests(), func(r standin.Request) bool { return strings.Contains(string(r.Body), "It rains.") }))
+	})
+}
