@@ -37,7 +37,8 @@ type Shown struct {
 // joined, are a prefix of [Outcome].Text, and all of it when End returns no
 // error. A message that is not recorded the way it was shown is a
 // [DivergenceError]; that happens when a connection breaks in mid-answer and
-// the agent asks again.
+// the agent asks again, or when two parts of an answer that was cut come within
+// some 10 ms, so that the second is reported as shown before the first.
 //
 // It does no I/O and has no clock. It is not safe for concurrent use.
 type Deltas struct {

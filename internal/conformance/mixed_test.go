@@ -83,10 +83,16 @@ var kinds = []kind{
 	{
 		name: "cut and continued",
 		reply: func(n int, _ string) standin.Reply {
+			reply := standin.Reply{Text: "the end"}
 			if n < 2 {
-				return standin.Reply{Text: fmt.Sprintf("part %d\nand ", n), StopReason: "max_tokens"}
+				reply = standin.Reply{Text: fmt.Sprintf("part %d\nand ", n), StopReason: "max_tokens"}
 			}
-			return standin.Reply{Text: "the end"}
+			if n > 0 {
+				// No model answers at once. Then 2.1.158 shows part 1 before part 0,
+				// and the stream diverges: 2 in 15 did.
+				reply.Delay = 200 * time.Millisecond
+			}
+			return reply
 		},
 		text: "part 0\nand part 1\nand the end",
 	},
