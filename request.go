@@ -50,7 +50,7 @@ type Request struct {
 
 	// NoTools offers the model no tool: it can answer, and nothing else. What a
 	// prompt, or the model itself, can then reach is nothing but the conversation;
-	// README.md has the table.
+	// SECURITY.md has the table.
 	NoTools bool
 
 	// Tools are the built-in tools that the model is offered, by name ("Read",

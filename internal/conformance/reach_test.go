@@ -23,7 +23,7 @@ const (
 	sessionSecret = "session-3b20" // in another session's transcript
 )
 
-// A reach is one row of README's table: an attack with tools off, and, as the
+// A reach is one row of SECURITY.md's table: an attack with tools off, and, as the
 // check that it can be seen, what happens with tools on: the agent's own rules
 // decide then, and they are weaker than most people expect.
 type reach struct {
@@ -128,7 +128,7 @@ func TestReach(t *testing.T) {
 	})
 }
 
-// TestReachWithTools: the same calls with tools on, where README says that the
+// TestReachWithTools: the same calls with tools on, where SECURITY.md says that the
 // agent's own rules decide.
 func TestReachWithTools(t *testing.T) {
 	t.Parallel()
