@@ -11,6 +11,14 @@
 //	own     of warm, what does not lie between the time stamps of the prompt and
 //	        the answer in the agent's transcript
 //
+// and what cold and warm are made of:
+//
+//	ready    until the agent takes a prompt
+//	deliver  until the prompt stands in its input line
+//	submit   until the agent has recorded it
+//	answer   until the answer is recorded
+//	end      until nothing of the turn is left
+//
 // It prints medians, with the 10th and 90th percentile, and how they compare. It
 // fails on errors only, never on a figure.
 package main
@@ -70,7 +78,12 @@ func main() {
 }
 
 // ways are in the order in which they are measured and printed.
-var ways = []string{"print", "floor", "cold", "warm", "next", "own"}
+var ways = slices.Concat([]string{"print", "floor", "cold"}, parts("cold"), []string{"warm"}, parts("warm"), []string{"next", "own"})
+
+// parts are the names of what a way is made of.
+func parts(way string) []string {
+	return []string{way + " ready", way + " deliver", way + " submit", way + " answer", way + " end"}
+}
 
 // A measurement is that of one version.
 type measurement struct {
@@ -203,7 +216,7 @@ func uuid() string {
 }
 
 func (m *measurement) coldTurn(ctx context.Context) (time.Duration, error) {
-	res, err := m.turn(ctx, m.cold)
+	res, err := m.turn(ctx, m.cold, "cold")
 	if err == nil && res.Warm {
 		err = errors.New("an agent stood ready")
 	}
@@ -214,7 +227,7 @@ func (m *measurement) warmTurn(ctx context.Context) (time.Duration, error) {
 	if err := m.warm.Warm(ctx, m.request()); err != nil {
 		return 0, err
 	}
-	res, err := m.turn(ctx, m.warm)
+	res, err := m.turn(ctx, m.warm, "warm")
 	if err == nil && !res.Warm {
 		err = errors.New("no agent stood ready")
 	}
@@ -267,10 +280,19 @@ func (m *measurement) agentsTime(session string) (time.Duration, error) {
 	return answer.Sub(prompt), nil
 }
 
-func (m *measurement) turn(ctx context.Context, r *tuiturn.Runner) (*tuiturn.Result, error) {
-	res, err := r.Turn(ctx, m.request())
+func (m *measurement) turn(ctx context.Context, r *tuiturn.Runner, way string) (*tuiturn.Result, error) {
+	req := m.request()
+	began := time.Now()
+	var ready time.Duration
+	req.Trace = &tuiturn.Trace{Ready: func() { ready = time.Since(began) }}
+	res, err := r.Turn(ctx, req)
 	if err == nil && res.Text != answer {
 		err = fmt.Errorf("the answer is %q", res.Text)
+	}
+	t := res.Timings
+	for i, d := range []time.Duration{ready, t.Queue + t.Boot - ready, t.Submit, t.Answer, t.Teardown} {
+		part := parts(way)[i]
+		m.times[part] = append(m.times[part], d)
 	}
 	return res, err
 }
