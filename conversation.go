@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -74,7 +75,7 @@ type TurnRequest struct {
 // An open conversation counts as a turn while it starts and while it has one; in
 // between it holds no place among Runner.Limits. Its error is an *Error.
 func (r *Runner) Open(ctx context.Context, req Request) (*Conversation, error) {
-	return r.converse(ctx, newUUID(), req, false)
+	return r.converse(ctx, uuid.New(), req, false)
 }
 
 func (r *Runner) converse(ctx context.Context, session string, req Request, resume bool) (*Conversation, error) {

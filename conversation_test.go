@@ -15,6 +15,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -368,7 +369,7 @@ func TestResume(t *testing.T) {
 		}
 		is.Equal(c.prompts(), []string{"one", "again", "again", "again"})
 
-		_, err := s.Resume(t.Context(), newUUID(), Request{WorkDir: s.work})
+		_, err := s.Resume(t.Context(), uuid.New(), Request{WorkDir: s.work})
 		is.True(errors.Is(err, fs.ErrNotExist))
 		other := s.work + "/other"
 		is.NoErr(os.Mkdir(other, 0o700))

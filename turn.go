@@ -2,7 +2,6 @@ package tuiturn
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/secret"
+	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -25,7 +25,7 @@ import (
 // known. An error about the teardown may come with a complete answer.
 func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
-	res := &Result{SessionID: newUUID()}
+	res := &Result{SessionID: uuid.New()}
 	t := &turn{runner: r, req: &req, res: res, agent: r.agent(), lap: began}
 	t.redactor = newRedactor(r.secrets(&req)...)
 
@@ -308,13 +308,4 @@ func lookup(env []string, name string) (value string) {
 		}
 	}
 	return value
-}
-
-// newUUID returns a random UUID (version 4).
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	b[6] = b[6]&0x0f | 0x40
-	b[8] = b[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

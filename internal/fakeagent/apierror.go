@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tuiturn/tuiturn/internal/apikind"
+	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // maxRetries is how often the real agent tries again (2.1.104, 2.1.330).
@@ -57,7 +58,7 @@ func (e *APIError) final() entry {
 	return entry{
 		Type: "assistant", Error: reason, IsAPIError: true, APIErrorStatus: e.status(), APIErrorType: e.kind(),
 		Message: assistantMessage{
-			ID: newUUID(), Type: "message", Role: "assistant", Model: "<synthetic>",
+			ID: uuid.New(), Type: "message", Role: "assistant", Model: "<synthetic>",
 			Content:    []block{{Type: "text", Text: e.text()}},
 			StopReason: &stop, StopSequence: &sequence,
 		},

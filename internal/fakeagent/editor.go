@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
+
+	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // edit opens the user's editor on the input line and takes what it leaves. The
@@ -19,7 +21,7 @@ func (a *agent) edit() {
 	if editor == "" {
 		return
 	}
-	name := filepath.Join(os.TempDir(), "claude-prompt-"+newUUID()+".md")
+	name := filepath.Join(os.TempDir(), "claude-prompt-"+uuid.New()+".md")
 	if os.WriteFile(name, []byte(a.line.value()), 0o644) != nil {
 		return
 	}

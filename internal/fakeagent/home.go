@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+
+	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // A home is the part of $HOME the agent uses.
@@ -34,7 +36,7 @@ func (h home) update(change func(m map[string]any)) {
 	if err != nil {
 		return
 	}
-	tmp := h.config() + ".tmp." + newUUID()
+	tmp := h.config() + ".tmp." + uuid.New()
 	if os.WriteFile(tmp, b, 0o600) != nil || os.Rename(tmp, h.config()) != nil {
 		os.Remove(tmp)
 	}

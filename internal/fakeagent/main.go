@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // Main runs the agent with the arguments in os.Args and the script in EnvVar,
@@ -64,7 +66,7 @@ func newAgent(args []string) (*agent, error) {
 		session = o.resume
 	}
 	if session == "" {
-		session = newUUID()
+		session = uuid.New()
 	}
 	if model == "" {
 		model = "claude-fake-1"

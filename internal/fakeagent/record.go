@@ -3,7 +3,6 @@ package fakeagent
 import (
 	"bufio"
 	"bytes"
-	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +12,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf16"
+
+	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // A recorder writes the session's transcript. Its methods are safe for
@@ -81,13 +82,6 @@ func munge(dir string) string {
 		}
 	}
 	return b.String()
-}
-
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:])
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // An entry is one line of the conversation, its fields in the real order.
@@ -172,7 +166,7 @@ func (r *recorder) encode(e entry) []byte {
 		e.ParentUUID = &parent
 	}
 	if e.UUID == "" {
-		e.UUID = newUUID()
+		e.UUID = uuid.New()
 	}
 	if !e.IsSidechain {
 		r.parent = e.UUID
@@ -211,7 +205,7 @@ func (r *recorder) prompt(text string, hold bool) {
 		Mode    string `json:"permissionMode"`
 		Session string `json:"sessionId"`
 	}{"permission-mode", "default", r.session}))
-	id := newUUID()
+	id := uuid.New()
 	r.write(encodeLine(struct {
 		Type     string `json:"type"`
 		ID       string `json:"messageId"`
@@ -228,7 +222,7 @@ func (r *recorder) prompt(text string, hold bool) {
 		r.mu.Unlock()
 	}
 	r.mu.Lock()
-	r.id, r.turn = newUUID(), newUUID()
+	r.id, r.turn = uuid.New(), uuid.New()
 	promptID := r.id
 	r.mu.Unlock()
 	r.add(entry{

@@ -14,6 +14,8 @@ import (
 
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
+
+	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // patience is how long a test waits for something that should happen.
@@ -47,7 +49,7 @@ type setup struct {
 // newHome makes a home and a working directory, without starting anything.
 func newHome(t testing.TB, s Script, u setup) *runner {
 	t.Helper()
-	r := &runner{t: t, session: newUUID(), ended: make(chan struct{}), change: make(chan struct{})}
+	r := &runner{t: t, session: uuid.New(), ended: make(chan struct{}), change: make(chan struct{})}
 	if r.home = u.home; r.home == "" {
 		var err error
 		if r.home, err = filepath.EvalSymlinks(t.TempDir()); err != nil {

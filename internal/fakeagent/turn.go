@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // pause waits; it reports false when ctx ended first.
@@ -114,7 +116,7 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	if t.Hang {
 		<-ctx.Done()
 		if t.Partial != "" {
-			a.rec.add(entry{Type: "assistant", Message: a.message("msg_"+newUUID(), "null", usage{}, block{Type: "text", Text: t.Partial})})
+			a.rec.add(entry{Type: "assistant", Message: a.message("msg_"+uuid.New(), "null", usage{}, block{Type: "text", Text: t.Partial})})
 			a.say("● " + t.Partial)
 		}
 		return "", false
@@ -160,7 +162,7 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 func (a *agent) answer(ctx context.Context, t Turn, prompt string, texts []string) (answer string) {
 	answer = strings.Join(texts, "")
 	a.display(ctx, t, answer)
-	id, u := "msg_"+newUUID(), usage{InputTokens: 1 + len(prompt)/4, OutputTokens: 1 + len(answer)/4, ServiceTier: "standard"}
+	id, u := "msg_"+uuid.New(), usage{InputTokens: 1 + len(prompt)/4, OutputTokens: 1 + len(answer)/4, ServiceTier: "standard"}
 	if t.Thinking != "" {
 		a.rec.add(entry{Type: "assistant", Message: a.message(id, t.StopReason, u, block{Type: "thinking", Thinking: t.Thinking, Signature: "c2lnbmF0dXJl"})})
 	}
@@ -185,7 +187,7 @@ func (a *agent) display(ctx context.Context, t Turn, text string) {
 	if len(a.hooks["MessageDisplay"]) == 0 {
 		return
 	}
-	pieces, id := t.Shown, newUUID()
+	pieces, id := t.Shown, uuid.New()
 	prompt, turn := a.rec.ids()
 	if len(pieces) == 0 {
 		pieces = strings.SplitAfter(text, "\n")
@@ -243,7 +245,7 @@ func (a *agent) message(id, stop string, u usage, b block) assistantMessage {
 // tools are the tool calls of one message. It reports false if the user
 // declined one and said no more.
 func (a *agent) tools(ctx context.Context, tools []Tool) bool {
-	id, u := "msg_"+newUUID(), usage{InputTokens: 3, OutputTokens: 7, ServiceTier: "standard"}
+	id, u := "msg_"+uuid.New(), usage{InputTokens: 3, OutputTokens: 7, ServiceTier: "standard"}
 	calls := make([]string, len(tools))
 	for i := range tools {
 		t := &tools[i]
@@ -252,7 +254,7 @@ func (a *agent) tools(ctx context.Context, tools []Tool) bool {
 			a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{Type: "text", Text: t.Narration})})
 			a.say("● " + t.Narration)
 		}
-		calls[i] = "toolu_" + newUUID()
+		calls[i] = "toolu_" + uuid.New()
 		a.rec.add(entry{Type: "assistant", Message: a.message(id, "tool_use", u, block{
 			Type: "tool_use", ID: calls[i], Name: "Bash", Input: map[string]any{"command": t.command()},
 		})})

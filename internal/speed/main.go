@@ -26,7 +26,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,6 +41,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/ptyterm"
 	"github.com/tuiturn/tuiturn/internal/standin"
 	"github.com/tuiturn/tuiturn/internal/terminal"
+	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
@@ -182,7 +182,7 @@ func (m *measurement) interactive(ctx context.Context) (_ time.Duration, err err
 	if _, err := tuiauth.PrepareHome(m.home, work); err != nil {
 		return 0, err
 	}
-	session := uuid()
+	session := uuid.New()
 	began := time.Now()
 	term, err := ptyterm.Start(ctx, terminal.Config{
 		Name: "floor-" + session, Path: m.agent, Env: m.environ(), Dir: work,
@@ -205,14 +205,6 @@ func (m *measurement) interactive(ctx context.Context) (_ time.Duration, err err
 		return 0, fmt.Errorf("the answer is %q", text)
 	}
 	return time.Since(began), nil
-}
-
-// uuid is a random one.
-func uuid() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 func (m *measurement) coldTurn(ctx context.Context) (time.Duration, error) {
