@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"time"
 
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -48,6 +49,8 @@ type hookEvent struct {
 
 	// Of Stop: the last text block, without white space around it.
 	LastMessage string `json:"last_assistant_message"`
+
+	at time.Time // when it was read
 }
 
 func (p *pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
@@ -62,7 +65,7 @@ func (t *turn) followHooks(ctx context.Context, offset int64) {
 			}
 			return
 		}
-		var hook hookEvent
+		hook := hookEvent{at: time.Now()}
 		if json.Unmarshal(ev.Raw, &hook) != nil || hook.AgentID != "" {
 			continue
 		}
@@ -87,7 +90,7 @@ func (t *turn) hooked(hook hookEvent) {
 	switch hook.Name {
 	case "MessageDisplay":
 		if t.deltas != nil {
-			t.deltas.Show(transcript.Shown{MessageID: hook.MessageID, Index: hook.Index, Text: hook.Delta})
+			t.deltas.Show(transcript.Shown{MessageID: hook.MessageID, Index: hook.Index, Text: hook.Delta, At: hook.at})
 		}
 	case "Stop":
 		// Reported by a process of its own, it can be late: the agent may have

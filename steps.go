@@ -238,6 +238,10 @@ func (t *turn) submit(ctx context.Context) error {
 			if t.log.Unmatched() != "" {
 				return fmt.Errorf("%w as it was given: its transcript has another text", ErrNotAccepted)
 			}
+		case hook := <-t.hooks:
+			// 2.1.158 can show and record parts of an answer before it records the
+			// prompt, and record them in another order than it showed them.
+			t.hooked(hook)
 		case err := <-t.followErr:
 			return cause(ctx, err)
 		case <-tick.C:

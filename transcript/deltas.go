@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Delta is a piece of what the agent says in a turn.
@@ -17,7 +18,9 @@ type Delta struct {
 
 	// Aside, which comes without text, says that Message was not the answer:
 	// narration before a tool use, or something that the agent went on from, as
-	// it does when a Stop hook objects.
+	// it does when a Stop hook objects. Where the agent reports what it shows,
+	// reports of the answer can overtake those of what led to it, which is then
+	// not told.
 	Aside bool
 }
 
@@ -27,6 +30,7 @@ type Shown struct {
 	MessageID string // not the id that the transcript has
 	Index     int    // of the piece in its message, from 0
 	Text      string
+	At        time.Time // when it was reported, by the agent's clock; zero if that is not known
 }
 
 // Deltas gives the text of a turn in pieces, as early as they are known: from
@@ -70,8 +74,9 @@ func NewDeltas(t *Turn) *Deltas {
 // is reported by a process of its own.
 type shownMessage struct {
 	id     string
-	text   string // the pieces before the first that is missing
-	next   int    // that one's index
+	at     time.Time // when it had begun
+	text   string    // the pieces before the first that is missing
+	next   int       // that one's index
 	pieces map[int]string
 }
 
@@ -83,7 +88,7 @@ func (d *Deltas) Show(p Shown) {
 	i := slices.IndexFunc(d.shown, func(m *shownMessage) bool { return m.id == p.MessageID })
 	if i < 0 {
 		i = len(d.shown)
-		d.shown = append(d.shown, &shownMessage{id: p.MessageID, pieces: make(map[int]string)})
+		d.shown = append(d.shown, &shownMessage{id: p.MessageID, at: p.At, pieces: make(map[int]string)})
 	}
 	m := d.shown[i]
 	m.pieces[p.Index] = p.Text
@@ -100,7 +105,7 @@ func (d *Deltas) Next() (out []Delta) {
 	d.settle()
 	for d.err == nil {
 		m := d.recorded()
-		if m == nil {
+		if m == nil || d.shownBefore(m) {
 			break
 		}
 		text, over := m.text(), d.turn.over(m)
@@ -190,6 +195,18 @@ func (d *Deltas) recorded() *message {
 func (d *Deltas) showed(m *message) bool {
 	text := m.text()
 	return text != "" && (strings.HasPrefix(text, d.now) || strings.HasPrefix(d.now, text) && !d.turn.over(m))
+}
+
+// shownBefore reports whether what is shown comes before a recorded message: it
+// was shown when that one had not been made. 2.1.158 can record the second part of
+// an answer before the first.
+func (d *Deltas) shownBefore(m *message) bool {
+	if d.live || len(d.shown) == 0 {
+		return false
+	}
+	s, text := d.shown[0], m.text()
+	return s.text != "" && !s.at.IsZero() && s.at.Before(m.first.at) &&
+		!strings.HasPrefix(text, s.text) && !strings.HasPrefix(s.text, text)
 }
 
 // pass puts a message behind us.

@@ -341,3 +341,32 @@ func TestDeltasInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+// 2.1.158 can record the second part of an answer before the prompt, and the first
+// part behind that. When each was shown and made tells which is which.
+func TestDeltasShownBeforeRecorded(t *testing.T) {
+	is := is.New(t)
+	at := func(s int) time.Time { return time.Date(2026, 1, 2, 3, 4, s, 0, time.UTC) }
+	x := &telling{}
+	x.deltas = transcript.NewDeltas(&x.turn)
+	add := func(s int, b transcript.Body) {
+		x.turn.Add(transcript.Event{UUID: fmt.Sprint(s), Timestamp: at(s), Body: b})
+	}
+	record := func(s int, b transcript.Body) {
+		add(s, b)
+		x.take(t, x.deltas.Next())
+	}
+	said := func(text, stop string) *transcript.Assistant {
+		return &transcript.Assistant{MessageID: text, StopReason: stop, Blocks: []transcript.Block{{Type: "text", Text: text}}}
+	}
+	x.deltas.Show(transcript.Shown{MessageID: "a", Text: "one ", At: at(2)})
+	x.deltas.Show(transcript.Shown{MessageID: "b", Text: "two ", At: at(4)})
+	add(5, said("two ", "max_tokens")) // nobody asks before the prompt is there
+	record(1, &transcript.User{Text: "what?", Typed: true})
+	is.Equal(x.text, "one ")
+	record(3, said("one ", "max_tokens"))
+	record(6, said("three", "end_turn"))
+	is.Equal(x.text, "one two three")
+	is.NoErr(x.end(t))
+	is.Equal(x.asides, nil)
+}
