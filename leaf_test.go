@@ -42,6 +42,23 @@ func TestLeavesStandAlone(t *testing.T) {
 	}
 }
 
+// What others' tests import brings nothing along that they did not choose: no
+// library for tests, no terminal emulator.
+func TestKitsStandAlone(t *testing.T) {
+	for _, kit := range []string{"tmuxctl/tmuxtest", "transcript/transcripttest"} {
+		for pkg, from := range imports(t, kit) {
+			first, _, _ := strings.Cut(pkg, "/")
+			ours := pkg == module || strings.HasPrefix(pkg, module+"/")
+			if strings.Contains(first, ".") && !ours && !strings.HasPrefix(pkg, "golang.org/x/sys/") {
+				t.Errorf("%s imports %s, for %s: a kit imports nothing but this module", from, pkg, kit)
+			}
+			if pkg == module {
+				t.Errorf("%s imports the root, for %s: whose own tests could not use it", from, kit)
+			}
+		}
+	}
+}
+
 // imports are the packages that a package of this module depends on, itself
 // included, each with one that imports it. Other modules are not looked into:
 // they can't import this one.

@@ -32,6 +32,7 @@ type agent struct {
 	home   home
 	dir    string
 	prompt string // from the command line
+	got    Prompt // what is the same in every prompt's record
 	hooks  hooks
 	rec    *recorder // safe for concurrent use
 
@@ -394,7 +395,13 @@ func (a *agent) accept(text string) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	a.running = cancel
-	t := a.script.turn(a.turns)
+	n, err := a.record(text)
+	if err != nil {
+		a.screen.say(err.Error())
+		a.exit(1)
+		return
+	}
+	t := a.script.turn(n)
 	a.turns++
 	a.stalled = t.Tool != nil && t.Tool.Stall > 0
 	a.screen.say("❯ " + text)

@@ -8,8 +8,8 @@ import (
 
 // options are the command line.
 type options struct {
-	session, resume, model, settings, prompt string
-	version                                  bool
+	session, resume, model, settings, system, prompt string
+	version                                          bool
 }
 
 // A flagKind is how many values a flag takes.
@@ -77,6 +77,8 @@ func parseArgs(args []string) (options, error) {
 			o.model = value
 		case "--settings":
 			o.settings = value
+		case "--append-system-prompt-file":
+			o.system = value
 		}
 	}
 	if len(words) > 0 {

@@ -17,7 +17,18 @@ func Main() int {
 	if len(os.Args) == 4 && os.Args[1] == childArg {
 		return child(Child(os.Args[2]), os.Args[3])
 	}
-	a, err := newAgent(os.Args[1:])
+	var s Script
+	if err := json.Unmarshal([]byte(os.Getenv(EnvVar)), &s); err != nil {
+		fmt.Fprintf(os.Stderr, "Error: %s is not a script: %v\n", EnvVar, err)
+		return 1
+	}
+	return Run(s, os.Args[1:])
+}
+
+// Run is Main with a script and arguments that come from elsewhere. A script
+// that starts children needs Main.
+func Run(s Script, args []string) int {
+	a, err := newAgent(s, args)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -28,20 +39,18 @@ func Main() int {
 	return a.run()
 }
 
-// newAgent is an agent from arguments and environment; nil without an error if
-// only the version was asked for, which it prints.
-func newAgent(args []string) (*agent, error) {
+// newAgent is an agent from a script and arguments; nil without an error if only
+// the version was asked for, which it prints.
+func newAgent(s Script, args []string) (*agent, error) {
 	o, err := parseArgs(args)
 	if err != nil {
 		return nil, err
 	}
 	a := &agent{
 		calls:  make(chan func()),
+		script: s,
 		home:   home{os.Getenv("HOME")},
 		prompt: o.prompt,
-	}
-	if err := json.Unmarshal([]byte(os.Getenv(EnvVar)), &a.script); err != nil {
-		return nil, fmt.Errorf("Error: %s is not a script: %w", EnvVar, err)
 	}
 	if o.version {
 		fmt.Println(a.script.version() + " (Claude Code)")
@@ -60,6 +69,14 @@ func newAgent(args []string) (*agent, error) {
 		if a.hooks, err = readHooks(o.settings); err != nil {
 			return nil, fmt.Errorf("Error: %w", err)
 		}
+	}
+	a.got.Model = o.model
+	if o.system != "" {
+		b, err := os.ReadFile(o.system)
+		if err != nil {
+			return nil, fmt.Errorf("Error: Append system prompt file not found: %w", err)
+		}
+		a.got.SystemPrompt = string(b)
 	}
 	session, model := o.session, o.model
 	if o.resume != "" {

@@ -79,6 +79,11 @@ type Script struct {
 	// Litter leaves a file claude-litter-UUID in the temporary directory.
 	Litter bool
 
+	// Prompts is a directory in which every prompt is recorded: see ReadPrompts.
+	// All agents that share it play one script: the n-th prompt among them gets the
+	// n-th of the Turns. (Which of them swallows Enters goes by its own count.)
+	Prompts string
+
 	// Turns are the agent's behaviour for each prompt in order; the last one
 	// repeats. None means the zero Turn.
 	Turns []Turn

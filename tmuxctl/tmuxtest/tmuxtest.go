@@ -1,4 +1,3 @@
-// Package tmuxtest gives a test a real tmux server of its own.
 package tmuxtest
 
 import (

@@ -3,6 +3,7 @@ package transcripttest_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -11,6 +12,40 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/transcript/transcripttest"
 )
+
+// A tool is used, and then the service fails.
+func ExampleWriter() {
+	dir, err := os.MkdirTemp("", "transcripttest")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	const id = "6f1c7a52-0f5e-4a0e-8d55-3d0f3a4f4f10"
+	w := transcripttest.Writer{Path: transcript.Path(dir, "/work", id)}
+	err = errors.Join(
+		w.Prompt("How many files?"),
+		w.Assistant(transcripttest.Message{StopReason: "tool_use", Blocks: []transcripttest.Block{
+			{Text: "I will look."},
+			{ToolUse: &transcripttest.ToolUse{ID: "toolu_1", Name: "Bash", Input: map[string]string{"command": "ls"}}},
+		}}),
+		w.ToolResult("toolu_1", "a b c"),
+		w.APIError(transcripttest.APIError{Status: 529, Type: "overloaded_error", Message: "Overloaded"}),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	turn := transcript.Turn{SessionID: id, Prompt: "How many files?"}
+	for event, err := range transcript.Read(w.Path) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		turn.Add(event)
+	}
+	outcome := turn.Outcome()
+	fmt.Println(outcome.Kind, outcome.APIError.Status, outcome.APIError.Type)
+	// Output: failed 529 overloaded_error
+}
 
 // A line that is written in two pieces, as a reader may find it.
 func ExampleWriter_Raw() {

@@ -1,5 +1,12 @@
 // Package transcripttest writes transcripts as an interactive agent does, for
-// tests of programs that read them.
+// tests of programs that read them with package transcript. No agent is started:
+//
+//	w := transcripttest.Writer{Path: transcript.Path(t.TempDir(), "/work", id)}
+//	err := errors.Join(w.Prompt("How many?"), w.Answer("Three."), w.TurnDuration(time.Second))
+//
+// A [Writer] has a method for each thing that an agent records. Append and Raw are
+// for what agents do not write, or not at once: odd lines, garbage, half a line.
+// For an agent that takes prompts see package tmuxtest.
 package transcripttest
 
 import (
