@@ -38,16 +38,8 @@ func prepareCredentials(ctx context.Context, h Home, report *Report) error {
 	}
 	real := filepath.Join(h.RealHome, ".claude", ".credentials.json")
 	if !missing {
-		if link, err := os.Readlink(path); err == nil && link == real {
+		if linked(path, real, info) {
 			return nil
-		}
-		there, err := os.Stat(path)
-		realInfo, realErr := os.Stat(real)
-		switch {
-		case err == nil && realErr == nil && os.SameFile(there, realInfo):
-			return nil // reaches the real one in another way
-		case realErr != nil && info.Mode().IsRegular():
-			return nil // the only login there is
 		}
 		if err := removeCredentials(path, info, report); err != nil {
 			return err
@@ -60,15 +52,25 @@ func prepareCredentials(ctx context.Context, h Home, report *Report) error {
 	return nil
 }
 
+// linked tells whether what is at path will do for a link to the real home's
+// login.
+func linked(path, real string, info fs.FileInfo) bool {
+	if link, err := os.Readlink(path); err == nil && link == real {
+		return true
+	}
+	there, err := os.Stat(path)
+	realInfo, realErr := os.Stat(real)
+	return err == nil && realErr == nil && os.SameFile(there, realInfo) || // reaches it in another way
+		realErr != nil && info.Mode().IsRegular() // the only login there is
+}
+
 // removeCredentials takes the file at path out of the agent's sight. A nil info
 // means that there is none.
 func removeCredentials(path string, info fs.FileInfo, report *Report) error {
 	switch {
 	case info == nil:
 		return nil
-	case info.Mode()&fs.ModeSymlink != 0, info.Mode().IsRegular() && linkCount(info) > 1:
-		// A hard link is a link too: its other name keeps the content, and a
-		// change of mode would reach the other name's owner.
+	case isLink(info):
 		err := os.Remove(path)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w; remove it by hand", err)
@@ -87,6 +89,12 @@ func removeCredentials(path string, info fs.FileInfo, report *Report) error {
 	}
 	report.MovedAside = append(report.MovedAside, aside)
 	return nil
+}
+
+// isLink counts a hard link too: its other name keeps the content, and a change of
+// mode would reach the other name's owner.
+func isLink(info fs.FileInfo) bool {
+	return info.Mode()&fs.ModeSymlink != 0 || info.Mode().IsRegular() && linkCount(info) > 1
 }
 
 // moveAside renames a file to a free name beside it and takes others' access to

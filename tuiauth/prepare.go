@@ -84,24 +84,13 @@ func PrepareHomeContext(ctx context.Context, h Home, workdir string) (Report, er
 }
 
 func prepareHome(ctx context.Context, h Home, workdir string, report *Report) error {
-	if !filepath.IsAbs(h.Dir) || strings.ContainsRune(h.Dir, 0) {
-		return fmt.Errorf("%q is not an absolute path; get the home from ResolveHome", h.Dir)
-	}
-	if h.Mode == Linked && !filepath.IsAbs(h.RealHome) {
-		return fmt.Errorf("the real home %q is not an absolute path; get the home from ResolveHome", h.RealHome)
-	}
-	workdir, err := physicalDir(workdir)
+	edits, err := seeds(h, workdir)
 	if err != nil {
 		return err
 	}
-	switch h.Mode {
-	case Real:
-		return seedHome(ctx, h, []edit{trust(workdir)}, report)
-	case Isolated, Linked:
-	default:
-		return fmt.Errorf("unknown mode; get the home from ResolveHome")
+	if h.Mode == Real {
+		return seedHome(ctx, h, edits, report)
 	}
-
 	if err := makeHome(h, report); err != nil {
 		return err
 	}
@@ -113,7 +102,30 @@ func prepareHome(ctx context.Context, h Home, workdir string, report *Report) er
 	if err := prepareCredentials(ctx, h, report); err != nil {
 		return err
 	}
-	return seedHome(ctx, h, []edit{
+	return seedHome(ctx, h, edits, report)
+}
+
+// seeds are what .claude.json has to say. They are not to be had for a home or a
+// working directory that is none.
+func seeds(h Home, workdir string) ([]edit, error) {
+	if !filepath.IsAbs(h.Dir) || strings.ContainsRune(h.Dir, 0) {
+		return nil, fmt.Errorf("%q is not an absolute path; get the home from ResolveHome", h.Dir)
+	}
+	if h.Mode == Linked && !filepath.IsAbs(h.RealHome) {
+		return nil, fmt.Errorf("the real home %q is not an absolute path; get the home from ResolveHome", h.RealHome)
+	}
+	workdir, err := physicalDir(workdir)
+	if err != nil {
+		return nil, err
+	}
+	switch h.Mode {
+	case Real:
+		return []edit{trust(workdir)}, nil
+	case Isolated, Linked:
+	default:
+		return nil, errors.New("unknown mode; get the home from ResolveHome")
+	}
+	return []edit{
 		{path: []string{"hasCompletedOnboarding"}, value: "true"},
 		{path: []string{"theme"}, value: `"dark"`, keep: true},
 		trust(workdir),
@@ -122,7 +134,7 @@ func prepareHome(ctx context.Context, h Home, workdir string, report *Report) er
 		// and they are not read.
 		{path: []string{"projects", workdir, "hasClaudeMdExternalIncludesWarningShown"}, value: "true"},
 		{path: []string{"projects", workdir, "hasClaudeMdExternalIncludesApproved"}, value: "false", keep: true},
-	}, report)
+	}, nil
 }
 
 func trust(workdir string) edit {
@@ -169,6 +181,11 @@ func makeHome(h Home, report *Report) error {
 			return fmt.Errorf("%w; make it writable for this user or configure another home", err)
 		}
 	}
+	return checkApart(h)
+}
+
+// checkApart refuses a home that is the real one under another name.
+func checkApart(h Home) error {
 	if h.RealHome == "" {
 		return nil
 	}

@@ -34,6 +34,16 @@ const (
 
 // seedHome applies edits to the file that the agent reads.
 func seedHome(ctx context.Context, h Home, edits []edit, report *Report) error {
+	for _, path := range configFiles(h) {
+		if err := seed(ctx, h, path, edits, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// configFiles are the files to be seeded: those that the agent may read.
+func configFiles(h Home) []string {
 	path := filepath.Join(h.Dir, ".claude.json")
 	// Where the older place of that file is in use, the agent (2.1.104 to
 	// 2.1.330) reads that one. Which of two it prefers depends on its version,
@@ -41,14 +51,12 @@ func seedHome(ctx context.Context, h Home, edits []edit, report *Report) error {
 	// choice.
 	legacy := filepath.Join(h.Dir, ".claude", ".config.json")
 	if info, err := os.Stat(legacy); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-		if err := seed(ctx, h, legacy, edits, report); err != nil {
-			return err
-		}
 		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return []string{legacy}
 		}
+		return []string{legacy, path}
 	}
-	return seed(ctx, h, path, edits, report)
+	return []string{path}
 }
 
 // seed applies edits to the file at path, which need not exist.

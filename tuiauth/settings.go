@@ -277,6 +277,9 @@ func checkIsolated(h Home) error {
 	// skills and more, and writes transcripts.
 	for _, dir := range []string{h.Dir, filepath.Join(h.Dir, ".claude")} {
 		entries, err := os.ReadDir(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ func versions() []string {
 	if chosen := os.Getenv("TUITURN_AGENT_VERSIONS"); chosen != "" {
 		return strings.Split(chosen, ",")
 	}
-	return []string{"2.1.104", "2.1.158", "2.1.330"}
+	return tuiturn.Claude{}.Tested()
 }
 
 // long tells whether time does not matter.

@@ -1,0 +1,23 @@
+package tuiturn
+
+import (
+	"context"
+
+	"github.com/tuiturn/tuiturn/tuiauth"
+)
+
+// Locate finds the agent's program as a turn does, and asks it for its version,
+// which takes it up to a second. The path is right also when only the version
+// cannot be told. The program gets no token.
+func (r *Runner) Locate(ctx context.Context) (path, version string, err error) {
+	env := append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...)
+	if path, err = r.agent().path(lookup(env, "PATH")); err != nil {
+		return "", "", err
+	}
+	version, err = r.agent().version(ctx, path, env)
+	return path, version, err
+}
+
+// Tested are the versions of claude that tuiturn's tests run, the oldest first.
+// Those between and after are expected to work.
+func (Claude) Tested() []string { return []string{"2.1.104", "2.1.158", "2.1.330"} }
