@@ -3,6 +3,7 @@ package tuiturn
 import (
 	"errors"
 	"io/fs"
+	"os/exec"
 	"testing"
 
 	"github.com/matryer/is"
@@ -23,9 +24,11 @@ func TestLocate(t *testing.T) {
 	_, _, err = s.Locate(t.Context())
 	is.True(errors.Is(err, fs.ErrNotExist))
 
-	s.Agent = Claude{Path: "/bin/false"}
+	no, err := exec.LookPath("false")
+	is.NoErr(err)
+	s.Agent = Claude{Path: no}
 	path, version, err = s.Locate(t.Context())
 	is.True(err != nil)
-	is.Equal(path, "/bin/false")
+	is.Equal(path, no)
 	is.Equal(version, "")
 }
