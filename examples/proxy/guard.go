@@ -1,0 +1,97 @@
+package main
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// A guard says who may make requests.
+//
+// With a key: who has it, whether as "Authorization: Bearer KEY" or as
+// "X-Api-Key: KEY".
+//
+// Without one: the programs of this machine, but no web page in a browser on it.
+// A page can send requests to a loopback address; those carry an Origin or a
+// Sec-Fetch-Site. Or it gives its own name that address (DNS rebinding) and is at
+// home there; then the Host is that name.
+type guard struct {
+	keyed bool
+	hash  [sha256.Size]byte
+}
+
+func newGuard(key string) guard {
+	return guard{keyed: key != "", hash: sha256.Sum256([]byte(key))}
+}
+
+// check is the error for a request that may not be made. One that is public needs
+// no key.
+func (g guard) check(r *http.Request, public bool) error {
+	if g.keyed {
+		if public || g.opens(r.Header.Get("X-Api-Key")) || g.opens(bearer(r)) {
+			return nil
+		}
+		return &failure{status: http.StatusUnauthorized, message: "this needs the proxy's key, as Authorization: Bearer KEY or X-Api-Key: KEY"}
+	}
+	site := r.Header.Get("Sec-Fetch-Site")
+	switch {
+	case !isLoopback(r.Host):
+		return &failure{status: http.StatusForbidden, message: fmt.Sprintf("the Host %q is not this machine's loopback address: use that, or give the proxy a key", r.Host)}
+	case r.Header.Get("Origin") != "", site != "" && site != "none":
+		return &failure{status: http.StatusForbidden, message: "web pages may not use this: give the proxy a key"}
+	}
+	return nil
+}
+
+// opens compares hashes, so that the time it takes tells nothing of the key, nor
+// of its length.
+func (g guard) opens(key string) bool {
+	hash := sha256.Sum256([]byte(key))
+	return subtle.ConstantTimeCompare(hash[:], g.hash[:]) == 1
+}
+
+func bearer(r *http.Request) string {
+	scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(key)
+}
+
+// isLoopback tells whether host, which may have a port, names this machine to
+// itself.
+func isLoopback(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	ip := net.ParseIP(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
+}
+
+// minKey is the length of the shortest key that is taken: one that is shorter can
+// be guessed.
+const minKey = 16
+
+// readKey is the key from the environment or from a file, neither of which other
+// users see, as they see a command line. None is empty.
+func readKey(value, file string) (string, error) {
+	from := keyVar
+	if file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return "", fmt.Errorf("-key-file: %w", err)
+		}
+		if value = strings.TrimSpace(string(b)); value == "" {
+			return "", fmt.Errorf("-key-file %s is empty: write a key into it (openssl rand -hex 32)", file)
+		}
+		from = "-key-file " + file
+	}
+	if value != "" && (len(value) < minKey || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' })) {
+		return "", fmt.Errorf("the key in %s is no good: use %d or more letters and digits (openssl rand -hex 32)", from, minKey)
+	}
+	return value, nil
+}

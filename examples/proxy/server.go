@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/tuiturn/tuiturn"
+)
+
+// A server answers requests with turns.
+type server struct {
+	runner  *tuiturn.Runner
+	request tuiturn.Request // what all turns have in common
+	timeout time.Duration   // of a turn, and of its time in the queue
+	maxBody int64
+	guard   guard
+	metrics *metrics
+	log     *slog.Logger
+
+	closing atomic.Bool // no more is to come
+}
+
+// handler is the server's HTTP interface.
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	handle := func(path, method string, h func(http.ResponseWriter, *http.Request, string) error) {
+		mux.Handle(path, s.handle(path, method, h))
+	}
+	handle("/v1/chat/completions", http.MethodPost, s.chat(openai{}))
+	handle("/v1/messages", http.MethodPost, s.chat(anthropic{}))
+	handle("/v1/models", http.MethodGet, s.models)
+	handle("/healthz", http.MethodGet, s.health)
+	handle("/metrics", http.MethodGet, func(w http.ResponseWriter, r *http.Request, _ string) error {
+		s.metrics.handler.ServeHTTP(w, r)
+		return nil
+	})
+	handle("/", "", func(_ http.ResponseWriter, r *http.Request, _ string) error {
+		return &failure{status: http.StatusNotFound, message: "there is no " + r.URL.Path + " here"}
+	})
+	return mux
+}
+
+// handle is what is true of every request: it may be made, it gets an id, its
+// error goes out in the shape of its API, and it is logged and counted.
+func (s *server) handle(path, method string, h func(w http.ResponseWriter, r *http.Request, id string) error) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		began, id := time.Now(), rand.Text()
+		w := &response{ResponseWriter: rw}
+		w.SetWriteDeadline(time.Time{})
+		w.Header().Set("Request-Id", "req_"+id) // Anthropic's
+		w.Header().Set("X-Request-Id", "req_"+id)
+		err := s.guard.check(r, path == "/healthz")
+		if err == nil && method != "" && r.Method != method && !(method == http.MethodGet && r.Method == http.MethodHead) {
+			w.Header().Set("Allow", method)
+			err = &failure{status: http.StatusMethodNotAllowed, message: fmt.Sprintf("%s takes %s, not %s", path, method, r.Method)}
+		}
+		if err == nil {
+			err = h(w, r, id)
+		}
+		f := failed(err)
+		if r.Context().Err() != nil && w.status == 0 {
+			f = &failure{status: statusGone, message: "the client has gone"}
+		}
+		if f != nil && w.status == 0 {
+			w.fail(apiOf(r), id, f)
+		}
+		s.metrics.requests.WithLabelValues(path, strconv.Itoa(w.status)).Inc()
+		s.logRequest(r, id, w.status, time.Since(began), f, err)
+	})
+}
+
+func (s *server) logRequest(r *http.Request, id string, status int, took time.Duration, f *failure, err error) {
+	level, attrs := slog.LevelInfo, []slog.Attr{
+		slog.String("id", "req_"+id), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", status), slog.Duration("took", took),
+	}
+	if f != nil {
+		level, attrs = slog.LevelWarn, append(attrs, slog.String("error", f.message))
+	}
+	if e, ok := errors.AsType[*tuiturn.Error](err); ok {
+		attrs = append(attrs, slog.String("session", e.SessionID))
+		if e.Screen != "" {
+			attrs = append(attrs, slog.String("screen", e.Screen))
+		}
+	}
+	s.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// apiOf is the API in whose shape a request expects an error.
+func apiOf(r *http.Request) api {
+	if strings.HasPrefix(r.URL.Path, "/v1/messages") || r.Header.Get("Anthropic-Version") != "" {
+		return anthropic{}
+	}
+	return openai{}
+}
+
+// chat answers with a turn.
+func (s *server) chat(a api) func(http.ResponseWriter, *http.Request, string) error {
+	return func(w http.ResponseWriter, r *http.Request, id string) error {
+		body, err := readBody(w, r, s.maxBody)
+		if err != nil {
+			return err
+		}
+		c, err := a.read(body)
+		if err != nil {
+			return err
+		}
+		req := s.request
+		req.SystemPrompt, req.Prompt = render(c.messages)
+		if isClaude.MatchString(c.model) {
+			req.Model = c.model
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), s.timeout)
+		defer cancel()
+		if c.stream {
+			return s.stream(ctx, w, a, c, req, id)
+		}
+		res, err := s.runner.Turn(ctx, req)
+		s.metrics.turn(res)
+		if failed(err) != nil {
+			return err
+		}
+		model := res.Model
+		if model == "" {
+			model = named(req.Model)
+		}
+		writeJSON(w, http.StatusOK, a.answer(id, model, stopReason(err), res))
+		return nil
+	}
+}
+
+// stream answers with a turn while it comes. Nothing is sent before the first
+// text, so that a turn that fails before it has a status of its own.
+func (s *server) stream(ctx context.Context, w http.ResponseWriter, a api, c chat, req tuiturn.Request, id string) error {
+	began := time.Now()
+	var ev *events
+	var out stream
+	begin := func() {
+		if out == nil {
+			s.metrics.firstText.Observe(time.Since(began).Seconds())
+			ev = newEvents(w)
+			out = a.stream(ev, id, named(req.Model), c)
+		}
+	}
+	for d, err := range s.runner.Stream(ctx, req) {
+		f := failed(err)
+		switch {
+		case d.Result != nil:
+			s.metrics.turn(d.Result)
+			if f != nil {
+				if out != nil && f.status != statusGone {
+					out.fail(f)
+				}
+				return err
+			}
+			begin()
+			out.end(stopReason(err), d.Result)
+		case d.Aside:
+			out.aside()
+		default:
+			begin()
+			out.text(d.Text)
+		}
+		if ev.err != nil {
+			return &failure{status: statusGone, message: "the client does not read: " + ev.err.Error()}
+		}
+	}
+	return nil
+}
+
+// isClaude tells the models that an agent is asked for by name.
+var isClaude = regexp.MustCompile(`^(claude-[A-Za-z0-9.-]+|opus|sonnet|haiku)(\[1m\])?$`)
+
+// named is a model's name in an answer that has begun before it is known which
+// model gives it.
+func named(model string) string {
+	if model == "" {
+		return "claude"
+	}
+	return model
+}
+
+// models lists what a client may ask for by name, in both shapes at once.
+func (s *server) models(w http.ResponseWriter, _ *http.Request, _ string) error {
+	names := []string{"opus", "sonnet", "haiku"}
+	if m := s.request.Model; m != "" && !slices.Contains(names, m) {
+		names = append([]string{m}, names...)
+	}
+	var data []object
+	for _, name := range names {
+		data = append(data, object{
+			"id": name, "object": "model", "created": 0, "owned_by": "anthropic",
+			"type": "model", "display_name": name, "created_at": "1970-01-01T00:00:00Z",
+		})
+	}
+	writeJSON(w, http.StatusOK, object{
+		"object": "list", "data": data,
+		"has_more": false, "first_id": names[0], "last_id": names[len(names)-1],
+	})
+	return nil
+}
+
+// health tells whether requests are taken.
+func (s *server) health(w http.ResponseWriter, _ *http.Request, _ string) error {
+	if s.closing.Load() {
+		return tuiturn.ErrClosed
+	}
+	writeJSON(w, http.StatusOK, object{"status": "ok"})
+	return nil
+}
+
+// writeWait is how long a client may take to read what it is sent.
+const writeWait = 30 * time.Second
+
+// A response remembers its status, and does not wait for ever to be read.
+type response struct {
+	http.ResponseWriter
+	status int // 0: nothing has been sent
+}
+
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// SetWriteDeadline is what a ResponseController calls.
+func (w *response) SetWriteDeadline(t time.Time) error {
+	return http.NewResponseController(w.ResponseWriter).SetWriteDeadline(t)
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	w.SetWriteDeadline(time.Now().Add(writeWait))
+	return w.ResponseWriter.Write(b)
+}
+
+// fail sends a failure, unless there is nobody to send it to.
+func (w *response) fail(a api, id string, f *failure) {
+	if f.status == statusGone {
+		w.status = statusGone
+		return
+	}
+	if f.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(f.retryAfter.Seconds())))
+	}
+	if f.hopeless {
+		w.Header().Set("X-Should-Retry", "false") // both official clients obey
+	}
+	if f.status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	writeJSON(w, f.status, a.failure(id, f))
+}
