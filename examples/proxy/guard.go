@@ -72,6 +72,18 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
+// listenAddr is where to listen, which without a key must be a loopback address.
+func listenAddr(listen, key string) (*net.TCPAddr, error) {
+	addr, err := net.ResolveTCPAddr("tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("-listen %s: %w", listen, err)
+	}
+	if key == "" && !addr.IP.IsLoopback() {
+		return nil, fmt.Errorf("-listen %s can be reached from other machines: set a key in %s, or listen on 127.0.0.1", listen, keyVar)
+	}
+	return addr, nil
+}
+
 // minKey is the length of the shortest key that is taken: one that is shorter can
 // be guessed.
 const minKey = 16

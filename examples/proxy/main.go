@@ -116,14 +116,15 @@ func (p *proxy) serve(o options) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", o.listen)
+	addr, err := listenAddr(o.listen, key)
+	if err != nil {
+		return err
+	}
+	listener, err := net.ListenTCP("tcp", addr)
 	if err != nil {
 		return err
 	}
 	defer listener.Close()
-	if addr, ok := listener.Addr().(*net.TCPAddr); key == "" && !(ok && addr.IP.IsLoopback()) {
-		return fmt.Errorf("-listen %s can be reached from other machines: set a key in %s, or listen on 127.0.0.1", o.listen, keyVar)
-	}
 	log := slog.New(slog.NewTextHandler(p.stderr, nil))
 	r, err := p.newRunner(o, log)
 	if err != nil {
@@ -132,7 +133,7 @@ func (p *proxy) serve(o options) error {
 	defer r.clean()
 	s := &server{
 		runner: &r.Runner, request: r.request, timeout: o.timeout, maxBody: o.maxBody,
-		guard: newGuard(key), metrics: newMetrics(&r.Runner), log: log,
+		writeTimeout: o.writeTimeout, guard: newGuard(key), metrics: newMetrics(&r.Runner), log: log,
 	}
 	web := &http.Server{
 		Handler: s.handler(), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),

@@ -15,7 +15,7 @@ type options struct {
 	agent, terminal, home, workdir, model string
 	tools, env                            []string
 	turns, waiting, warm                  int
-	timeout, grace                        time.Duration
+	timeout, grace, writeTimeout          time.Duration
 	maxBody                               int64
 	demo                                  bool
 }
@@ -59,6 +59,7 @@ func (p *proxy) parse(args []string) (o options, err error) {
 	fs.IntVar(&o.warm, "warm", 0, "how `MANY` agents to keep ready for each kind of request")
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long a turn may take, with its time in the queue")
 	fs.DurationVar(&o.grace, "grace", 30*time.Second, "how long turns may go on after SIGTERM")
+	fs.DurationVar(&o.writeTimeout, "write-timeout", 30*time.Second, "how long a client may take to read a piece of an answer")
 	fs.Int64Var(&o.maxBody, "max-body", 8<<20, "how many `BYTES` a request may have")
 	fs.BoolVar(&o.demo, "demo", false, "use the built-in agent, which needs neither claude nor tmux and echoes the prompt")
 	if err := fs.Parse(args); err != nil {
@@ -67,8 +68,8 @@ func (p *proxy) parse(args []string) (o options, err error) {
 	switch {
 	case fs.NArg() != 0:
 		return o, fmt.Errorf("%q is no flag: proxy -h lists them", fs.Arg(0))
-	case o.timeout <= 0 || o.grace < 0:
-		return o, fmt.Errorf("-timeout %v -grace %v: give durations such as 10m and 30s", o.timeout, o.grace)
+	case o.timeout <= 0 || o.grace < 0 || o.writeTimeout <= 0:
+		return o, fmt.Errorf("-timeout %v -grace %v -write-timeout %v: give durations such as 10m and 30s", o.timeout, o.grace, o.writeTimeout)
 	case o.terminal != "auto" && o.terminal != "tmux" && o.terminal != "pty":
 		return o, fmt.Errorf("-terminal %s: use auto, tmux or pty", o.terminal)
 	case o.turns < 1 || o.waiting < 0 || o.warm < 0 || o.maxBody < 1:

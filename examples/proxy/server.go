@@ -24,6 +24,9 @@ type server struct {
 	timeout time.Duration   // of a turn, and of its time in the queue
 	maxBody int64
 	guard   guard
+
+	writeTimeout time.Duration // of a piece of an answer
+
 	metrics *metrics
 	log     *slog.Logger
 
@@ -55,7 +58,7 @@ func (s *server) handler() http.Handler {
 func (s *server) handle(path, method string, h func(w http.ResponseWriter, r *http.Request, id string) error) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		began, id := time.Now(), rand.Text()
-		w := &response{ResponseWriter: rw}
+		w := &response{ResponseWriter: rw, timeout: s.writeTimeout}
 		w.SetWriteDeadline(time.Time{})
 		w.Header().Set("Request-Id", "req_"+id) // Anthropic's
 		w.Header().Set("X-Request-Id", "req_"+id)
@@ -74,8 +77,12 @@ func (s *server) handle(path, method string, h func(w http.ResponseWriter, r *ht
 		if f != nil && w.status == 0 {
 			w.fail(apiOf(r), id, f)
 		}
-		s.metrics.requests.WithLabelValues(path, strconv.Itoa(w.status)).Inc()
-		s.logRequest(r, id, w.status, time.Since(began), f, err)
+		status := w.status
+		if f != nil && f.status == statusGone {
+			status = statusGone
+		}
+		s.metrics.requests.WithLabelValues(path, strconv.Itoa(status)).Inc()
+		s.logRequest(r, id, status, time.Since(began), f, err)
 	})
 }
 
@@ -219,13 +226,11 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request, _ string) error 
 	return nil
 }
 
-// writeWait is how long a client may take to read what it is sent.
-const writeWait = 30 * time.Second
-
 // A response remembers its status, and does not wait for ever to be read.
 type response struct {
 	http.ResponseWriter
-	status int // 0: nothing has been sent
+	status  int           // 0: nothing has been sent
+	timeout time.Duration // of a write
 }
 
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
@@ -246,7 +251,7 @@ func (w *response) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	w.SetWriteDeadline(time.Now().Add(writeWait))
+	w.SetWriteDeadline(time.Now().Add(w.timeout))
 	return w.ResponseWriter.Write(b)
 }
 
