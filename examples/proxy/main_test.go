@@ -87,19 +87,21 @@ func start(t *testing.T, turn fakeagent.Turn, args ...string) *running {
 
 func startAgent(t *testing.T, script fakeagent.Script, key string, args ...string) *running {
 	t.Helper()
-	p := &running{t: t, key: key, signals: make(chan os.Signal, 2), ended: make(chan int, 1), log: &log{}}
+	return launch(t, proxy{home: t.TempDir(), environ: []string{"PATH=" + os.Getenv("PATH"), keyVar + "=" + key}},
+		append([]string{"-demo", "-terminal", "pty", "-env", script.Environ()[0]}, args...)...)
+}
+
+// launch runs c, which has an operator's home and environment.
+func launch(t *testing.T, c proxy, args ...string) *running {
+	t.Helper()
+	p := &running{t: t, key: lookup(c.environ, keyVar), signals: make(chan os.Signal, 2), ended: make(chan int, 1), log: &log{}}
 	ready := make(chan struct{})
-	home := t.TempDir()
-	c := proxy{
-		home: home, environ: []string{"PATH=" + os.Getenv("PATH"), keyVar + "=" + key},
-		stderr: p.log, signals: p.signals,
-		listening: func(addr net.Addr, s *server) {
-			p.url, p.server = "http://"+addr.String(), s
-			close(ready)
-		},
+	c.stderr, c.signals = p.log, p.signals
+	c.listening = func(addr net.Addr, s *server) {
+		p.url, p.server = "http://"+addr.String(), s
+		close(ready)
 	}
-	args = append([]string{"-demo", "-terminal", "pty", "-listen", "127.0.0.1:0", "-env", script.Environ()[0]}, args...)
-	go func() { p.ended <- c.run(args) }()
+	go func() { p.ended <- c.run(append([]string{"-listen", "127.0.0.1:0"}, args...)) }()
 	t.Cleanup(func() { p.stop(0) })
 	select {
 	case <-ready:
