@@ -94,7 +94,7 @@ func startReal(t *testing.T, version, terminal string) (*running, *standin.Serve
 		case what == "cancelled":
 			return standin.Reply{Text: strings.Repeat("a line of an answer that is too long\n", 1000), Piece: 38, PieceDelay: 100 * time.Millisecond}
 		case what == "refused":
-			return standin.Reply{Status: 400, Message: "this is refused"}
+			return standin.Reply{Status: 400, Message: "no such thing"}
 		case what == "large":
 			return standin.Reply{Text: fmt.Sprintf("%x", sha256.Sum256([]byte(prompt))), Usage: usage}
 		}
@@ -158,7 +158,7 @@ func TestOfficialClients(t *testing.T) {
 			check("refused", func(is *is.I, c came) {
 				is.Equal(c.Error, "BadRequestError")
 				is.Equal(c.Type, "invalid_request_error")
-				is.True(strings.Contains(c.Message, "this is refused"))
+				is.True(strings.Contains(c.Message, "no such thing"))
 			})
 			check("wrongKey", func(is *is.I, c came) { is.Equal(c.Error, "AuthenticationError") })
 		}
