@@ -133,3 +133,38 @@ func ExampleSessions() {
 	}
 	// Output: 6f1c7a52-0f5e-4a0e-8d55-3d0f3a4f4f10 -home-me-project true
 }
+
+// The answer in pieces, from what the agent shows and what it records.
+func ExampleDeltas() {
+	var turn transcript.Turn
+	deltas := transcript.NewDeltas(&turn)
+	say := func(deltas []transcript.Delta) {
+		for _, d := range deltas {
+			fmt.Printf("%q\n", d.Text)
+		}
+	}
+	turn.Add(transcript.Event{Body: &transcript.User{Text: "A poem!"}})
+	deltas.Show(transcript.Shown{MessageID: "m", Index: 0, Text: "Roses are red,\n"})
+	say(deltas.Next())
+	turn.Add(transcript.Event{Body: &transcript.Assistant{
+		StopReason: "end_turn",
+		Blocks:     []transcript.Block{{Type: "text", Text: "Roses are red,\nviolets are blue."}},
+	}})
+	say(deltas.Next())
+	turn.Add(transcript.Event{Body: &transcript.TurnDuration{}})
+	rest, err := deltas.End()
+	say(rest)
+	fmt.Println(err)
+	// Output:
+	// "Roses are red,\n"
+	// "violets are blue."
+	// <nil>
+}
+
+// Drift tells that a version of the agent writes another format, before that hurts.
+func ExampleDrift() {
+	var drift transcript.Drift
+	drift.Add(transcript.Decode([]byte(`{"type":"telepathy"}`)))
+	fmt.Println(drift.Counts())
+	// Output: map[unknown type telepathy:1]
+}
