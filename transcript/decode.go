@@ -25,8 +25,7 @@ func Decode(line []byte) Event {
 	if r.broken {
 		ev.Body = &Malformed{errNotObject}
 	}
-	switch ev.Body.(type) {
-	case *Unknown, *Malformed:
+	if _, ok := ev.Body.(*Malformed); ok || !decoded(r.typ) {
 		return ev
 	}
 	ev.UUID, ev.ParentUUID, ev.SessionID, ev.Version = r.uuid, r.parentUUID, r.sessionID, r.version

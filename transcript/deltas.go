@@ -167,7 +167,8 @@ func (d *Deltas) showsLater(text string) bool {
 // Err is the *DivergenceError with which the deltas have ended, or nil.
 func (d *Deltas) Err() error { return d.err }
 
-// recorded is the transcript's next message that is not behind us. One that is
+// recorded is the transcript's next message that is not behind us, nil if there is
+// none or something is missing before it. One that is
 // recorded late, when what came after it has begun to be said, is: 2.1.158 can
 // write the answer that followed a Stop hook's objection before the first one.
 func (d *Deltas) recorded() *message {
@@ -183,6 +184,9 @@ func (d *Deltas) recorded() *message {
 	}
 	for _, m := range d.turn.messages[max(i, 0):] {
 		if !d.live || d.showed(m) {
+			if d.turn.overtaken(m) {
+				return nil
+			}
 			return m
 		}
 	}

@@ -370,3 +370,46 @@ func TestDeltasShownBeforeRecorded(t *testing.T) {
 	is.NoErr(x.end(t))
 	is.Equal(x.asides, nil)
 }
+
+// On a busy machine 2.1.104 has written the second block of a message before the
+// first. It says which line it follows, and that one is waited for, but not for
+// long: it may be one of a kind that is not read.
+func TestDeltasBlockOvertakes(t *testing.T) {
+	type line struct {
+		uuid, parent string
+		at           int // made
+		body         transcript.Body
+	}
+	block := func(text string) *transcript.Assistant {
+		return &transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: text}}}
+	}
+	prompt := line{"p", "", 0, &transcript.User{Text: "what?", Typed: true}}
+	attached := line{"a", "p", 1, &transcript.Unknown{Type: "attachment"}}
+	first, second := line{"1", "a", 2, block("one ")}, line{"2", "1", 3, block("two")}
+	quiet := line{"", "", 4, &transcript.Idle{Quiet: transcript.DefaultSettle}}
+	for _, c := range []struct {
+		name  string
+		lines []line
+		text  string
+		err   bool
+	}{
+		{"in order", []line{prompt, attached, first}, "one ", false},
+		{"overtaken", []line{prompt, attached, second}, "", false},
+		{"and there", []line{prompt, attached, second, first}, "one two", false},
+		{"not known", []line{prompt, first, quiet}, "one ", false},
+		{"not waited for", []line{prompt, attached, second, quiet, first}, "two", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			x := &telling{}
+			x.deltas = transcript.NewDeltas(&x.turn)
+			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+			for _, l := range c.lines {
+				x.turn.Add(transcript.Event{UUID: l.uuid, ParentUUID: l.parent, Timestamp: at.Add(time.Duration(l.at) * time.Second), Body: l.body})
+				x.take(t, x.deltas.Next())
+			}
+			is.Equal(x.text, c.text)
+			is.Equal(x.end(t) != nil, c.err)
+		})
+	}
+}

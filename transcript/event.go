@@ -16,7 +16,8 @@ import (
 //	}
 //
 // A field that the line lacks is zero. Records that this package does not
-// decode ([Unknown], [Malformed]) have only Offset, End, Raw and Body set.
+// decode ([Unknown], [Malformed]) have only Offset, End, Raw and Body set; an
+// attachment of an unknown kind has the rest, too.
 type Event struct {
 	// Offset is where the line begins in the file, End where the next begins,
 	// in bytes.

@@ -35,7 +35,9 @@ func expect(line []byte) transcript.Event {
 	}
 	if ev.Body == nil {
 		ev.Body = &transcript.Unknown{Type: typ}
-		return ev
+		if typ != "attachment" {
+			return ev
+		}
 	}
 	ev.UUID, ev.ParentUUID = value[string](o["uuid"]), value[string](o["parentUuid"])
 	ev.SessionID, ev.Version = value[string](o["sessionId"]), value[string](o["version"])

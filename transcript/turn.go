@@ -123,9 +123,11 @@ func (t *Turn) Add(ev Event) {
 	}
 	switch b := ev.Body.(type) {
 	case *Unknown, *Malformed, *System:
+		t.repeated(ev)
 		return
 	case *HookOutput:
 		if b.Kind != stopHookSummary {
+			t.repeated(ev)
 			return
 		}
 	case *User:
@@ -259,6 +261,16 @@ func (t *Turn) repeated(ev Event) bool {
 	}
 	t.lines[ev.UUID] = struct{}{}
 	return false
+}
+
+// overtaken reports whether a line of a message has been read before the line that it
+// follows, which may be on its way: on a busy machine 2.1.104 has written the second
+// block of a message before the first.
+func (t *Turn) overtaken(m *message) bool {
+	return t.quiet < DefaultSettle && !t.ended() && slices.ContainsFunc(m.blocks, func(b block) bool {
+		_, ok := t.lines[b.parent]
+		return b.parent != "" && !ok
+	})
 }
 
 func (t *Turn) user(at position, meta bool, u *User) {
