@@ -42,6 +42,7 @@ type events struct {
 func newEvents(w http.ResponseWriter) *events {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx would wait for the end
 	w.WriteHeader(http.StatusOK)
 	return &events{w: w}
 }

@@ -31,8 +31,7 @@ const (
 	// statusOverloaded is Anthropic's.
 	statusOverloaded = 529
 
-	// statusGone is not sent: it stands in the log and the metrics for a client
-	// that did not wait.
+	// statusGone stands in the log and the metrics for a client that did not wait.
 	statusGone = 499
 
 	// retryAfter is what a client is told when the queue is full. A turn takes

@@ -16,6 +16,9 @@
 // setup-token makes one) and then runs in a home without any other login; without
 // a token it runs in your own home.
 //
+// The agent keeps its sessions, prompts and answers included, in its home; -keep
+// removes them when they are old.
+//
 // # What a request may have
 //
 // Text. Messages of the system, the user and the assistant become one prompt, of
@@ -61,6 +64,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -146,9 +150,14 @@ func (p *proxy) serve(o options) error {
 		p.listening(listener.Addr(), s)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
+	var background sync.WaitGroup
+	defer background.Wait()
 	defer cancel()
 	if o.warm > 0 {
-		go r.warm(ctx, log)
+		background.Go(func() { r.warm(ctx, log) })
+	}
+	if o.keep > 0 {
+		background.Go(func() { r.prune(ctx, o.keep, log) })
 	}
 
 	select {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/tuiturn/tuiturn"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/transcript"
 )
 
 func TestWholeAnswer(t *testing.T) {
@@ -486,6 +488,22 @@ func TestShutdownAfterGrace(t *testing.T) {
 	}
 }
 
+// A client that has closed its half of the connection is taken for gone, and told
+// so.
+func TestHalfClosed(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	p := start(t, fakeagent.Turn{Hang: true})
+	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+	is.NoErr(err)
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(hello), hello)
+	is.NoErr(conn.(*net.TCPConn).CloseWrite())
+	got, err := io.ReadAll(conn)
+	is.NoErr(err)
+	is.True(bytes.HasPrefix(got, []byte("HTTP/1.1 499 ")))
+}
+
 // A request that comes behind another on one connection is not taken for its
 // client's end.
 func TestPipelining(t *testing.T) {
@@ -522,6 +540,8 @@ func TestDoesNotStart(t *testing.T) {
 		{"no key file", []string{"-key-file", "/nowhere"}, "", 1, "-key-file"},
 		{"a key file that is empty", []string{"-key-file", empty}, "a key that is not asked for", 1, "is empty"},
 		{"no such address", []string{"-listen", "127.0.0.1:port"}, "", 1, "127.0.0.1:port"},
+		{"old sessions of the operator's own", []string{"-demo=false", "-keep", "24h"}, "", 1, "those in your own home are yours"},
+		{"too young to go", []string{"-keep", "1m"}, "", 2, "-keep 1m0s"},
 		{"an argument", []string{"x"}, "", 2, `"x" is no flag`},
 		{"no turn", []string{"-turns", "0"}, "", 2, "at least one turn"},
 		{"no time", []string{"-timeout", "0"}, "", 2, "-timeout"},
@@ -538,6 +558,30 @@ func TestDoesNotStart(t *testing.T) {
 			is.True(strings.Contains(errs.String(), c.says)) // errs
 		})
 	}
+}
+
+func TestOldSessionsGo(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	home := t.TempDir()
+	session := func(id string, age time.Duration) string {
+		path := transcript.Path(home, "/w", id)
+		is.NoErr(os.MkdirAll(filepath.Dir(path), 0o700))
+		is.NoErr(os.WriteFile(path, []byte("{}\n"), 0o600))
+		is.NoErr(os.Chtimes(path, time.Time{}, time.Now().Add(-age)))
+		return path
+	}
+	old := session("0b1c2d3e-0000-4000-8000-000000000001", 25*time.Hour)
+	young := session("0b1c2d3e-0000-4000-8000-000000000002", 23*time.Hour)
+	start(t, fakeagent.Turn{}, "-home", home, "-keep", "24h")
+	for end := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(old); err != nil {
+			break
+		}
+		is.True(time.Now().Before(end)) // it is still there
+	}
+	_, err := os.Stat(young)
+	is.NoErr(err)
 }
 
 func TestListenAddress(t *testing.T) {

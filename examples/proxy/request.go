@@ -28,7 +28,8 @@ type chat struct {
 const bodyWait = time.Minute
 
 // readBody reads a request's body to its end, behind which net/http notices that
-// the client has gone.
+// the client has gone. (It does not while the next request is already there; then
+// the turn goes on until its first text, or until it is over.)
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	// A ReadTimeout of the server's would count on while the turn runs, and then
 	// take the client for gone.

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/tuiturn/tuiturn"
+	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
@@ -48,6 +51,9 @@ func (p *proxy) newRunner(o options, log *slog.Logger) (_ *runner, err error) {
 	if r.Home, err = tuiauth.ResolveHome(tuiauth.HomeConfig{RealHome: p.home, Configured: o.home, EnvToken: r.Token != ""}); err != nil {
 		return nil, err
 	}
+	if o.keep > 0 && r.Home.Mode != tuiauth.Isolated {
+		return nil, errors.New("-keep removes sessions, and those in your own home are yours: set CLAUDE_CODE_OAUTH_TOKEN, and the agent gets a home of its own")
+	}
 	if o.workdir == "" {
 		if p.home == "" {
 			return nil, errors.New("your home directory is not known: set HOME, or name a directory in -workdir")
@@ -71,6 +77,26 @@ func (r *runner) warm(ctx context.Context, log *slog.Logger) {
 			if ctx.Err() == nil && !errors.Is(err, tuiturn.ErrClosed) {
 				log.Warn("no agent stands ready", "error", err)
 			}
+			return
+		}
+	}
+}
+
+// prune removes the sessions that nobody has used for so long, now and every hour.
+func (r *runner) prune(ctx context.Context, keep time.Duration, log *slog.Logger) {
+	for {
+		report, err := transcript.Prune(ctx, r.Home.Dir, transcript.PruneConfig{MaxAge: keep})
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !errors.Is(err, fs.ErrNotExist): // there is no home before the first turn
+			log.Warn("removing old sessions", "error", err)
+		case len(report.Removed) > 0:
+			log.Info("old sessions removed", "sessions", len(report.Removed), "bytes", report.Freed)
+		}
+		select {
+		case <-time.After(time.Hour):
+		case <-ctx.Done():
 			return
 		}
 	}

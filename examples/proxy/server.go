@@ -96,7 +96,7 @@ func (s *server) logRequest(r *http.Request, id string, status int, took time.Du
 	}
 	if e, ok := errors.AsType[*tuiturn.Error](err); ok {
 		attrs = append(attrs, slog.String("session", e.SessionID))
-		if e.Screen != "" {
+		if e.Screen != "" && f != nil && f.status != statusGone {
 			attrs = append(attrs, slog.String("screen", e.Screen))
 		}
 	}
@@ -165,7 +165,7 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, a api, c cha
 		case d.Result != nil:
 			s.metrics.turn(d.Result)
 			if f != nil {
-				if out != nil && f.status != statusGone {
+				if out != nil {
 					out.fail(f)
 				}
 				return err
@@ -255,12 +255,10 @@ func (w *response) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// fail sends a failure, unless there is nobody to send it to.
+// fail sends a failure, also to a client that seems to have gone: it may have
+// closed its own half of the connection only, and must not read silence as an
+// empty answer.
 func (w *response) fail(a api, id string, f *failure) {
-	if f.status == statusGone {
-		w.status = statusGone
-		return
-	}
 	if f.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(f.retryAfter.Seconds())))
 	}
