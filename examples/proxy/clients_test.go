@@ -187,7 +187,7 @@ func TestOfficialClientsFail(t *testing.T) {
 		is.Equal(c.Error, "RateLimitError") // c.Case
 		is.Equal(c.RetryAfter, "5")
 	}
-	p = start(t, fakeagent.Turn{Text: "one\ntwo", End: &fakeagent.End{At: fakeagent.AtHalf, Status: 3}})
+	p = start(t, fakeagent.Turn{Text: "one\ntwo", ShowDelay: 200 * time.Millisecond, End: &fakeagent.End{At: fakeagent.AtHalf, Status: 3}})
 	for _, c := range p.clients("openai.broken", "anthropic.broken") {
 		is.True(strings.HasSuffix(c.Error, "APIError")) // c.Case
 		is.True(strings.Contains(c.Message, "ended by itself with status 3"))

@@ -137,7 +137,8 @@ func (p *proxy) serve(o options) error {
 	defer r.clean()
 	s := &server{
 		runner: &r.Runner, request: r.request, timeout: o.timeout, maxBody: o.maxBody,
-		writeTimeout: o.writeTimeout, guard: newGuard(key), metrics: newMetrics(&r.Runner), log: log,
+		readTimeout: o.readTimeout, writeTimeout: o.writeTimeout,
+		guard: newGuard(key), metrics: newMetrics(&r.Runner), log: log,
 	}
 	web := &http.Server{
 		Handler: s.handler(), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),

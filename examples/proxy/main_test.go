@@ -17,8 +17,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/matryer/is"
-
 	"github.com/tuiturn/tuiturn"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/internal/lease"
@@ -346,15 +344,4 @@ func readAnthropic(t *testing.T, r io.Reader) (s said) {
 		}
 	})
 	return s
-}
-
-// each runs a test for both shapes.
-func each(t *testing.T, f func(t *testing.T, is *is.I, api shape)) {
-	t.Helper()
-	for _, api := range shapes {
-		t.Run(api.name, func(t *testing.T) {
-			t.Parallel()
-			f(t, is.New(t), api)
-		})
-	}
 }

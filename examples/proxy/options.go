@@ -15,7 +15,8 @@ type options struct {
 	agent, terminal, home, workdir, model string
 	tools, env                            []string
 	turns, waiting, warm                  int
-	timeout, grace, writeTimeout, keep    time.Duration
+	timeout, grace, keep                  time.Duration
+	readTimeout, writeTimeout             time.Duration
 	maxBody                               int64
 	demo                                  bool
 }
@@ -59,6 +60,7 @@ func (p *proxy) parse(args []string) (o options, err error) {
 	fs.IntVar(&o.warm, "warm", 0, "how `MANY` agents to keep ready for each kind of request")
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long a turn may take, with its time in the queue")
 	fs.DurationVar(&o.grace, "grace", 30*time.Second, "how long turns may go on after SIGTERM")
+	fs.DurationVar(&o.readTimeout, "read-timeout", time.Minute, "how long a client may take to send a request's body")
 	fs.DurationVar(&o.writeTimeout, "write-timeout", 30*time.Second, "how long a client may take to read a piece of an answer")
 	fs.DurationVar(&o.keep, "keep", 0, "how long to keep the agent's sessions, at least 1h; needs a token (default for ever)")
 	fs.Int64Var(&o.maxBody, "max-body", 8<<20, "how many `BYTES` a request may have")
@@ -69,8 +71,8 @@ func (p *proxy) parse(args []string) (o options, err error) {
 	switch {
 	case fs.NArg() != 0:
 		return o, fmt.Errorf("%q is no flag: proxy -h lists them", fs.Arg(0))
-	case o.timeout <= 0 || o.grace < 0 || o.writeTimeout <= 0:
-		return o, fmt.Errorf("-timeout %v -grace %v -write-timeout %v: give durations such as 10m and 30s", o.timeout, o.grace, o.writeTimeout)
+	case o.timeout <= 0 || o.grace < 0 || o.readTimeout <= 0 || o.writeTimeout <= 0:
+		return o, fmt.Errorf("-timeout %v -grace %v -read-timeout %v -write-timeout %v: give durations such as 10m and 30s", o.timeout, o.grace, o.readTimeout, o.writeTimeout)
 	case o.keep != 0 && o.keep < time.Hour:
 		return o, fmt.Errorf("-keep %v: give an hour or more, such as 168h", o.keep)
 	case o.terminal != "auto" && o.terminal != "tmux" && o.terminal != "pty":

@@ -194,7 +194,7 @@ func TestFailedTurns(t *testing.T) {
 func TestFailureInMidStream(t *testing.T) {
 	t.Parallel()
 	for name, turn := range map[string]fakeagent.Turn{
-		"the agent ends":       {Text: "one\ntwo", End: &fakeagent.End{At: fakeagent.AtHalf, Status: 3}},
+		"the agent ends":       {Text: "one\ntwo", ShowDelay: 200 * time.Millisecond, End: &fakeagent.End{At: fakeagent.AtHalf, Status: 3}},
 		"another text is said": {Text: "one\nthree", Shown: []string{"one\ntwo", ""}, ShowDelay: 200 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -488,20 +488,36 @@ func TestShutdownAfterGrace(t *testing.T) {
 	}
 }
 
-// A client that has closed its half of the connection is taken for gone, and told
-// so.
-func TestHalfClosed(t *testing.T) {
+// Clients that stop in the middle of what they have to say.
+func TestHalfRequests(t *testing.T) {
 	t.Parallel()
-	is := is.New(t)
-	p := start(t, fakeagent.Turn{Hang: true})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
-	is.NoErr(err)
-	defer conn.Close()
-	fmt.Fprintf(conn, "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(hello), hello)
-	is.NoErr(conn.(*net.TCPConn).CloseWrite())
-	got, err := io.ReadAll(conn)
-	is.NoErr(err)
-	is.True(bytes.HasPrefix(got, []byte("HTTP/1.1 499 ")))
+	for _, c := range []struct {
+		name   string
+		body   string // of the length that hello has
+		close  bool   // the client's half of the connection
+		status string
+	}{
+		{"the body takes too long", hello[:9], false, "408"},
+		{"the body breaks off", hello[:9], true, "499"},
+		{"the client waits for no answer, but reads", hello, true, "499"}, // no empty answer
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			p := start(t, fakeagent.Turn{Hang: true}, "-read-timeout", "100ms")
+			conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+			is.NoErr(err)
+			defer conn.Close()
+			fmt.Fprintf(conn, "POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s", len(hello), c.body)
+			if c.close {
+				is.NoErr(conn.(*net.TCPConn).CloseWrite())
+			}
+			is.NoErr(conn.SetReadDeadline(time.Now().Add(patience)))
+			got, err := io.ReadAll(conn)
+			is.NoErr(err)
+			is.True(bytes.HasPrefix(got, []byte("HTTP/1.1 "+c.status+" ")))
+		})
+	}
 }
 
 // A request that comes behind another on one connection is not taken for its

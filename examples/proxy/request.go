@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -24,23 +25,23 @@ type chat struct {
 	usage    bool // a stream is to tell the usage (OpenAI's only)
 }
 
-// bodyWait is how long a client may take to send its body.
-const bodyWait = time.Minute
-
-// readBody reads a request's body to its end, behind which net/http notices that
-// the client has gone. (It does not while the next request is already there; then
-// the turn goes on until its first text, or until it is over.)
-func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	// A ReadTimeout of the server's would count on while the turn runs, and then
-	// take the client for gone.
+// body reads a request's body to its end, behind which net/http notices that the
+// client has gone. (It does not while the next request is already there; then the
+// turn goes on until its first text, or until it is over.)
+func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	// A ReadTimeout of the http.Server's would count on while the turn runs, and
+	// then take the client for gone.
 	conn := http.NewResponseController(w)
-	conn.SetReadDeadline(time.Now().Add(bodyWait))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, &failure{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("the body has more than %d bytes: shorten the conversation, or raise -max-body", limit)}
-	}
-	if err != nil {
-		return nil, badRequest("the body could not be read: %v", err)
+	conn.SetReadDeadline(time.Now().Add(s.readTimeout))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return nil, &failure{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("the body has more than %d bytes: shorten the conversation, or raise -max-body", s.maxBody)}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, &failure{status: http.StatusRequestTimeout, message: "the body took longer than -read-timeout"}
+	case err != nil:
+		return nil, &failure{status: statusGone, message: "the body has broken off: " + err.Error()}
 	}
 	conn.SetReadDeadline(time.Time{})
 	return body, nil

@@ -25,6 +25,7 @@ type server struct {
 	maxBody int64
 	guard   guard
 
+	readTimeout  time.Duration // of a request's body
 	writeTimeout time.Duration // of a piece of an answer
 
 	metrics *metrics
@@ -71,9 +72,6 @@ func (s *server) handle(path, method string, h func(w http.ResponseWriter, r *ht
 			err = h(w, r, id)
 		}
 		f := failed(err)
-		if r.Context().Err() != nil && w.status == 0 {
-			f = &failure{status: statusGone, message: "the client has gone"}
-		}
 		if f != nil && w.status == 0 {
 			w.fail(apiOf(r), id, f)
 		}
@@ -114,7 +112,7 @@ func apiOf(r *http.Request) api {
 // chat answers with a turn.
 func (s *server) chat(a api) func(http.ResponseWriter, *http.Request, string) error {
 	return func(w http.ResponseWriter, r *http.Request, id string) error {
-		body, err := readBody(w, r, s.maxBody)
+		body, err := s.body(w, r)
 		if err != nil {
 			return err
 		}
