@@ -48,7 +48,7 @@ type came struct {
 // clients runs cases of testdata/clients.mjs.
 func (p *running) clients(cases ...string) map[string]came {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", append([]string{"testdata/clients.mjs"}, cases...)...)
 	cmd.Env = []string{
@@ -90,7 +90,7 @@ func startReal(t *testing.T, version, terminal string) (*running, *standin.Serve
 		case r.IsTitle():
 			return standin.TitleReply
 		case what == "streamed":
-			return standin.Reply{Text: "one\ntwo\nthree", Piece: 4, PieceDelay: 100 * time.Millisecond, Usage: usage}
+			return standin.Reply{Text: "one\ntwo\nthree", Piece: 4, PieceDelay: 700 * time.Millisecond, Usage: usage}
 		case what == "cancelled":
 			return standin.Reply{Text: strings.Repeat("a line of an answer that is too long\n", 1000), Piece: 38, PieceDelay: 100 * time.Millisecond}
 		case what == "refused":

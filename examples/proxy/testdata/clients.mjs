@@ -14,7 +14,7 @@ const { Anthropic } = require('@anthropic-ai/sdk');
 
 const url = process.env.PROXY_URL;
 const key = process.env.PROXY_KEY || 'none';
-const options = { maxRetries: 0, timeout: 60_000 };
+const options = { maxRetries: 0, timeout: 110_000 };
 const openai = new OpenAI({ baseURL: url + '/v1', apiKey: key, ...options });
 const anthropic = new Anthropic({ baseURL: url, apiKey: key, ...options });
 
