@@ -137,12 +137,13 @@ func (p *proxy) serve(o options) error {
 	defer r.clean()
 	s := &server{
 		runner: &r.Runner, request: r.request, timeout: o.timeout, maxBody: o.maxBody,
-		readTimeout: o.readTimeout, writeTimeout: o.writeTimeout,
-		guard: newGuard(key), metrics: newMetrics(&r.Runner), log: log,
+		writeTimeout: o.writeTimeout, guard: newGuard(key), metrics: newMetrics(&r.Runner), log: log,
 	}
 	web := &http.Server{
 		Handler: s.handler(), ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadTimeout: o.readTimeout, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+		ReadHeaderTimeout: min(o.readTimeout, 10*time.Second),
+		// No WriteTimeout, which would end a long answer: each piece has its own.
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- web.Serve(listener) }()

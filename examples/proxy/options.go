@@ -60,7 +60,7 @@ func (p *proxy) parse(args []string) (o options, err error) {
 	fs.IntVar(&o.warm, "warm", 0, "how `MANY` agents to keep ready for each kind of request")
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long a turn may take, with its time in the queue")
 	fs.DurationVar(&o.grace, "grace", 30*time.Second, "how long turns may go on after SIGTERM")
-	fs.DurationVar(&o.readTimeout, "read-timeout", time.Minute, "how long a client may take to send a request's body")
+	fs.DurationVar(&o.readTimeout, "read-timeout", time.Minute, "how long a client may take to send a request")
 	fs.DurationVar(&o.writeTimeout, "write-timeout", 30*time.Second, "how long a client may take to read a piece of an answer")
 	fs.DurationVar(&o.keep, "keep", 0, "how long to keep the agent's sessions, at least 1h; needs a token (default for ever)")
 	fs.Int64Var(&o.maxBody, "max-body", 8<<20, "how many `BYTES` a request may have")

@@ -520,6 +520,14 @@ func TestHalfRequests(t *testing.T) {
 	}
 }
 
+// How long a request may take to come is not how long its turn may.
+func TestTurnTakesLongerThanItsRequest(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	p := start(t, fakeagent.Turn{Delay: 600 * time.Millisecond}, "-read-timeout", "300ms")
+	is.Equal(p.do("/v1/messages", hello).status, 200)
+}
+
 // A request that comes behind another on one connection is not taken for its
 // client's end.
 func TestPipelining(t *testing.T) {

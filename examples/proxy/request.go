@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -29,21 +28,16 @@ type chat struct {
 // client has gone. (It does not while the next request is already there; then the
 // turn goes on until its first text, or until it is over.)
 func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	// A ReadTimeout of the http.Server's would count on while the turn runs, and
-	// then take the client for gone.
-	conn := http.NewResponseController(w)
-	conn.SetReadDeadline(time.Now().Add(s.readTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
 		return nil, &failure{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("the body has more than %d bytes: shorten the conversation, or raise -max-body", s.maxBody)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &failure{status: http.StatusRequestTimeout, message: "the body took longer than -read-timeout"}
+		return nil, &failure{status: http.StatusRequestTimeout, message: "the request took longer to come than -read-timeout"}
 	case err != nil:
 		return nil, &failure{status: statusGone, message: "the body has broken off: " + err.Error()}
 	}
-	conn.SetReadDeadline(time.Time{})
 	return body, nil
 }
 

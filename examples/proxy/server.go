@@ -25,7 +25,6 @@ type server struct {
 	maxBody int64
 	guard   guard
 
-	readTimeout  time.Duration // of a request's body
 	writeTimeout time.Duration // of a piece of an answer
 
 	metrics *metrics
@@ -60,7 +59,6 @@ func (s *server) handle(path, method string, h func(w http.ResponseWriter, r *ht
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		began, id := time.Now(), rand.Text()
 		w := &response{ResponseWriter: rw, timeout: s.writeTimeout}
-		w.SetWriteDeadline(time.Time{})
 		w.Header().Set("Request-Id", "req_"+id) // Anthropic's
 		w.Header().Set("X-Request-Id", "req_"+id)
 		err := s.guard.check(r, path == "/healthz")
@@ -233,11 +231,6 @@ type response struct {
 
 func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// SetWriteDeadline is what a ResponseController calls.
-func (w *response) SetWriteDeadline(t time.Time) error {
-	return http.NewResponseController(w.ResponseWriter).SetWriteDeadline(t)
-}
-
 func (w *response) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
@@ -249,7 +242,7 @@ func (w *response) Write(b []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}
-	w.SetWriteDeadline(time.Now().Add(w.timeout))
+	http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.timeout))
 	return w.ResponseWriter.Write(b)
 }
 
