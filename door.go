@@ -29,11 +29,11 @@ const (
 	// again, and then twice as long each time. An agent that still starts loses
 	// keys: 2.1.104 took the third at 250 ms.
 	keyAgain = 250 * time.Millisecond
-
-	// doorWait is how long an agent that has read its keys, and shows its input
-	// line, may take to open the editor before the paste door is used.
-	doorWait = 8 * time.Second
 )
+
+// doorWait is how long an agent that has read its keys, and shows its input
+// line, may take to open the editor before the paste door is used. Less in tests.
+var doorWait = 8 * time.Second
 
 // door is where prompts go in, one after the other.
 type door struct {

@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 	if n := flag.Lookup("test.parallel").Value; n.String() == flag.Lookup("test.parallel").DefValue {
 		n.Set("6") // a turn waits most of its time
 	}
+	doorWait = 3 * time.Second // the fake agent has little to do
 	goroutines := runtime.NumGoroutine()
 	status := m.Run()
 	if fuzzing := flag.Lookup("test.fuzz").Value.String() != ""; status == 0 && !fuzzing {

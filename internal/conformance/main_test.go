@@ -36,9 +36,9 @@ func TestMain(m *testing.M) {
 		serveMCP()
 		return
 	}
-	// A turn waits about as long as it computes, so three keep two cores busy.
+	// A turn waits about as long as it computes, so four keep two cores busy.
 	// The command line still wins: it is read later.
-	flag.Set("test.parallel", fmt.Sprint(max(3, runtime.GOMAXPROCS(0))))
+	flag.Set("test.parallel", fmt.Sprint(max(4, runtime.GOMAXPROCS(0))))
 	// The machine has other hosts, also dead ones: their leftovers are not a
 	// test's to end.
 	lease.Considered = lease.NoOrphans
