@@ -27,8 +27,9 @@ type Pool struct {
 	// pool.
 	Size int
 
-	// Total is how many to keep ready for all kinds together, in equal shares,
-	// those first that were asked for last. Zero means four times Size.
+	// Total is how many to keep ready for all kinds together, those that start
+	// included, in equal shares, those first that were asked for last. Zero means
+	// four times Size.
 	Total int
 
 	// MaxAge is how long an agent may wait before it is replaced: what was true
@@ -479,13 +480,17 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	next = time.Hour
 	until := func(t time.Time) { next = min(next, max(t.Sub(now), time.Millisecond)) }
 	var want *shelf
+	agents := 0
 	shares := p.shares(now)
 	for _, sh := range p.shelves { // those with no share, too: their time may be up since
 		if sh.waiting == 0 {
 			until(sh.asked.Add(p.maxIdle()))
 		}
-		if len(sh.ready) > 0 {
+		if agents += len(sh.ready); len(sh.ready) > 0 {
 			until(sh.ready[0].since.Add(p.maxAge()))
+		}
+		if sh.booting {
+			agents++
 		}
 		if sh.booting || len(sh.ready) >= shares[sh] {
 			continue
@@ -497,6 +502,11 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 		if want == nil || len(sh.ready) < len(want.ready) || len(sh.ready) == len(want.ready) && sh.asked.After(want.asked) {
 			want = sh
 		}
+	}
+	// A kind that has lost its share may still have a start under way. On a machine
+	// on which each takes long there would be more and more of them.
+	if agents >= p.total() {
+		want = nil
 	}
 	if want != nil && now.Before(p.taken.Add(calm)) {
 		until(p.taken.Add(calm))

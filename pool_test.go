@@ -166,6 +166,26 @@ func TestPoolBootHangs(t *testing.T) {
 	is.Equal(s.Stats().Pool.Boots, int64(1)) // the other has not ended
 }
 
+// Agents that start for kinds that have lost their share count, too.
+func TestPoolStartsNoMoreThanTotal(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	p := &pool{Pool: Pool{Size: 1, Total: 2}, shelves: make(map[setupKey]*shelf)}
+	kind := func(model string) *shelf { return p.shelf(setup{Request: Request{Model: model}}) }
+	for _, model := range []string{"a", "b"} {
+		sh := kind(model)
+		got, _ := p.wanting()
+		is.Equal(got, sh)
+		is.True(sh.booting)
+	}
+	last := kind("c")
+	got, _ := p.wanting()
+	is.True(got == nil)
+	p.shelves[(&setup{Request: Request{Model: "a"}}).key()].booting = false // it has failed
+	got, _ = p.wanting()
+	is.Equal(got, last)
+}
+
 func TestPoolAges(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
