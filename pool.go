@@ -436,7 +436,9 @@ func (p *pool) discard() {
 			out = append(out, s)
 			return true
 		})
-		if extra := len(sh.ready) - shares[sh]; extra > 0 {
+		// One that is waited for stays until it has been seen, or it would have been
+		// started for nothing.
+		if extra := len(sh.ready) - shares[sh]; extra > 0 && (sh.waiting == 0 || p.closed) {
 			out = append(out, sh.ready[:extra]...)
 			sh.ready = slices.Delete(sh.ready, 0, extra)
 		}

@@ -313,6 +313,30 @@ func TestWarmWithoutAShare(t *testing.T) {
 	is.True(s.ready(1))
 }
 
+// An agent that somebody waits for is not ended before they have seen it.
+func TestWarmSeesItsAgent(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, Total: 1})
+	is.NoErr(s.warm(Request{Model: "a"}))
+	first := s.spare(t)
+	wait := func(model string, n int) {
+		setup, _, err := s.setup(Request{WorkDir: s.work, Model: model})
+		is.NoErr(err)
+		s.pool.mu.Lock()
+		defer s.pool.mu.Unlock()
+		s.pool.shelf(setup).waiting += n
+	}
+	wait("a", 1)
+	wait("b", 1) // the share is theirs now
+	s.pool.discard()
+	is.Equal(s.spare(t), first)
+	wait("a", -1)
+	wait("b", 0)
+	s.pool.stir()
+	is.True(eventually(func() bool { return s.Stats().Pool.Boots == 2 }))
+}
+
 // What an agent is started with later is not what its caller has made of it.
 func TestSetupIsACopy(t *testing.T) {
 	is := is.New(t)
