@@ -26,6 +26,8 @@ func TestRequestIsChecked(t *testing.T) {
 		"a flag for a tool":   {Request{Tools: []string{"--dangerously-skip-permissions x"}}, "", false},
 		"servers, no tools":   {Request{NoTools: true, MCPConfig: `{"mcpServers": {}}`}, "", false},
 		"no servers":          {Request{MCPConfig: `{"servers": {}}`}, "", false},
+		"another case":        {Request{MCPConfig: `{"mcpservers": {}}`}, "", false},
+		"a server's number":   {Request{MCPConfig: `{"mcpServers": {"a": {"command": "x", "args": [1]}}}`}, "", false},
 		"servers as a path":   {Request{MCPConfig: "/etc/mcp.json"}, "", false},
 		"NUL":                 {Request{SystemPrompt: "a\x00b"}, "", false},
 		"no effort":           {Request{Effort: "some"}, "", false},
