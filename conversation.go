@@ -134,7 +134,12 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		place.turns.Add(1)
 		t.leave = place.turns.Done
 	}
-	talking.Store(sessionKey{r.Home.Dir, t.pane.session}, c)
+	key, leave := sessionKey{r.Home.Dir, t.pane.session}, t.leave
+	talking.Store(key, c)
+	t.leave = func() { // its agent is gone, and Runner.Close still waits
+		talking.CompareAndDelete(key, c)
+		leave()
+	}
 	opened = true
 	c.pane = t.pane
 	c.pane.untold = true // when Runner.Close closes it
@@ -396,7 +401,6 @@ func (c *Conversation) end(why error) error {
 		c.unhook()
 		c.cancel(why)
 		c.closed = c.pane.close()
-		talking.CompareAndDelete(sessionKey{c.runner.Home.Dir, c.pane.session}, c) // not before its agent is gone
 	})
 	return c.closed
 }

@@ -469,3 +469,20 @@ func TestConversationStreamIsBrokenOff(t *testing.T) {
 	}
 	is.Equal(text, "one\ntwo")
 }
+
+// When Runner.Close returns another Runner can have the session.
+func TestSessionIsFreeBeforeCloseReturns(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{})
+	c := s.talk(Request{})
+	free := false
+	leave := c.pane.leave // what Close waits for
+	c.pane.leave = func() {
+		leave()
+		_, there := talking.Load(sessionKey{s.home, c.SessionID()})
+		free = !there
+	}
+	is.NoErr(c.Close())
+	is.True(free)
+}
