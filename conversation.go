@@ -198,7 +198,6 @@ func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error)
 	t.prompt = t.agent.disarm(t.req)
 	ctx, done, err := c.begin(ctx)
 	if err != nil {
-		t.res.Timings.Queue = t.took()
 		return starting, err
 	}
 	defer done()

@@ -167,6 +167,7 @@ func (s *stage) turn(ctx context.Context, req Request) (*Result, error) {
 	if res == nil {
 		s.t.Fatal("Turn returned no Result")
 	}
+	addUp(s.t, res.Timings)
 	if pids := processes(res.SessionID); len(pids) > 0 {
 		s.t.Errorf("Turn returned and left the processes %v", pids)
 	}
@@ -180,6 +181,14 @@ func (s *stage) turn(ctx context.Context, req Request) (*Result, error) {
 		}
 	}
 	return res, err
+}
+
+// addUp fails the test if time is missing.
+func addUp(t testing.TB, x Timings) {
+	t.Helper()
+	if x.Total <= 0 || x.Total != x.Queue+x.Boot+x.Submit+x.Answer+x.Teardown {
+		t.Errorf("the timings do not add up: %+v", x)
+	}
 }
 
 // processes are those that carry the mark of a session, zombies aside. Only

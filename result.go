@@ -41,6 +41,18 @@ type Timings struct {
 	Total    time.Duration
 }
 
+// rest adds what nothing was counted for, such as leaving the queue's place, to the
+// last part that the turn came to.
+func (t *Timings) rest(d time.Duration) {
+	for _, part := range []*time.Duration{&t.Teardown, &t.Answer, &t.Submit, &t.Boot} {
+		if *part > 0 {
+			*part += d
+			return
+		}
+	}
+	t.Queue += d
+}
+
 // A Trace is a set of callbacks that tell how far a turn is. Any may be nil.
 // They are called in order, from the turn's own goroutine, which waits for them.
 // They must not call Runner.Close, which waits for the turn. One that panics ends

@@ -51,7 +51,8 @@ func (t *turn) make(ctx context.Context, began time.Time, run func(context.Conte
 // end is what Turn returns.
 func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (*Result, error) {
 	res := t.res
-	res.Timings.Total = time.Since(began)
+	res.Timings.rest(t.took())
+	res.Timings.Total = t.lap.Sub(began)
 	t.runner.ended(ctx, res, err)
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ended })
 	if err == nil {
