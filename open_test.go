@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
 // A conversation that is being opened counts until its agent is gone.
@@ -127,6 +129,25 @@ func TestVersionIsNotWaitedFor(t *testing.T) {
 	_, err := versionOf(late, program, nil)
 	is.True(errors.Is(err, context.DeadlineExceeded))
 	is.True(time.Since(began) < time.Second)
+}
+
+// Nothing is left of a program that does not tell its version, a script's child
+// neither, and the error says what is wrong with it.
+func TestVersionThatDoesNotCome(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	program := filepath.Join(t.TempDir(), "agent")
+	is.NoErr(os.WriteFile(program, []byte("#!/bin/sh\nsleep 60 & echo $! >"+program+".pid; wait"), 0o700))
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	_, err := askVersion(ctx, program, nil)
+	is.True(err != nil)
+	is.True(strings.Contains(err.Error(), "no answer after"))
+	pid, err := os.ReadFile(program + ".pid")
+	is.NoErr(err)
+	child, err := strconv.Atoi(strings.TrimSpace(string(pid)))
+	is.NoErr(err)
+	is.True(eventually(func() bool { _, alive := proc.StartTime(child); return !alive }))
 }
 
 // An agent that was stopped between two turns takes no prompt, and says nothing.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -77,7 +78,14 @@ func askVersion(ctx context.Context, path string, env []string) (string, error) 
 	cmd.Env = env
 	cmd.Dir = "/" // where nothing lies that it could read
 	cmd.WaitDelay = time.Second
+	// Where the program is a script, what hangs is something that it has started.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	began := time.Now()
 	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("asking %s for its version: no answer after %.0f s", path, time.Since(began).Seconds())
+	}
 	if err != nil {
 		return "", fmt.Errorf("asking %s for its version: %w", path, err)
 	}
