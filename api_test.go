@@ -110,7 +110,7 @@ func exported(t *testing.T, dir string) (lines []string) {
 			t.Fatal(err)
 		}
 		for _, decl := range file.Decls {
-			apiOf(decl, func(n any) string { return oneLine(t, fset, n) }, add)
+			apiOf(decl, func(n any) string { return printed(t, fset, n) }, add)
 		}
 	}
 	slices.Sort(lines)
@@ -222,7 +222,7 @@ func typeAPI(s *ast.TypeSpec, text func(any) string, add func(string, ...any)) {
 	add("type %s %s%s", name, equals, what)
 }
 
-func oneLine(t *testing.T, fset *token.FileSet, node any) string {
+func printed(t *testing.T, fset *token.FileSet, node any) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := printer.Fprint(&b, fset, node); err != nil {

@@ -3,6 +3,7 @@ package tuiturn
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -65,7 +66,21 @@ type Error struct {
 }
 
 // Error is one line; the screen is not in it.
-func (e *Error) Error() string { return e.Op + ": " + e.Err.Error() }
+func (e *Error) Error() string { return e.Op + ": " + oneLine(e.Err.Error()) }
+
+// oneLine is for a log: a multierror is a list with a heading, and what an agent
+// says may have lines too.
+func oneLine(s string) string {
+	var lines []string
+	for line := range strings.Lines(heading.ReplaceAllString(s, "")) {
+		if line = strings.TrimPrefix(strings.TrimSpace(line), "* "); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+var heading = regexp.MustCompile(`\d+ errors? occurred:\s*(\* )?`)
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -127,8 +142,11 @@ func (e *BlockedError) Error() string {
 	} else {
 		what = fmt.Sprintf("%s (%s dialog)", what, e.Kind)
 	}
-	if e.Kind == "permission" {
+	switch e.Kind {
+	case "permission":
 		return what + ": a tool asked for a permission, and nothing is approved on anyone's behalf"
+	case "login": // whoever answers that makes a login that the agent refreshes
+		return what + ": it has no login: set Runner.Token, and log in nowhere"
 	}
 	return what + ": start the agent once by hand in its home and answer it"
 }
@@ -143,7 +161,7 @@ type ExitError struct{ Status syscall.WaitStatus }
 
 func (e *ExitError) Error() string {
 	if e.Status.Signaled() {
-		return fmt.Sprintf("the agent was ended by %v", e.Status.Signal())
+		return fmt.Sprintf("the agent was ended by signal %d (%v)", e.Status.Signal(), e.Status.Signal())
 	}
 	return fmt.Sprintf("the agent ended by itself with status %d", e.Status.ExitStatus())
 }

@@ -3,11 +3,14 @@ package tuiturn
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
@@ -26,8 +29,12 @@ func TestErrorText(t *testing.T) {
 		{&APIError{Kind: "unknown", Message: "gone"}, "the service failed: gone"},
 		{&BlockedError{Kind: "unknown", Highlighted: -1}, "the agent waits for a person (unknown dialog): start the agent once by hand in its home and answer it"},
 		{&BlockedError{Kind: "trust", Options: []string{"Yes", "No"}}, "the agent waits for a person (trust dialog: Yes / No): start the agent once by hand in its home and answer it"},
+		{&BlockedError{Kind: "login"}, "the agent waits for a person (login dialog): it has no login: set Runner.Token, and log in nowhere"},
+		{&Error{Op: "answering", Err: multierror.Append(ErrTruncated, fmt.Errorf("tearing down: %w", multierror.Append(nil, io.EOF, io.ErrClosedPipe)))},
+			"answering: the answer is incomplete: it hit a token limit; tearing down: EOF; io: read/write on closed pipe"},
+		{&Error{Op: "answering", Err: &APIError{Message: "Not now.\nTry later.\n"}}, "answering: the service failed: Not now.; Try later."},
 		{&ExitError{Status: 3 << 8}, "the agent ended by itself with status 3"},
-		{&ExitError{Status: syscall.WaitStatus(syscall.SIGKILL)}, "the agent was ended by killed"},
+		{&ExitError{Status: syscall.WaitStatus(syscall.SIGKILL)}, "the agent was ended by signal 9 (killed)"},
 	} {
 		is := is.New(t)
 		is.Equal(c.err.Error(), c.want)
