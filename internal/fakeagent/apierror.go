@@ -25,6 +25,9 @@ func (e *APIError) kind() string {
 	return apikind.Of(e.status())
 }
 
+// refused: what the agents take for a login that is not accepted (2.1.104, 2.1.330).
+func (e *APIError) refused() bool { return e.status() == 401 || e.status() == 403 }
+
 // body is the service's answer.
 func (e *APIError) body() string {
 	return fmt.Sprintf(`{"type":"error","error":{"type":%q,"message":"the fake service failed"}}`, e.kind())
@@ -33,7 +36,7 @@ func (e *APIError) body() string {
 // text is the error as the agent words it.
 func (e *APIError) text() string {
 	s := fmt.Sprintf("API Error: %d %s", e.status(), e.body())
-	if e.status() == 401 {
+	if e.refused() {
 		s = "Please run /login · " + s
 	}
 	return s
@@ -51,7 +54,7 @@ func (e *APIError) retry(attempt int) entry {
 // final is the line of 2.1.330 that ends the turn.
 func (e *APIError) final() entry {
 	reason := "unknown"
-	if e.status() == 401 {
+	if e.refused() {
 		reason = "authentication_failed"
 	}
 	stop, sequence := "stop_sequence", ""

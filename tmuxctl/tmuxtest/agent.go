@@ -36,7 +36,7 @@ type Agent struct {
 }
 
 // A Turn is what an [Agent] does with one prompt. The zero Turn answers at once
-// with "You said: " and the prompt. What a Runner makes of each field is what it
+// with "You said: " and the prompt. Give it one fault at a time. What a Runner makes of each field is what it
 // makes of the real agent: the errors named here are package tuiturn's.
 type Turn struct {
 	// Answer is what it says.
@@ -66,8 +66,8 @@ type Turn struct {
 	// ErrTruncated, "refusal" ErrRefused.
 	StopReason string
 
-	// Status is the HTTP status with which the service fails: *APIError. 401 is
-	// ErrAuthentication too, 429 a rate limit, 529 an overload.
+	// Status is the HTTP status with which the service fails: *APIError. 401 and 403
+	// are ErrAuthentication too, 429 is a rate limit, 529 an overload.
 	Status int
 
 	// Hang never answers. An interruption ends the turn, and so does its context.

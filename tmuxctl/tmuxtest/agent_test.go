@@ -26,18 +26,19 @@ func TestTurns(t *testing.T) {
 		text    string
 		check   func(*is.I, error)
 	}{
-		"nothing":     {tmuxtest.Turn{}, "answer", "You said: hello", nil},
-		"an answer":   {tmuxtest.Turn{Answer: "42"}, "answer", "42", nil},
-		"a big one":   {tmuxtest.Turn{Answer: big}, "answer", big, nil},
-		"a slow one":  {tmuxtest.Turn{Answer: "42", Delay: 300 * time.Millisecond}, "answer", "42", nil},
-		"pieces":      {tmuxtest.Turn{Stream: []string{"4", "2"}}, "answer", "42", nil},
-		"an aside":    {tmuxtest.Turn{Aside: "hm", Answer: "42"}, "answer", "42", nil},
-		"truncated":   {tmuxtest.Turn{Answer: "4", StopReason: "max_tokens"}, "truncated", "4", nil},
-		"refused":     {tmuxtest.Turn{Answer: "no", StopReason: "refusal"}, "refused", "no", nil},
-		"a dialog":    {tmuxtest.Turn{Dialog: true}, "blocked", "", nil},
-		"hangs":       {tmuxtest.Turn{Hang: true}, "deadline", "", nil},
-		"crash":       {tmuxtest.Turn{Crash: true}, "exited", "", nil},
-		"not its own": {tmuxtest.Turn{Status: 401}, "authentication", "", nil},
+		"nothing":           {tmuxtest.Turn{}, "answer", "You said: hello", nil},
+		"an answer":         {tmuxtest.Turn{Answer: "42"}, "answer", "42", nil},
+		"a big one":         {tmuxtest.Turn{Answer: big}, "answer", big, nil},
+		"a slow one":        {tmuxtest.Turn{Answer: "42", Delay: 300 * time.Millisecond}, "answer", "42", nil},
+		"pieces":            {tmuxtest.Turn{Stream: []string{"4", "2"}}, "answer", "42", nil},
+		"an aside":          {tmuxtest.Turn{Aside: "hm", Answer: "42"}, "answer", "42", nil},
+		"truncated":         {tmuxtest.Turn{Answer: "4", StopReason: "max_tokens"}, "truncated", "4", nil},
+		"refused":           {tmuxtest.Turn{Answer: "no", StopReason: "refusal"}, "refused", "no", nil},
+		"a dialog":          {tmuxtest.Turn{Dialog: true}, "blocked", "", nil},
+		"hangs":             {tmuxtest.Turn{Hang: true}, "deadline", "", nil},
+		"crash":             {tmuxtest.Turn{Crash: true}, "exited", "", nil},
+		"not its own":       {tmuxtest.Turn{Status: 401}, "authentication", "", nil},
+		"the token may not": {tmuxtest.Turn{Status: 403}, "authentication", "", nil},
 		"a permission": {tmuxtest.Turn{Permission: "make"}, "blocked", "", func(is *is.I, err error) {
 			blocked, ok := errors.AsType[*tuiturn.BlockedError](err)
 			is.True(ok)
