@@ -38,7 +38,8 @@ func (d *doctor) examine(ctx context.Context, o options) []check {
 	var err error
 	r.Home, err = tuiauth.ResolveHome(tuiauth.HomeConfig{RealHome: d.home, Configured: o.home, EnvToken: r.Token != ""})
 
-	checks := []check{agent(ctx, r), tmux(ctx, r), tempDir(r)}
+	temp := tempDir(r)
+	checks := []check{agent(ctx, r), tmux(ctx, r, temp.Status == okStatus), temp}
 	workdir, c := directory(o.workdir)
 	checks = append(checks, c)
 	if err != nil {
@@ -82,8 +83,8 @@ func agent(ctx context.Context, r *tuiturn.Runner) check {
 }
 
 // tmux starts a server as a Runner does, and a program in it that is to get a
-// variable.
-func tmux(ctx context.Context, r *tuiturn.Runner) check {
+// variable; where there is no directory for one it only looks for tmux.
+func tmux(ctx context.Context, r *tuiturn.Runner, try bool) check {
 	c := check{Name: "tmux", Status: okStatus}
 	if r.Terminal == tuiturn.Pty {
 		c.Found = "not asked for: turns run in a plain pty"
@@ -103,10 +104,14 @@ func tmux(ctx context.Context, r *tuiturn.Runner) check {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	version, err := exec.CommandContext(ctx, path, "-V").Output()
+	c.Found = strings.TrimSpace(string(version)) + " in " + path
+	if err == nil && !try {
+		c.Status, c.Found, c.Do = noteStatus, c.Found+": not tried", "mend the temporary directory first"
+		return c
+	}
 	if err == nil {
 		err = tryTmux(ctx, r.TempDir)
 	}
-	c.Found = strings.TrimSpace(string(version)) + " in " + path
 	if err != nil {
 		c.Status, c.Found = wrongStatus, c.Found+": "+err.Error()
 		c.Do = "install tmux 2.6 or later, or use a pty"
@@ -138,11 +143,18 @@ func tryTmux(ctx context.Context, dir string) error {
 	return errors.Join(err, server.Close())
 }
 
+// tempDirMax is how long its name may be: a socket's may have 103 bytes, and that
+// of a Runner's tmux server is so much longer at most.
+const tempDirMax = 103 - len("/tuiturn-4294967295/s-4294967295/s")
+
 func tempDir(r *tuiturn.Runner) check {
 	c := check{Name: "temporary directory", Status: okStatus, Found: r.TempDir}
 	if err := tryWrite(r.TempDir); err != nil {
 		c.Status, c.Found = wrongStatus, err.Error()
 		c.Do = "make it writable for this user, or set TMPDIR to another directory"
+	} else if n := len(r.TempDir); n > tempDirMax && r.Terminal != tuiturn.Pty {
+		c.Status, c.Found = wrongStatus, fmt.Sprintf("%s: its name has %d bytes, and %d are left where tmux's socket is to be below it", r.TempDir, n, tempDirMax)
+		c.Do = "set TMPDIR to a shorter one, or use a pty"
 	}
 	return c
 }
@@ -233,7 +245,7 @@ func login(h tuiauth.Home, report tuiauth.Report) check {
 	aside, _ := filepath.Glob(filepath.Join(h.Dir, ".claude", ".credentials.json.aside-*")) // a bad pattern is the only error
 	if stale := append(report.MovedAside, report.Unlinked...); len(stale) > 0 {
 		c.Status, c.Found = wrongStatus, strings.Join(stale, ", ")+" is a login that the agent would refresh: somebody has logged in there"
-		c.Do = "delete it, and log in in no home that the agent runs in; a turn moves it aside"
+		c.Do = "delete it, or run a turn, which moves it aside; and log in nowhere in that home"
 	} else if len(aside) > 0 {
 		c.Status, c.Found = noteStatus, "moved aside earlier, and still a login: "+strings.Join(aside, ", ")
 		c.Do = "delete what you do not need"

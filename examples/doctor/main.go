@@ -72,7 +72,8 @@ func (d *doctor) run(ctx context.Context, args []string) (status int) {
 	}
 	checks := d.examine(ctx, o)
 	wrong := 0
-	for _, c := range checks {
+	for i, c := range checks {
+		checks[i].Found = strings.Join(strings.Fields(c.Found), " ") // some errors are lists
 		if c.Status == wrongStatus {
 			wrong++
 		}

@@ -187,6 +187,29 @@ func TestATmuxThatDoesNotWork(t *testing.T) {
 	is.Equal(checks["tmux"].Status, wrongStatus)
 }
 
+// What the doctor takes for short enough is that for a Runner.
+func TestALongTemporaryDirectory(t *testing.T) {
+	tmuxtest.Require(t)
+	is := is.New(t)
+	h := newHost(t)
+	h.tempDir += strings.Repeat("t", tempDirMax-len(h.tempDir))
+	is.NoErr(os.Mkdir(h.tempDir, 0o700))
+	status, checks := h.checks("-terminal", "tmux", "-live")
+	is.Equal(status, 0)
+	is.Equal(checks["a turn"].Status, okStatus)
+
+	h.tempDir += "t"
+	is.NoErr(os.Mkdir(h.tempDir, 0o700))
+	status, checks = h.checks()
+	is.Equal(status, 1)
+	h.only(checks, "temporary directory")
+	is.True(strings.Contains(checks["temporary directory"].Do, "shorter"))
+	is.Equal(checks["tmux"].Status, noteStatus) // nothing is wrong with it
+
+	status, _ = h.checks("-terminal", "pty")
+	is.Equal(status, 0)
+}
+
 func TestNoAgent(t *testing.T) {
 	is := is.New(t)
 	h := newHost(t)
