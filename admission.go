@@ -9,7 +9,7 @@ import (
 
 // Limits say how many turns a Runner runs at once and how many may wait.
 type Limits struct {
-	// Turns is how many turns run at once. Zero means no limit.
+	// Turns is how many turns run at once. Zero or less means no limit.
 	Turns int
 
 	// Waiting is how many further turns may wait for one to end, in the order in

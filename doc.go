@@ -33,8 +33,9 @@
 //
 // # Errors
 //
-// A turn that gives no answer fails with an [*Error]. What happened is told by
-// errors.Is with ErrAuthentication, ErrTruncated, ErrRefused, ErrInterrupted and
-// the context's errors, and by errors.As with [*APIError], [*BlockedError] and
-// [*ExitError].
+// A turn that gives no answer fails with an [*Error], whose text is one line and
+// holds no secret. What happened is told by errors.Is with the Err variables of this
+// package, tuiauth.ErrCredential and the context's errors, and by errors.As with
+// [*APIError], [*BlockedError], [*ExitError] and [*DivergenceError]. [Outcome] makes
+// one word of all that.
 package tuiturn

@@ -13,7 +13,7 @@ import (
 // What a caller branches on, with errors.Is.
 var (
 	// ErrAuthentication: the service or the agent does not accept the login.
-	// Claude calls HTTP 401 and 403 so.
+	// Claude takes HTTP 401 and 403 for that (2.1.104, 2.1.158, 2.1.330).
 	ErrAuthentication = errors.New("authentication failed")
 
 	// ErrTruncated: the answer hit a limit. Result.Text is its beginning.

@@ -6,9 +6,10 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// Locate finds the agent's program as a turn does, and asks it for its version,
-// which takes it up to a second. The path is right also when only the version
-// cannot be told. The program gets no token.
+// Locate finds the agent's program as a turn does, and asks it for its version. It
+// has ten seconds to answer, of which claude needs up to one; the answer is then
+// taken for granted for ten minutes, or until the program's file changes. The path
+// is right also when only the version cannot be told. The program gets no token.
 func (r *Runner) Locate(ctx context.Context) (path, version string, err error) {
 	env := append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...)
 	if path, err = r.agent().path(lookup(env, "PATH")); err != nil {

@@ -5,7 +5,8 @@ import "context"
 // A Request is one turn. Only Prompt is required.
 type Request struct {
 	// Prompt is the text for the model, in UTF-8 and as long as the model takes.
-	// It must not hold NUL or the end-of-paste sequence ESC [ 201 ~.
+	// One with NUL or with the end-of-paste sequence ESC [ 201 ~, or in another
+	// encoding, fails with ErrInvalidPrompt, an empty one with ErrEmptyPrompt.
 	//
 	// It reaches the model as text, whatever it says. What the model receives
 	// differs from it in this alone: white space at the end is not there; lines
@@ -43,8 +44,9 @@ type Request struct {
 	// Model is the model's name or alias; empty means the agent's own choice.
 	Model string
 
-	// WorkDir is the agent's working directory, whose files it may read;
-	// empty means the calling process's current directory. In the agent's home
+	// WorkDir is the agent's working directory, whose files it may read. It must
+	// exist; a relative one is relative to the calling process's current directory,
+	// which empty means too. In the agent's home
 	// it becomes a trusted directory.
 	WorkDir string
 

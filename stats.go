@@ -119,10 +119,11 @@ func (r *Runner) ended(ctx context.Context, res *Result, err error) {
 //	closed          ErrClosed
 //	deadline        context.DeadlineExceeded
 //	canceled        context.Canceled
-//	other           anything else
+//	other           anything else: a home that cannot be prepared, an agent that is
+//	                not there, another credential (tuiauth.ErrCredential)
 //
-// The first that fits counts, from closed, deadline and canceled on and then in
-// this order.
+// An error can be several of them. Then closed, deadline and canceled count before
+// the others, and those in the order of this list.
 func Outcome(err error) string {
 	if err == nil {
 		return "answer"

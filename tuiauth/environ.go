@@ -60,7 +60,8 @@ var unattended = []string{
 // Environ builds the agent's whole environment: the locale, PATH, user, time
 // zone, temporary directory, proxy and certificate variables of base (of a name
 // that is there twice the last counts, as in os/exec), HOME, the token if it is
-// not empty, and what an unattended start needs. PATH and LANG have defaults. No
+// not empty, and what an unattended start needs: it does not update itself, fetch
+// a marketplace or report home. PATH and LANG have defaults. No
 // name is there twice, and the order depends on nothing but the names.
 //
 // The token stands in CLAUDE_CODE_OAUTH_TOKEN and nowhere else: a variable of

@@ -13,7 +13,8 @@
 //
 // With -json one object is printed, on one line, whatever the outcome: text,
 // session_id, stop_reason, model, usage, terminal, warm, agent_version, timings
-// (milliseconds), and error with a kind and a message.
+// (milliseconds), and error with a kind, which is "usage" or a word of
+// tuiturn.Outcome, and a message.
 //
 // With -n the prompt is put as often, one turn after the other, each in a
 // session of its own. With -warm agents are kept ready, and each turn begins when

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -13,43 +12,27 @@ import (
 // classify puts an error into one of the kinds that -json names, and gives its
 // exit status.
 func classify(err error) (kind string, status int) {
-	var (
-		blocked  *tuiturn.BlockedError
-		service  *tuiturn.APIError
-		exit     *tuiturn.ExitError
-		diverged *tuiturn.DivergenceError
-	)
-	switch {
+	switch kind := tuiturn.Outcome(err); {
 	case err == nil:
 		return "", 0
 	case errors.Is(err, errUsage):
 		return "usage", statusUsage
-	case errors.Is(err, tuiturn.ErrEmptyPrompt), errors.Is(err, tuiturn.ErrInvalidPrompt):
-		return "prompt", statusUsage
-	case errors.Is(err, context.DeadlineExceeded):
-		return "deadline", 4
-	case errors.Is(err, tuiturn.ErrAuthentication), errors.Is(err, tuiauth.ErrCredential):
+	case errors.Is(err, tuiauth.ErrCredential):
 		return "authentication", 3
-	case errors.Is(err, tuiturn.ErrTruncated):
-		return "truncated", 4
-	case errors.As(err, &blocked):
-		return "blocked", 5
-	case errors.Is(err, tuiturn.ErrRefused):
-		return "refused", 6
-	case errors.As(err, &service):
-		return "service", 6
-	case errors.As(err, &diverged):
-		return "diverged", 1
-	case errors.Is(err, context.Canceled):
-		return "canceled", 1
-	case errors.As(err, &exit):
-		return "exited", 1
-	case errors.Is(err, tuiturn.ErrInterrupted):
-		return "interrupted", 1
-	case errors.Is(err, tuiturn.ErrNoAnswer), errors.Is(err, tuiturn.ErrNotAccepted):
-		return "no_answer", 1
+	default:
+		return kind, max(1, statuses[kind])
 	}
-	return "other", 1
+}
+
+// statuses are the exit statuses that are not 1, by Outcome.
+var statuses = map[string]int{
+	"prompt":         statusUsage,
+	"authentication": 3,
+	"deadline":       4,
+	"truncated":      4,
+	"blocked":        5,
+	"refused":        6,
+	"service":        6,
 }
 
 // A report is what -json prints.
