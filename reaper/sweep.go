@@ -44,13 +44,13 @@ type SweepConfig struct {
 // with the sockets, FIFOs and temporary files in them.
 //
 // A thing is ended only if it carries the ID of a lease and the host of that
-// lease is proven to have ended; the rest is reported as kept, but for what
-// belongs to another user, of which nothing is said. Hosts that live,
-// that start meanwhile, or that belong to another user are safe, and so is
-// whatever else runs on a shared tmux server. Any number of sweeps may run at
-// the same time, in one process or in several: each dead lease is ended by one
-// of them. (Processes whose directory is gone have nothing to be locked by; two
-// sweeps may both report those.)
+// lease is proven to have ended; the rest is reported as kept, but for the
+// directories of other users, of which nothing is said. Hosts that live, that
+// start meanwhile, or that belong to another user are safe, and so is whatever
+// else runs on a shared tmux server. Any number of sweeps may run at the same
+// time, in one process or in several: each dead lease is ended by one of them.
+// (Processes whose directory is gone have nothing to be locked by; two sweeps may
+// both report those.)
 //
 // The error lists what could not be ended, and is nil in a dry run that could
 // look everywhere; the report is right in any case. When ctx ends, Sweep

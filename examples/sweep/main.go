@@ -13,8 +13,8 @@
 //	failed     it was to be ended and is still there
 //	kept       its host runs, or nothing proves that it does not: it is not touched
 //
-// What belongs to no host of tuiturn, or to another user, is not listed and never
-// touched.
+// What belongs to no host of tuiturn, and another user's directories, are not
+// listed and never touched.
 //
 // With -json one object is printed for each sweep, on one line, with found, a list
 // of objects with kind, verdict, why and what names the thing, and with error.
