@@ -55,9 +55,9 @@ func inputLine(rows []string) (text string, ok bool) {
 	return clippedInput(rows[:lower])
 }
 
-// clippedInput reads an input line with more rows than the screen: the glyph
-// above is out of sight, and before 2.1.330 the rule too. All that is left of it is indented, which
-// nothing else that fills the screen down to a rule is.
+// clippedInput reads an input line with more rows than the screen: the glyph above
+// is out of sight, and before 2.1.330 the rule too. All that is left of it is
+// indented, which nothing else that fills the screen down to a rule is.
 func clippedInput(rows []string) (text string, ok bool) {
 	for i, row := range rows {
 		if i == 0 {

@@ -15,9 +15,9 @@ const (
 	stopKey = "Escape"
 
 	// comeBackWait is how long an agent may take to stop when it is told to, and
-	// then once more until its input line is empty. With an answer begun 2.1.104 to 2.1.330 took 0.2 s until
-	// they had recorded it, else 0.1 s, and 0.3 s once, until the prompt stood in
-	// the input line again.
+	// then once more until its input line is empty. With an answer begun 2.1.104
+	// to 2.1.330 took 0.2 s until they had recorded it, else 0.1 s, and 0.3 s
+	// once, until the prompt stood in the input line again.
 	comeBackWait = 2 * time.Second
 
 	// stopAgain is how long an agent may go on before it is told again: one that

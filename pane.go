@@ -93,8 +93,8 @@ func (s *setup) check() error {
 var toolName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
 // A pane is an agent in its terminal, with a directory of its own. It takes one
-// prompt, or those of a conversation. What it needs exists, and is known by its session's name, before the
-// agent is started.
+// prompt, or those of a conversation. What it needs exists, and is known by its
+// session's name, before the agent is started.
 type pane struct {
 	setup    setup
 	runner   *Runner

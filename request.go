@@ -65,10 +65,12 @@ type Request struct {
 	// and the working directory name. It may hold secrets: it goes through a file
 	// that only this user can read. Keep it in env and headers: 2.1.104 and 2.1.158
 	// write a server's command and URL to logs that stay, a file for each start, in
-	// .cache/claude-cli-nodejs of their home. The use of a server's tool is asked about like
-	// any other, as "mcp__NAME__TOOL". No version waits for its servers with the
-	// first prompt: claude 2.1.158 and 2.1.330 were seen to go without. So
-	// keep an agent ready (Runner.Pool), or have a conversation.
+	// .cache/claude-cli-nodejs of their home.
+	//
+	// The use of a server's tool is asked about like any other, as
+	// "mcp__NAME__TOOL". No version waits for its servers with the first prompt:
+	// claude 2.1.158 and 2.1.330 were seen to go without. So keep an agent ready
+	// (Runner.Pool), or have a conversation.
 	MCPConfig string
 
 	// SystemPrompt is added at the end of the agent's own system prompt. It goes

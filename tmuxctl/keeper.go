@@ -15,8 +15,9 @@ const keeper = "(tuiturn)"
 
 // The options of a server of our own are set before its first session is made,
 // those of a session on a shared server right after it; what can only be set for
-// all is as its owner likes it. -q: a tmux that does not know one does without it. Before 3.0 an option must be looked for where it
-// belongs, in the server, the session or the window.
+// all is as its owner likes it. -q: a tmux that does not know one does without it.
+// Before 3.0 an option must be looked for where it belongs, in the server, the
+// session or the window.
 var (
 	serverOptions = [][2]string{
 		{"exit-empty", "off"}, // unlike what -D means, not the default (2.7)

@@ -187,9 +187,9 @@ func (s *Server) start(ctx context.Context) error {
 }
 
 // Close ends the server, of a shared one our sessions, with every program in it,
-// and removes its directory. A NewSession under way fails. Close returns when the server is gone; the error
-// tells what is left, and Close may be called again. A closed Server starts no
-// more sessions.
+// and removes its directory. A NewSession under way fails. Close returns when the
+// server is gone; the error tells what is left, and Close may be called again. A
+// closed Server starts no more sessions.
 //
 // Programs whose session was not closed are hung up on, and killed after half a
 // second. Of a shared server nothing else ends, and a NewSession under way is

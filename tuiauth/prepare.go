@@ -43,18 +43,19 @@ type Report struct {
 // In the Real mode it sets one key in .claude.json: that workdir is trusted. In
 // the other modes it makes the home (directories 0700, files 0600), marks the
 // agent's onboarding as done, and trusts workdir and nothing else: files outside
-// it that its CLAUDE.md names are not read, and not asked about. In the
-// Isolated mode no login is left where the agent looks for one: a
-// .credentials.json that is a link, hard or symbolic, is unlinked, and a file is
-// moved to .credentials.json.aside-N. Any other credential in the home's files,
-// and a setting that would send one elsewhere, is refused: the error wraps
+// it that its CLAUDE.md names are not read, and not asked about. In the Isolated
+// mode no login is left where the agent looks for one: a .credentials.json that is
+// a link, hard or symbolic, is unlinked, and a file is moved to
+// .credentials.json.aside-N. Any other credential in the home's files, and a
+// setting that would send one elsewhere, is refused: the error wraps
 // [ErrCredential] and names the file and the key, for the operator to remove.
 // Refused are apiKeyHelper, primaryApiKey, the provider's profiles in
 // .config/anthropic, and in a settings file's env the tokens, keys, service
 // addresses, headers and configuration directories of the agent and of its
-// provider; proxies are not. No file of the real home is opened. In the Linked mode .credentials.json becomes a link to the real home's; see
-// [Linked] for the risk. A login of its own in such a home is moved aside if the
-// real home has one to link to, else it stays.
+// provider; proxies are not. No file of the real home is opened. In the Linked
+// mode .credentials.json becomes a link to the real home's; see [Linked] for the
+// risk. A login of its own in such a home is moved aside if the real home has one
+// to link to, else it stays.
 //
 // What the files hold already is kept byte for byte: only the bytes of changed
 // keys change. When nothing has to change nothing is written. A file is replaced

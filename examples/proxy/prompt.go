@@ -24,10 +24,10 @@ const (
 
 // render makes a conversation what an agent takes: a system prompt and a prompt.
 //
-// The system messages that it begins with are the system prompt, which reaches
-// the agent through a file. A single message of the user's is the prompt, as it
-// is, unless it looks like a conversation. Anything else is written out, each message between a tag with its role and
-// the tag that closes it:
+// The system messages that it begins with are the system prompt, which reaches the
+// agent through a file. A single message of the user's is the prompt, as it is,
+// unless it looks like a conversation. Anything else is written out, each message
+// between a tag with its role and the tag that closes it:
 //
 //	<message role="user">
 //	Hello

@@ -8,8 +8,8 @@
 //		npm install --prefix DIR/$v @anthropic-ai/claude-code@$v
 //	done
 //
-// and name DIR, an absolute path, in TUITURN_AGENTS; without it every test here is skipped. With
-// it a version that is missing is a failure. Further variables:
+// and name DIR, an absolute path, in TUITURN_AGENTS; without it every test here is
+// skipped. With it a version that is missing is a failure. Further variables:
 //
 //	TUITURN_AGENT_VERSIONS  the versions to run, "2.1.158,2.1.330"
 //	TUITURN_REQUIRE_TMUX=1  fail instead of skipping where tmux is missing

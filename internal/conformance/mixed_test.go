@@ -170,8 +170,8 @@ var kinds = []kind{
 }
 
 // TestMixedTurns runs turns of all kinds, streamed: each once on every version,
-// over one of the terminals; 200 a version with TUITURN_LONG. The outcome must be the kind's, and what was streamed the text
-// of the Result.
+// over one of the terminals; 200 a version with TUITURN_LONG. The outcome must be
+// the kind's, and what was streamed the text of the Result.
 func TestMixedTurns(t *testing.T) {
 	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {

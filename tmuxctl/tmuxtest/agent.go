@@ -36,8 +36,9 @@ type Agent struct {
 }
 
 // A Turn is what an [Agent] does with one prompt. The zero Turn answers at once
-// with "You said: " and the prompt. Give it one fault at a time. What a Runner makes of each field is what it
-// makes of the real agent: the errors named here are package tuiturn's.
+// with "You said: " and the prompt. Give it one fault at a time. What a Runner
+// makes of each field is what it makes of the real agent: the errors named here
+// are package tuiturn's.
 type Turn struct {
 	// Answer is what it says.
 	Answer string
