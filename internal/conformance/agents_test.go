@@ -36,6 +36,12 @@ func oneVersion(i int, version string) bool {
 	return long() || i%len(versions()) == slices.Index(versions(), version)
 }
 
+// twoVersions tells whether case number i belongs to the version, where two of
+// them are enough unless time does not matter.
+func twoVersions(i int, version string) bool {
+	return long() || len(versions()) < 3 || i%len(versions()) != slices.Index(versions(), version)
+}
+
 // needAgents skips the test where no agents are installed.
 func needAgents(t *testing.T) {
 	t.Helper()

@@ -33,11 +33,11 @@ var brokenLogins = map[string]string{
 const staleLogin = `{"claudeAiOauth":{"accessToken":"sk-ant-oat01-dummy-stale","refreshToken":"sk-ant-ort01-dummy-single-use","expiresAt":1000,"scopes":["user:inference"],"subscriptionType":"max"}}`
 
 // TestRecurrence runs turns beside such a login, with some killed at random, and
-// then lets someone log in. Nine turns for each version and login, 54 in all, or
+// then lets someone log in. Six turns for each version and login, 36 in all, or
 // fifty for each version, login and terminal with TUITURN_LONG.
 func TestRecurrence(t *testing.T) {
 	t.Parallel()
-	turns := 9
+	turns := 6
 	if long() {
 		turns = 50
 	}
