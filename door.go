@@ -129,11 +129,8 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 		}
 		// While the input line is gone the editor is about to open, unless the
 		// agent has something to ask first.
-		if err := w.blocked(bootStill); err != nil {
-			if w.view.menu == nil || !p.decline(ctx, w.view.menu) {
-				return giveUp(err)
-			}
-			w.footSince = time.Now().Add(declineAgain)
+		if err := w.unblock(ctx); err != nil {
+			return giveUp(err)
 		}
 		if !time.Now().Before(next) {
 			if unread, _ := p.term.Unread(ctx); unread == 0 && w.view.input {

@@ -11,12 +11,17 @@ import (
 // taken for granted for ten minutes, or until the program's file changes. The path
 // is right also when only the version cannot be told. The program gets no token.
 func (r *Runner) Locate(ctx context.Context) (path, version string, err error) {
-	env := append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...)
+	env := r.tokenless()
 	if path, err = r.agent().path(lookup(env, "PATH")); err != nil {
 		return "", "", err
 	}
 	version, err = r.agent().version(ctx, path, env)
 	return path, version, err
+}
+
+// tokenless is the agent's environment for what needs no login.
+func (r *Runner) tokenless() []string {
+	return append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...)
 }
 
 // Tested are the versions of claude that tuiturn's tests run, the oldest first.

@@ -176,7 +176,7 @@ func (p *pane) version(ctx context.Context, path string) string {
 		return ""
 	}
 	r := p.runner
-	version, err := p.agent.version(ctx, path, append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...))
+	version, err := p.agent.version(ctx, path, r.tokenless())
 	if err != nil {
 		r.log().Warn("what only some versions have is not used", "session", p.session, "error", err)
 	}

@@ -158,6 +158,20 @@ func (p *pane) decline(ctx context.Context, menu *BlockedError) bool {
 	return true
 }
 
+// unblock is blocked for an agent that has no prompt yet, and declines what can be
+// declined.
+func (w *watch) unblock(ctx context.Context) error {
+	err := w.blocked(bootStill)
+	if err == nil {
+		return nil
+	}
+	if w.view.menu == nil || !w.pane.decline(ctx, w.view.menu) {
+		return err
+	}
+	w.footSince = time.Now().Add(declineAgain)
+	return nil
+}
+
 // ready waits for the agent's input line.
 func (p *pane) ready(ctx context.Context) error {
 	w := watch{pane: p}
@@ -170,11 +184,8 @@ func (p *pane) ready(ctx context.Context) error {
 		if w.view.input {
 			return nil
 		}
-		if err := w.blocked(bootStill); err != nil {
-			if w.view.menu == nil || !p.decline(ctx, w.view.menu) {
-				return err
-			}
-			w.footSince = time.Now().Add(declineAgain)
+		if err := w.unblock(ctx); err != nil {
+			return err
 		}
 		select {
 		case <-tick.C:
