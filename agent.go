@@ -2,8 +2,7 @@ package tuiturn
 
 import (
 	"context"
-
-	"github.com/tuiturn/tuiturn/transcript"
+	"encoding/json"
 )
 
 // An Agent is what a Runner has to know about one terminal agent. All that is
@@ -47,9 +46,12 @@ type Agent interface {
 	// dialog reads a question about a permission, nil if the screen shows none.
 	dialog(screen string) *dialog
 
-	// shows tells how much of a pending tool use a dialog shows; 0: it is not
-	// about that one.
-	shows(d *dialog, use transcript.Block) int
+	// shows tells how many parts of a tool use's input a dialog shows.
+	shows(d *dialog, input json.RawMessage) int
+
+	// decide puts a decision into the words of the agent's PermissionRequest hook.
+	// A message is there with a refusal, or not at all.
+	decide(allow bool, message string) string
 }
 
 // agentFiles are the paths of files that the agent is told of.

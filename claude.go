@@ -150,7 +150,7 @@ func (c Claude) settings(s *setup, version string) string {
 		// A still screen is a sign that the agent waits for a prompt, so the
 		// clock of one that works must move.
 		"prefersReducedMotion": false,
-		"hooks":                hookSettings(hooks...),
+		"hooks":                hookSettings("PermissionRequest", hooks...),
 	}
 	if !s.AllowMentions {
 		settings["env"] = map[string]string{"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_WORKFLOWS": "1"}

@@ -4,13 +4,11 @@ import (
 	"encoding/json"
 	"path"
 	"strings"
-
-	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// dialog reads a question about a permission. Which options say yes and no, and
-// no more than that, goes by whole words that were seen: one that is not known
-// does neither.
+// dialog reads a question about a permission. Whether an option says yes, and no
+// more than that, goes by whole words that were seen: one that is not known does
+// not.
 func (c Claude) dialog(screen string) *dialog {
 	rows := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 	if _, ok := inputLine(rows); ok {
@@ -23,10 +21,6 @@ func (c Claude) dialog(screen string) *dialog {
 	d := &dialog{
 		BlockedError: m.blocked,
 		text:         strings.Join(rows[m.top:m.at[0]], "\n"),
-		below:        strings.Join(rows[m.at[0]:], "\n"),
-		whole:        isRule(rows[m.top]),
-		allow:        -1,
-		deny:         -1,
 	}
 	yes, no := 0, 0
 	for i, option := range m.blocked.Options {
@@ -34,24 +28,12 @@ func (c Claude) dialog(screen string) *dialog {
 		switch {
 		// Something drawn under a yes could say more.
 		case option == "yes" && m.alone(rows, i):
-			d.allow = i
 			yes++
-		case option == "no", strings.HasPrefix(option, "no, and tell claude"):
-			d.deny = i
-			no++
-		case strings.HasPrefix(option, "no, "):
-			d.deny = i // with a text of ours in place of "and tell Claude …"
+		case option == "no", strings.HasPrefix(option, "no, "):
 			no++
 		}
 	}
-	if no != 1 {
-		d.deny = -1
-	}
-	if yes != 1 || no != 1 {
-		d.allow = -1
-	}
-	d.amend = strings.Contains(d.below, "Tab to amend")
-	d.amending = d.deny >= 0 && !d.amend && strings.HasPrefix(m.blocked.Options[d.deny], "No, ")
+	d.plain = yes == 1 && no == 1
 	return d
 }
 
@@ -61,73 +43,49 @@ func (m *found) alone(rows []string, i int) bool {
 	return next == len(rows) || strings.TrimSpace(rows[next]) == "" || i+1 < len(m.at) && m.at[i+1] == next
 }
 
-// claudeDialogs has, for each tool, a word of the dialog's title and the part of
-// the input that the dialog shows.
-var claudeDialogs = map[string]struct{ title, field string }{
-	"Bash":     {"bash", "command"},
-	"Write":    {"create|overwrite|write", "file_path"},
-	"Edit":     {"edit", "file_path"},
-	"Read":     {"read", "file_path"},
-	"WebFetch": {"fetch", "url"},
+// shows counts the texts of the input that stand in the dialog, squeezed. Of a path
+// the last part is enough, and of a long text its end: the rest may be cut off.
+func (c Claude) shows(d *dialog, input json.RawMessage) (n int) {
+	var fields map[string]any
+	json.Unmarshal(input, &fields) // what is no object shows nothing
+	text := squeeze(d.text)
+	for _, value := range fields {
+		s, _ := value.(string)
+		if path.IsAbs(s) {
+			s = path.Base(s)
+		}
+		s = squeeze(s)
+		s = s[max(0, len(s)-cutOff):]
+		if s != "" && strings.Contains(text, s) {
+			n++
+		}
+	}
+	return n
 }
 
-// shows tells how much of a tool use a dialog shows, 0 if it is about another
-// one. The part that tells must be there, and what the model wrote elsewhere in
-// its input does not count.
-func (c Claude) shows(d *dialog, use transcript.Block) int {
-	known, ok := claudeDialogs[use.Name]
-	if !ok {
-		name := use.Name
-		if i := strings.LastIndex(name, "__"); i >= 0 {
-			name = name[i+2:] // a server's
-		}
-		if !strings.Contains(d.text, name) {
-			return 0
-		}
-		return len(name)
-	}
-	if d.whole && !d.titled(known.title) {
-		return 0
-	}
-	var input map[string]any
-	if json.Unmarshal(use.Input, &input) != nil {
-		return 0
-	}
-	value, _ := input[known.field].(string)
-	if known.field == "file_path" {
-		value = path.Base(value)
-	}
-	value = squeeze(value)
-	shown := value
-	if runes := []rune(value); !d.whole && len(runes) > cutOff {
-		shown = string(runes[len(runes)-cutOff:])
-	}
-	if shown == "" || !strings.Contains(squeeze(d.text), shown) {
-		return 0
-	}
-	return len(value)
-}
-
-// cutOff is how many characters at its end tell a command whose beginning is not
-// on the screen.
+// cutOff is how many bytes at its end tell a text whose beginning is not on the
+// screen.
 const cutOff = 200
 
-// titled tells whether one of the words stands in the dialog's first row.
-func (d *dialog) titled(words string) bool {
-	for row := range strings.Lines(d.text) {
-		if strings.TrimSpace(row) == "" || isRule(row) {
-			continue
+// decide answers as a person's Yes and No do. With a message the model goes on, as
+// it does when a person says no and what to do instead; without one the agent stops.
+func (c Claude) decide(allow bool, message string) string {
+	decision := map[string]any{"behavior": "allow"}
+	if !allow {
+		decision = map[string]any{"behavior": "deny", "message": rejected, "interrupt": message == ""}
+		if message != "" {
+			decision["message"] = rejected + " To tell you how to proceed, the user said:\n" + message
 		}
-		row = strings.ToLower(row)
-		for word := range strings.SplitSeq(words, "|") {
-			if strings.Contains(row, word) {
-				return true
-			}
-		}
-		return false
 	}
-	return false
+	b, err := json.Marshal(map[string]any{"hookSpecificOutput": map[string]any{"hookEventName": "PermissionRequest", "decision": decision}})
+	if err != nil {
+		panic("tuiturn: " + err.Error()) // there is nothing in it that JSON can't hold
+	}
+	return string(b)
 }
+
+// rejected is what claude tells the model when a person says no.
+const rejected = "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file edit, the new_string was NOT written to the file)."
 
 // foot is the menu and what is below it, else what stands below the last rule:
 // the dialog, where there is one. Above it a sign may blink, as 2.1.330 has it

@@ -18,18 +18,29 @@ import (
 // hooksVar names the file in the agent's environment.
 const hooksVar = "TUITURN_HOOKS"
 
-// hookCommand runs in a shell of its own for each event. cat appends a line in
+// reportCommand runs in a shell of its own for each event. cat appends a line in
 // one write as long as that is shorter than a pipe holds, 64 KiB; one that is
 // torn by another does not decode.
-const hookCommand = `exec cat >>"$` + hooksVar + `"`
+//
+// To the agent a hook that ends with status 2 has an objection, and what it prints
+// is an instruction. A shell ends with 2 by itself when it cannot open a file:
+// 2.1.104 then asked the model 280 times in 20 s, and 2.1.158 took the model's reply
+// to the shell's message for the answer. So whatever happens to the file, the PATH
+// or the disk, the command prints nothing and ends with 0.
+const reportCommand = `trap 'exit 0' EXIT
+{ cat >>"$` + hooksVar + `"; } >/dev/null 2>&1
+exit 0`
 
-// hookSettings are the settings that register the hook for events.
-func hookSettings(events ...string) map[string]any {
-	all := make(map[string]any)
+// hookSettings are the settings that register hooks for events: those that report,
+// and askEvent, whose hook asks.
+func hookSettings(askEvent string, events ...string) map[string]any {
+	register := func(hook map[string]any) []any {
+		hook["type"] = "command"
+		return []any{map[string]any{"hooks": []any{hook}}}
+	}
+	all := map[string]any{askEvent: register(map[string]any{"command": askCommand, "timeout": askWait})}
 	for _, event := range events {
-		all[event] = []any{map[string]any{
-			"hooks": []any{map[string]any{"type": "command", "command": hookCommand}},
-		}}
+		all[event] = register(map[string]any{"command": reportCommand})
 	}
 	return all
 }
@@ -46,6 +57,9 @@ type hookEvent struct {
 	MessageID string `json:"message_id"`
 	Index     int
 	Delta     string
+
+	// Of askedEvent.
+	Pid int `json:"pid"`
 
 	// Of Stop: the last text block, without white space around it.
 	LastMessage string `json:"last_assistant_message"`
@@ -88,6 +102,8 @@ func (t *turn) hooked(hook hookEvent) {
 		t.ids[hook.TurnID] = true
 	}
 	switch hook.Name {
+	case askedEvent:
+		t.asked(hook.Pid)
 	case "MessageDisplay":
 		if t.deltas != nil {
 			t.deltas.Show(transcript.Shown{MessageID: hook.MessageID, Index: hook.Index, Text: hook.Delta, At: hook.at})

@@ -11,24 +11,19 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/tuiturn/tuiturn/internal/proc"
-	"github.com/tuiturn/tuiturn/transcript"
 )
 
 // A PermissionRequest is a question that the agent asks a person: may it use a
 // tool?
 type PermissionRequest struct {
-	// Tool and Input are the tool use that the agent asks about, as the
-	// transcript has it: "Bash" and {"command":…}. Input is complete and is not
-	// redacted.
+	// Tool and Input are the tool use that the agent asks about, "Bash" and
+	// {"command":…}, as the agent itself reports it to its PermissionRequest hook;
+	// nothing that the model writes can make it another one. Input is complete and
+	// is not redacted. It can be the use of a subagent.
 	//
-	// Of the tool uses that are pending it is the one that the dialog shows:
-	// its command, its URL, or the last part of its path stands there, under
-	// the title of its kind. Where the dialog shows none of them Tool is empty
-	// and Screen tells all that is known. That is so for a tool that a subagent
-	// uses, and for a text that the screen does not show as it is. Two that
-	// are equal are not told apart, nor are two files of the same name.
+	// Tool is empty and Input nil where the agent draws such a dialog and reports
+	// nothing: for a question that is not about a tool, or where its hooks are
+	// switched off or cannot run. Such a question can be denied and not allowed.
 	Tool  string
 	Input json.RawMessage
 
@@ -37,8 +32,9 @@ type PermissionRequest struct {
 	Options     []string
 	Highlighted int
 
-	// Screen is what the terminal shows. A long command is cut off at the top.
-	// Known secrets are replaced in it, and in Options, by "[redacted]".
+	// Screen is what the terminal shows. The model chooses much of its text, so
+	// decide by Tool and Input. A long command is cut off at the top. Known secrets
+	// are replaced in it, and in Options, by "[redacted]".
 	Screen string
 }
 
@@ -64,24 +60,26 @@ const (
 type Decision struct {
 	Verdict Verdict
 
-	// Message, with Deny, is told to the model as the person's words. It is text,
-	// whatever it says: up to 1000 bytes in up to ten lines.
+	// Message, with Deny, is told to the model as the person's words. It is text in
+	// UTF-8, whatever it says, of up to 10,000 bytes, without control characters
+	// but newline and tab.
 	Message string
 }
 
 // What keeps a decision from being carried out. The turn ends then, with an error
 // that is also a *BlockedError, and nothing has been allowed.
 var (
-	// ErrUndecided: OnPermission returned no decision that there is.
-	ErrUndecided = errors.New("OnPermission has not decided")
+	// ErrUndecided: OnPermission returned an unknown Decision. Use AllowOnce or
+	// Deny, and a Message with Deny alone.
+	ErrUndecided = errors.New("OnPermission has not decided: return AllowOnce or Deny, and a Message with Deny alone")
 
-	// ErrCannotAllow: no option of the dialog is certain to allow one tool use
-	// and nothing else. Claude asks so where it has made a plan.
-	ErrCannotAllow = errors.New("the dialog has no option that certainly allows this once and nothing else")
+	// ErrCannotAllow: it is not certain that a yes would allow one tool use and
+	// nothing else. The agent has not reported which one it asks about, or its
+	// dialog has no plain Yes: claude asks so where it has made a plan.
+	ErrCannotAllow = errors.New("it is not certain that a yes would allow this tool use once and nothing else")
 
-	// ErrCannotTell: the dialog takes no message. Claude's about WebFetch is one
-	// (2.1.104, 2.1.158, 2.1.330).
-	ErrCannotTell = errors.New("the dialog takes no message to the model")
+	// ErrCannotTell: the message cannot be given to the model.
+	ErrCannotTell = errors.New("the message cannot be told to the model")
 )
 
 // A dialog is a question about a permission as it stands on the screen. The same
@@ -89,12 +87,7 @@ var (
 type dialog struct {
 	*BlockedError
 	text  string // above the options
-	below string // the options and what is below them
-	whole bool   // text begins where the dialog does
-
-	allow, deny int  // the options that do that and no more; -1: there is none
-	amend       bool // amendKey makes the highlighted option take a text
-	amending    bool // the deny option takes a text
+	plain bool   // one option says yes, one says no, and neither says more
 }
 
 // same tells whether d, which may be nil, is still the question that was asked.
@@ -103,23 +96,18 @@ func (d *dialog) same(asked *dialog) bool {
 }
 
 const (
-	// amendKey makes an option of claude's dialogs take a text (2.1.104 to
-	// 2.1.330).
-	amendKey = "Tab"
+	// reportWait is how long an agent that rests may take to report the question
+	// that its dialog asks. Both come within 0.1 s of each other.
+	reportWait = 2 * time.Second
 
-	// toolWait is how long the line of a tool use may come later than the
-	// question about it. The transcript is written every 100 ms.
-	toolWait = time.Second
+	// drawWait is how long an agent that rests may take to draw the dialog of a
+	// question that it has reported.
+	drawWait = time.Second
 
-	// keyWait is how long a key may take to show. If it does not it may be lost
-	// or late, so that nothing more is pressed on the strength of it.
-	keyWait = 5 * time.Second
+	// effectWait is how long an agent that rests may take to act on a decision.
+	effectWait = 5 * time.Second
 
-	// restWait is how long an agent must do nothing before a key that decides.
-	restWait = 200 * time.Millisecond
-
-	maxMessage      = 1000 // a dialog must fit on the screen together with it
-	maxMessageLines = 10
+	maxMessage = 10_000
 )
 
 // asks tells whether err is a question for the host.
@@ -130,8 +118,7 @@ func (t *turn) asks(err error) bool {
 
 // permit has the host decide on the question that w has seen. It returns nil when
 // the question has been answered or is no longer there; what the screen shows
-// then is looked at anew. Each Enter and Escape here has a decision of its own:
-// one that seems to have no effect is not repeated.
+// then is looked at anew.
 func (t *turn) permit(ctx context.Context, w *watch, blocked error) error {
 	asked := t.agent.dialog(w.last)
 	if asked == nil {
@@ -145,18 +132,19 @@ func (t *turn) permit(ctx context.Context, w *watch, blocked error) error {
 	failed := func(err error) error {
 		return fmt.Errorf("%w: %w", err, &BlockedError{"permission", req.Options, req.Highlighted})
 	}
-	use, err := t.useAsked(ctx, asked)
+	q, err := t.question(ctx, w, asked)
 	if err != nil {
 		return err
 	}
-	req.Tool, req.Input = use.Name, use.Input
-
+	if q != nil {
+		req.Tool, req.Input = q.tool, q.input
+	}
 	decision, refusal, err := t.consult(ctx, w, asked, req)
 	if refusal != nil {
 		return failed(refusal)
 	}
 	if err == nil {
-		err = t.carryOut(ctx, w, asked, decision)
+		err = t.carryOut(ctx, w, asked, q, decision)
 	}
 	switch {
 	case err == nil, errors.Is(err, errChanged):
@@ -177,22 +165,14 @@ func agentEnded(err error) bool {
 // errChanged says that the question is not there any more.
 var errChanged = errors.New("the dialog has changed")
 
-// useAsked finds the tool use that a dialog is about, whose line may come later
-// than the dialog. The zero Block says that there is none.
-func (t *turn) useAsked(ctx context.Context, asked *dialog) (transcript.Block, error) {
-	for late := time.Now().Add(toolWait); ; {
-		var use transcript.Block
-		best := 0
-		for _, u := range t.log.PendingTools() {
-			if n := t.agent.shows(asked, u); n > best {
-				best, use = n, u
-			}
-		}
-		if best > 0 || time.Now().After(late) {
-			return use, nil
+// question is the reported question that a dialog is about, nil if none is.
+func (t *turn) question(ctx context.Context, w *watch, asked *dialog) (*question, error) {
+	for rest := t.rest(); ; {
+		if q := t.shown(asked); q != nil || rest.over(reportWait) {
+			return q, nil
 		}
 		if err := t.attend(ctx, bootLook, nil); err != nil {
-			return use, err
+			return nil, err
 		}
 	}
 }
@@ -244,208 +224,81 @@ func (t *turn) consult(ctx context.Context, w *watch, asked *dialog, req Permiss
 	}
 }
 
-// carryOut does what the host has decided.
-func (t *turn) carryOut(ctx context.Context, w *watch, asked *dialog, d Decision) error {
+// carryOut does what the host has decided. q may be nil.
+func (t *turn) carryOut(ctx context.Context, w *watch, asked *dialog, q *question, d Decision) error {
+	message, err := checkMessage(d.Message)
 	switch {
-	case d.Verdict == AllowOnce && d.Message == "":
-		if asked.allow < 0 {
-			return ErrCannotAllow
-		}
-		if err := t.highlight(ctx, w, asked, asked.allow); err != nil {
-			return err
-		}
-		return t.answered(ctx, w, "Enter")
-	case d.Verdict == Deny && d.Message != "":
-		return t.tell(ctx, w, asked, d.Message)
-	case d.Verdict == Deny:
-		// Escape does what the option that says no does (2.1.104, 2.1.158,
-		// 2.1.330), needs no way past those that say yes, and can't allow.
-		now, err := t.see(ctx, w)
-		if err != nil {
-			return err
-		}
-		if !now.same(asked) {
-			return errChanged
-		}
-		return t.answered(ctx, w, "Escape")
+	case d.Verdict != AllowOnce && d.Verdict != Deny, d.Verdict == AllowOnce && d.Message != "":
+		return ErrUndecided
+	case err != nil:
+		return err
+	case q == nil && d.Verdict == AllowOnce:
+		return fmt.Errorf("%w: the agent has not reported which one it asks about", ErrCannotAllow)
+	case q == nil && message != "":
+		return fmt.Errorf("%w: the agent has not reported which tool use it asks about", ErrCannotTell)
+	case q == nil:
+		return t.refuse(ctx, w, asked)
+	case d.Verdict == AllowOnce && !asked.plain:
+		return fmt.Errorf("%w: its dialog has no plain Yes", ErrCannotAllow)
 	}
-	return ErrUndecided
+	reported := t.asking
+	if err := t.reply(ctx, q, t.agent.decide(d.Verdict == AllowOnce, message)); err != nil {
+		return err
+	}
+	return t.taken(ctx, w, asked, reported)
 }
 
-// see reads the dialog that is on the screen now.
-func (t *turn) see(ctx context.Context, w *watch) (*dialog, error) {
+// refuse says no to a question that only the screen knows. Escape does what the
+// option that says no does (2.1.104, 2.1.158, 2.1.330), and cannot allow.
+func (t *turn) refuse(ctx context.Context, w *watch, asked *dialog) error {
 	if err := w.lookNow(ctx); err != nil {
-		return nil, err
-	}
-	return t.agent.dialog(w.last), nil
-}
-
-// until looks at the screen until ok, for at most keyWait.
-func (t *turn) until(ctx context.Context, w *watch, ok func(*dialog) bool) (bool, error) {
-	for late := time.Now().Add(keyWait); ; {
-		now, err := t.see(ctx, w)
-		if err != nil || ok(now) {
-			return err == nil, err
-		}
-		if time.Now().After(late) {
-			return false, nil
-		}
-		if err := t.attend(ctx, bootLook, nil); err != nil {
-			return false, err
-		}
-	}
-}
-
-// rests waits until the agent does nothing, and tells whether ok held all the
-// while. What the screen shows is not yet what Enter does: an agent that is still
-// at work on the key before acts on the state before it. On a busy machine 2.1.104
-// showed a message, and took the Enter after it for a no without one.
-func (t *turn) rests(ctx context.Context, w *watch, ok func(*dialog) bool) (bool, error) {
-	for late := time.Now().Add(keyWait); time.Now().Before(late); {
-		begun := time.Now()
-		before, _ := proc.WorkTime(t.term.Pid())
-		if err := t.attend(ctx, restWait, nil); err != nil {
-			return false, err
-		}
-		working := w.worked(before, time.Since(begun))
-		if now, err := t.see(ctx, w); err != nil || !ok(now) {
-			return false, err
-		}
-		if !working {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// highlight moves the highlight to an option, a key at a time. When it returns
-// without an error the screen has just shown it there, every key that was
-// pressed has been seen to move it, so that none is on its way, and the agent rests.
-func (t *turn) highlight(ctx context.Context, w *watch, asked *dialog, option int) error {
-	for {
-		now, err := t.see(ctx, w)
-		if err != nil {
-			return err
-		}
-		if !now.same(asked) {
-			return errChanged
-		}
-		at, key := now.Highlighted, "Down"
-		if at == option {
-			there := func(now *dialog) bool { return now.same(asked) && now.Highlighted == option }
-			switch ok, err := t.rests(ctx, w, there); {
-			case err != nil || ok:
-				return err
-			case !there(t.agent.dialog(w.last)):
-				return errChanged
-			}
-			return errors.New("the agent is too busy to be told")
-		}
-		if at > option {
-			key = "Up"
-		}
-		if err := t.term.SendKeys(ctx, key); err != nil {
-			return err
-		}
-		moved, err := t.until(ctx, w, func(now *dialog) bool { return !now.same(asked) || now.Highlighted != at })
-		if err != nil {
-			return err
-		}
-		if !moved {
-			return fmt.Errorf("the dialog's highlight does not move: %q had no effect", key)
-		}
-	}
-}
-
-// answered presses the key that answers the question which the screen has just
-// shown, and waits until it is gone. One that is the same may follow at once, about
-// the same command once more; the result of the first tells them apart.
-func (t *turn) answered(ctx context.Context, w *watch, key string) error {
-	before, pending := t.agent.dialog(w.last), t.log.PendingTools()
-	if err := t.term.SendKeys(ctx, key); err != nil {
 		return err
 	}
-	_, err := t.until(ctx, w, func(now *dialog) bool {
-		if now == nil || now.text != before.text {
-			return true
-		}
-		left := t.log.PendingTools()
-		return slices.ContainsFunc(pending, func(use transcript.Block) bool {
-			return !slices.ContainsFunc(left, func(b transcript.Block) bool { return b.ID == use.ID })
-		})
-	})
-	return err
-}
-
-// tell says no and why: it makes the option that denies take a text, as a person
-// does, pastes the message and presses Enter when the dialog shows it. Whatever
-// goes wrong once the option takes a text ends the turn.
-func (t *turn) tell(ctx context.Context, w *watch, asked *dialog, message string) error {
-	message, err := checkMessage(message)
-	if err != nil {
-		return err
-	}
-	if asked.deny < 0 || !asked.amend {
-		return ErrCannotTell
-	}
-	if err := t.highlight(ctx, w, asked, asked.deny); err != nil {
-		return err
-	}
-	// 2.1.104 and 2.1.158 say below what the key does a moment after they have
-	// moved the highlight.
-	amends := func(now *dialog) bool { return !now.same(asked) || now.amend }
-	if ok, err := t.until(ctx, w, amends); err != nil {
-		return err
-	} else if !ok {
-		return ErrCannotTell
-	}
-	if now := t.agent.dialog(w.last); !now.same(asked) || now.Highlighted != asked.deny {
+	if !t.agent.dialog(w.last).same(asked) {
 		return errChanged
 	}
-	if err := t.term.SendKeys(ctx, amendKey); err != nil {
+	if err := t.term.SendKeys(ctx, stopKey); err != nil {
 		return err
 	}
-	// The text makes the dialog longer, so that its beginning may leave the screen.
-	takes := func(now *dialog) bool {
-		return now != nil && now.amending && now.Highlighted == asked.deny && strings.HasSuffix(asked.text, now.text)
+	return t.taken(ctx, w, asked, t.asking)
+}
+
+// taken waits until a decision has had its effect: the dialog is gone, or is about
+// another question. One that looks the same may be drawn for the next question, which
+// its hook tells, and the agent then rests. Until it is drawn the next question must
+// not be decided: 2.1.332 loses a decision that comes before its dialog.
+func (t *turn) taken(ctx context.Context, w *watch, asked *dialog, reported int) error {
+	var next *rest // since the next question has been reported
+	for rest := t.rest(); ; {
+		if err := w.lookNow(ctx); err != nil {
+			return err
+		}
+		if next == nil && t.asking > reported {
+			next = t.rest()
+		}
+		if !t.agent.dialog(w.last).same(asked) || rest.over(effectWait) || next != nil && next.over(drawWait) {
+			return nil
+		}
+		if err := t.attend(ctx, bootLook, nil); err != nil {
+			return err
+		}
 	}
-	ok, err := t.until(ctx, w, takes)
-	if err == nil && ok {
-		ok, err = t.rests(ctx, w, takes)
-	}
-	if err == nil && ok {
-		// A digit that came as a key would choose an option. In a paste it is text.
-		err = t.term.Paste(ctx, []byte(message))
-	}
-	want := squeeze(message)
-	holds := func(now *dialog) bool { return takes(now) && strings.Contains(squeeze(now.below), want) }
-	if err == nil && ok {
-		ok, err = t.until(ctx, w, holds)
-	}
-	if err == nil && ok {
-		ok, err = t.rests(ctx, w, holds)
-	}
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fmt.Errorf("%w: it does not show what it was given", ErrCannotTell)
-	}
-	return t.answered(ctx, w, "Enter")
 }
 
 // checkMessage returns the message as it goes in.
 func checkMessage(message string) (string, error) {
-	message = strings.TrimSpace(message)
+	trimmed := strings.TrimSpace(message)
 	switch {
-	case message == "" || !utf8.ValidString(message):
+	case message == "":
+		return "", nil
+	case trimmed == "" || !utf8.ValidString(message):
 		return "", fmt.Errorf("%w: Decision.Message is blank or not UTF-8", ErrUndecided)
-	case len(message) > maxMessage || strings.Count(message, "\n") >= maxMessageLines:
-		return "", fmt.Errorf("%w that long: Decision.Message may have %d bytes in %d lines", ErrCannotTell, maxMessage, maxMessageLines)
-	case strings.ContainsFunc(message, func(c rune) bool { return c != '\n' && unicode.IsControl(c) }):
-		return "", fmt.Errorf("%w with control characters: remove them from Decision.Message", ErrCannotTell)
+	case len(trimmed) > maxMessage:
+		return "", fmt.Errorf("%w: Decision.Message may have %d bytes and has %d", ErrCannotTell, maxMessage, len(trimmed))
+	case strings.ContainsFunc(trimmed, func(c rune) bool { return c != '\n' && c != '\t' && unicode.IsControl(c) }):
+		return "", fmt.Errorf("%w: remove the control characters from Decision.Message", ErrCannotTell)
 	}
-	return message, nil
+	return trimmed, nil
 }
 
 // squeeze takes out what a screen puts into a text to draw it, and white space.

@@ -19,7 +19,6 @@ import (
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/internal/proc"
-	"github.com/tuiturn/tuiturn/transcript"
 )
 
 // asking is a turn in which the agent asks about each of these tool uses.
@@ -96,7 +95,7 @@ var (
 
 func TestPermission(t *testing.T) {
 	t.Parallel()
-	const rejected = "The user doesn't want to proceed with this tool use. The tool use was rejected."
+	const declined = "The user doesn't want to proceed with this tool use. The tool use was rejected." // the fake agent's
 	tell := func(message string) Decision { return Decision{Deny, message} }
 	type tool = fakeagent.Tool
 	for name, c := range map[string]struct {
@@ -118,13 +117,13 @@ func TestPermission(t *testing.T) {
 			[]Decision{allow}, []string{"Bash touch file0"}, []string{"ran touch file0"}, nil, nil,
 		},
 		"denied": {
-			[]tool{{}, {}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{rejected, rejected}, ErrInterrupted,
+			[]tool{{}, {}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{declined, declined}, ErrInterrupted,
 		},
 		"denied, in another order": {
-			[]tool{{Options: []string{"No", "Yes", "Yes, always"}, Highlighted: 2}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{rejected}, ErrInterrupted,
+			[]tool{{Options: []string{"No", "Yes", "Yes, always"}, Highlighted: 2}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{declined}, ErrInterrupted,
 		},
 		"denied, with no such option": {
-			[]tool{{Options: []string{"Yes", "Yes, always", "Never"}}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{rejected}, ErrInterrupted,
+			[]tool{{Options: []string{"Yes", "Yes, always", "Never"}}}, []Decision{deny}, []string{"Bash touch file0"}, nil, []string{declined}, ErrInterrupted,
 		},
 		"denied with a message": {
 			[]tool{{}}, []Decision{tell("1. use mv\n2. not\x20touch: é 漢字")}, []string{"Bash touch file0"}, nil,
@@ -136,7 +135,7 @@ func TestPermission(t *testing.T) {
 			[]string{"ran touch file0", "ran touch file2"}, []string{rejected + " To tell you how to proceed, the user said:\nno"}, nil,
 		},
 		"the same twice": {
-			[]tool{{Command: "ls"}, {Command: "ls"}}, []Decision{allow, deny}, []string{"Bash ls", "Bash ls"}, []string{"ran ls"}, []string{rejected}, ErrInterrupted,
+			[]tool{{Command: "ls"}, {Command: "ls"}}, []Decision{allow, deny}, []string{"Bash ls", "Bash ls"}, []string{"ran ls"}, []string{declined}, ErrInterrupted,
 		},
 		"one that contains the other": {
 			[]tool{{Command: "rm -r a"}, {Command: "rm -r a/b"}}, []Decision{allow}, []string{"Bash rm -r a", "Bash rm -r a/b"}, []string{"ran rm -r a", "ran rm -r a/b"}, nil, nil,
@@ -159,8 +158,23 @@ func TestPermission(t *testing.T) {
 		"yes without a no": {
 			[]tool{{Options: []string{"Yes", "Later"}}}, []Decision{allow}, []string{"Bash touch file0"}, nil, nil, ErrCannotAllow,
 		},
-		"a dialog that takes no message": {
-			[]tool{{NoAmend: true}}, []Decision{tell("no")}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
+		"denied with a long message": {
+			[]tool{{}}, []Decision{tell(strings.Repeat("é ", maxMessage/3))}, []string{"Bash touch file0"}, nil,
+			[]string{rejected + " To tell you how to proceed, the user said:\n" + strings.TrimSpace(strings.Repeat("é ", maxMessage/3))}, nil,
+		},
+		"a command that quotes the next one": {
+			[]tool{{Command: "touch evil # printf ok > harmless.txt"}, {Command: "printf ok > harmless.txt"}}, []Decision{allow, tell("no")},
+			[]string{"Bash touch evil # printf ok > harmless.txt", "Bash printf ok > harmless.txt"},
+			[]string{"ran touch evil # printf ok > harmless.txt"}, []string{rejected + " To tell you how to proceed, the user said:\nno"}, nil,
+		},
+		"not reported, allowed": {
+			[]tool{{Unreported: true}}, []Decision{allow}, []string{" "}, nil, nil, ErrCannotAllow,
+		},
+		"not reported, denied": {
+			[]tool{{Unreported: true}}, []Decision{deny}, []string{" "}, nil, []string{declined}, ErrInterrupted,
+		},
+		"not reported, denied with a message": {
+			[]tool{{Unreported: true}}, []Decision{tell("no")}, []string{" "}, nil, nil, ErrCannotTell,
 		},
 		"a message with a key in it": {
 			[]tool{{}}, []Decision{tell("a\x1b[A\rb")}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
@@ -384,17 +398,15 @@ func TestPermissionBeforeTheReceipt(t *testing.T) {
 
 func TestClaudeDialogs(t *testing.T) {
 	for name, c := range map[string]struct {
-		allow, deny int
-		amend       bool
-		about       transcript.Block
-		notAbout    transcript.Block
+		plain           bool
+		shown, notShown string // of an input
 	}{
-		"2.1.330 permission":                              {0, 3, true, use("Bash", "command", "touch made-by-tool"), use("Bash", "command", "touch made-by-hand")},
-		"2.1.158 permission, with words of other dialogs": {0, 2, true, use("Bash", "command", "git commit -m\n\"sign in\""), use("Write", "file_path", "/tmp/sign in")},
-		"2.1.104 write":                                   {0, 2, true, use("Write", "file_path", "/tmp/w/w0.txt"), use("Edit", "file_path", "/tmp/w/w0.txt")},
-		"2.1.158 fetch":                                   {0, 2, false, use("WebFetch", "url", "http://127.0.0.1:1/"), use("Bash", "command", "http://127.0.0.1:1/")},
-		"2.1.330 with a message":                          {0, 2, false, use("Bash", "command", "touch made0"), use("Read", "file_path", "made0")},
-		"a plan":                                          {-1, 2, false, use("mcp__notes__write_plan", "x", ""), use("Bash", "command", "write_plan")},
+		"2.1.330 permission":                              {true, `{"command":"touch made-by-tool"}`, `{"command":"touch made-by-hand"}`},
+		"2.1.158 permission, with words of other dialogs": {true, `{"command":"git commit -m\n\"sign in\""}`, `{"path":"/tmp/sign out"}`},
+		"2.1.104 write":                                   {true, `{"file_path":"/tmp/w/w0.txt"}`, `{"file_path":"/tmp/w/w1.txt"}`},
+		"2.1.158 fetch":                                   {true, `{"url":"http://127.0.0.1:1/"}`, `{"url":["http://127.0.0.1:1/"]}`},
+		"2.1.330 with a message":                          {true, `{"command":"touch made0"}`, `{"command":""}`},
+		"a plan":                                          {false, `{"x":"write_plan"}`, `"write_plan"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -404,18 +416,11 @@ func TestClaudeDialogs(t *testing.T) {
 			}
 			d := Claude{}.dialog(widen(screen))
 			is.True(d != nil)
-			is.Equal(d.allow, c.allow)
-			is.Equal(d.deny, c.deny)
-			is.Equal(d.amend, c.amend)
-			is.True(Claude{}.shows(d, c.about) > 0)
-			is.Equal(Claude{}.shows(d, c.notAbout), 0)
+			is.Equal(d.plain, c.plain)
+			is.Equal(Claude{}.shows(d, json.RawMessage(c.shown)), 1)
+			is.Equal(Claude{}.shows(d, json.RawMessage(c.notShown)), 0)
 		})
 	}
-}
-
-func use(name, field, value string) transcript.Block {
-	input, _ := json.Marshal(map[string]string{field: value})
-	return transcript.Block{Type: "tool_use", Name: name, Input: input}
 }
 
 var claudeDialogScreens = map[string]string{

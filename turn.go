@@ -91,8 +91,10 @@ type turn struct {
 	deltas    *transcript.Deltas // nil: nobody asks for them
 	events    chan transcript.Event
 	hooks     chan hookEvent
-	stopping  bool   // the agent's Stop hooks run
-	lastSaid  string // what it had said then
+	stopping  bool        // the agent's Stop hooks run
+	lastSaid  string      // what it had said then
+	questions []*question // that the agent asks and nobody has decided, in the order of their reports
+	asking    int         // counts those that have been reported
 	followErr chan error
 	settled   bool // the agent has ended the turn
 
@@ -282,6 +284,7 @@ func (t *turn) follow(ctx context.Context) (stop func()) {
 	return func() {
 		cancel()
 		following.Wait()
+		t.dismiss()
 	}
 }
 

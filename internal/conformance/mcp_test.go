@@ -16,17 +16,40 @@ import (
 	"github.com/tuiturn/tuiturn/internal/standin"
 )
 
-// mcpServer in the environment makes the test binary an MCP server.
-const mcpServer = "TUITURN_MCP_SERVER"
+const (
+	// mcpServer in the environment makes the test binary an MCP server.
+	mcpServer = "TUITURN_MCP_SERVER"
 
-// serveMCP offers one tool on standard input and output.
+	// mcpTools are the names of its tools, and mcpCalls is a file that gets the id
+	// of each call as a line.
+	mcpTools = "TUITURN_MCP_TOOLS"
+	mcpCalls = "TUITURN_MCP_CALLS"
+)
+
+// serveMCP offers tools on standard input and output; one, unless told which.
 func serveMCP() {
+	tools := []any{map[string]any{
+		"name": "weather", "description": "Tells the weather.",
+		"inputSchema": map[string]any{"type": "object", "properties": map[string]any{"city": map[string]any{"type": "string"}}},
+	}}
+	if names := os.Getenv(mcpTools); names != "" {
+		tools = nil
+		for name := range strings.SplitSeq(names, ",") {
+			tools = append(tools, map[string]any{
+				"name": name, "description": "Does it.", "annotations": map[string]any{"title": strings.ToUpper(name[:1]) + strings.ReplaceAll(name[1:], "_", " ")},
+				"inputSchema": map[string]any{"type": "object", "properties": map[string]any{"id": map[string]any{"type": "string"}}},
+			})
+		}
+	}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
 		var req struct {
 			ID     json.RawMessage
 			Method string
-			Params struct{ ProtocolVersion string }
+			Params struct {
+				ProtocolVersion string
+				Arguments       struct{ ID string }
+			}
 		}
 		if json.Unmarshal(lines.Bytes(), &req) != nil || req.ID == nil {
 			continue
@@ -38,11 +61,12 @@ func serveMCP() {
 			result["capabilities"] = map[string]any{"tools": map[string]any{}}
 			result["serverInfo"] = map[string]any{"name": "sky", "version": "1"}
 		case "tools/list":
-			result["tools"] = []any{map[string]any{
-				"name": "weather", "description": "Tells the weather.",
-				"inputSchema": map[string]any{"type": "object", "properties": map[string]any{"city": map[string]any{"type": "string"}}},
-			}}
+			result["tools"] = tools
 		case "tools/call":
+			if file, err := os.OpenFile(os.Getenv(mcpCalls), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+				fmt.Fprintln(file, req.Params.Arguments.ID)
+				file.Close()
+			}
 			result["content"] = []any{map[string]any{"type": "text", "text": "It rains."}}
 		}
 		b, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": req.ID, "result": result})

@@ -58,7 +58,7 @@ func TestPermission(t *testing.T) {
 		{name: "WebFetch denied", uses: uses(fetch), decisions: list(deny), err: tuiturn.ErrInterrupted},
 		{name: "Bash denied with a message", uses: uses(bash("echo x >>made")), decisions: list(tell), results: []string{"told"}},
 		{name: "Write denied with a message", uses: uses(write("made")), decisions: list(tell), results: []string{"told"}},
-		{name: "WebFetch takes no message", uses: uses(fetch), decisions: list(tell), err: tuiturn.ErrCannotTell},
+		{name: "WebFetch denied with a message", uses: uses(fetch), decisions: list(tell), results: []string{"told"}},
 		{
 			name: "one allowed, one denied", uses: uses(bash("echo x >>made"), write("other")), decisions: list(allow, deny),
 			made: files{"made": "x\n"}, err: tuiturn.ErrInterrupted,

@@ -12,14 +12,7 @@ type dialog struct {
 	sel      int // the highlighted option
 	numbered bool
 	footer   string
-
-	amend   bool // Tab makes the option No take a message
-	typing  bool // it does
-	message string
 }
-
-// takesMessage reports whether the highlighted option can take a message.
-func (d *dialog) takesMessage() bool { return d.amend && d.options[d.sel] == "No" }
 
 // cancelled is the choice that Escape makes.
 const cancelled = -1
@@ -27,18 +20,7 @@ const cancelled = -1
 // press applies a key. It returns the choice, an index in options or
 // cancelled, once one is made.
 func (d *dialog) press(k key) (choice int, done bool) {
-	if d.typing {
-		switch k.name {
-		case "Text", "Paste":
-			d.message += k.text
-			return 0, false
-		case "Up", "Down", "Tab":
-			return 0, false
-		}
-	}
 	switch k.name {
-	case "Tab":
-		d.typing = d.takesMessage()
 	case "Up":
 		d.sel = (d.sel + len(d.options) - 1) % len(d.options)
 	case "Down":
@@ -59,12 +41,6 @@ func (d *dialog) press(k key) (choice int, done bool) {
 func (d *dialog) rows() []string {
 	rows := append([]string(nil), d.title...)
 	for i, o := range d.options {
-		if d.typing && i == d.sel {
-			o = "No, and tell Claude what to do differently"
-			if d.message != "" {
-				o = "No, " + strings.ReplaceAll(d.message, "\n", "\n          ")
-			}
-		}
 		if d.numbered {
 			o = strconv.Itoa(i+1) + ". " + o
 		}
@@ -74,11 +50,7 @@ func (d *dialog) rows() []string {
 			rows = append(rows, "   "+o)
 		}
 	}
-	footer := d.footer
-	if d.amend && !d.typing {
-		footer += " · Tab to amend"
-	}
-	return append(rows, "", " "+footer)
+	return append(rows, "", " "+d.footer)
 }
 
 func themeDialog() *dialog {
@@ -125,7 +97,6 @@ func permissionDialog(t *Tool) *dialog {
 		sel:      t.Highlighted,
 		numbered: true,
 		footer:   "Esc to cancel",
-		amend:    !t.NoAmend,
 	}
 	for line := range strings.SplitSeq(t.command(), "\n") {
 		d.title = append(d.title, "   "+line)

@@ -43,7 +43,7 @@ func readHooks(file string) (hooks, error) {
 func (h hooks) known() bool {
 	for event := range h {
 		switch event {
-		case "SessionStart", "UserPromptSubmit", "PreToolUse", "Stop":
+		case "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "Stop":
 		default:
 			return false
 		}
@@ -51,11 +51,17 @@ func (h hooks) known() bool {
 	return true
 }
 
-// hook runs the commands of an event one after another, each with a JSON
-// object on standard input. What they print and how they end is ignored.
-func (a *agent) hook(event string, more map[string]any) {
+// A said is what an event's hooks came to.
+type said struct {
+	objection string // of the first that ended with status 2: what it wrote on standard error
+	printed   []byte // by the last that printed something and ended with status 0
+}
+
+// hook runs the commands of an event one after another, each with a JSON object
+// on standard input. To end with status 2 is to object, whatever the reason.
+func (a *agent) hook(event string, more map[string]any) (s said) {
 	if len(a.hooks[event]) == 0 {
-		return
+		return s
 	}
 	in := map[string]any{
 		"session_id": a.rec.session, "transcript_path": a.rec.path,
@@ -66,9 +72,38 @@ func (a *agent) hook(event string, more map[string]any) {
 	}
 	b := encodeLine(in)
 	for _, command := range a.hooks[event] {
+		var out, errors bytes.Buffer
 		c := exec.Command("/bin/sh", "-c", command)
-		c.Stdin = bytes.NewReader(b)
+		c.Stdin, c.Stdout, c.Stderr = bytes.NewReader(b), &out, &errors
 		c.Env = childEnv()
-		c.Run()
+		err := c.Run()
+		switch {
+		case c.ProcessState != nil && c.ProcessState.ExitCode() == 2 && s.objection == "":
+			s.objection = "[" + command + "]: " + errors.String()
+		case err == nil && out.Len() > 0:
+			s.printed = out.Bytes()
+		}
 	}
+	return s
+}
+
+// A decision is what a PermissionRequest hook decides; the zero value is none.
+type decision struct {
+	Behavior  string
+	Message   string
+	Interrupt bool
+}
+
+// permission asks the hooks about a tool use. It returns when they do, which may
+// be never: an agent does not end those of a question that has been answered.
+func (a *agent) permission(input map[string]any) (d decision) {
+	s := a.hook("PermissionRequest", map[string]any{"tool_name": "Bash", "tool_input": input})
+	if s.objection != "" {
+		return decision{Behavior: "deny", Message: s.objection}
+	}
+	var out struct {
+		HookSpecificOutput struct{ Decision decision }
+	}
+	json.Unmarshal(s.printed, &out) // what is no decision is none
+	return out.HookSpecificOutput.Decision
 }

@@ -199,11 +199,14 @@ type Tool struct {
 	Command   string // the shell command shown; empty means "true"
 	Result    string // what the tool is said to have printed
 
-	// Ask shows the permission menu first and waits for a choice. An option that
-	// begins with Yes goes on; another one and Escape interrupt the turn, but No
-	// with a message, which Tab lets it have, makes the model go on without the
-	// tool.
+	// Ask shows the permission menu first and waits for a choice, or for the
+	// decision of a PermissionRequest hook. An option that begins with Yes goes on;
+	// another one and Escape interrupt the turn. A hook can also deny the tool and
+	// let the model go on without it.
 	Ask bool
+
+	// Unreported asks no hook.
+	Unreported bool
 
 	// Stall is how long the agent works without drawing anything or reading a key
 	// before it asks, from the Enter on that submitted the prompt.
@@ -213,9 +216,6 @@ type Tool struct {
 	// the usual three.
 	Options     []string
 	Highlighted int
-
-	// NoAmend makes the menu take no message.
-	NoAmend bool
 
 	// Withdraw, if positive, is when the agent takes the question back by itself
 	// and goes on without the tool.

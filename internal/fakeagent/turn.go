@@ -45,8 +45,11 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 	}
 	a.end(t.End, AtAnswer)
 	if t.APIError == nil || t.APIError.Recovers {
+		said := a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": strings.TrimSpace(answer)})
+		if said.objection != "" {
+			t.Objection = said.objection
+		}
 		objected := t.Objection != ""
-		a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": strings.TrimSpace(answer)})
 		if objected {
 			if !pause(ctx, t.ObjectDelay) {
 				a.interrupted(prompt)
@@ -267,7 +270,7 @@ func (a *agent) tools(ctx context.Context, tools []Tool) bool {
 			var message string
 			switch isError, message = a.tool(ctx, &tools[i]); {
 			case message != "":
-				result += " To tell you how to proceed, the user said:\n" + message
+				result = message
 			case isError && tools[i].Withdraw > 0:
 			case isError:
 				going = false
@@ -297,12 +300,31 @@ func (a *agent) tool(ctx context.Context, t *Tool) (declined bool, message strin
 		ctx, cancel = context.WithTimeout(ctx, t.Withdraw)
 		defer cancel()
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	decided := make(chan decision, 1)
+	if !t.Unreported {
+		go func() {
+			if d := a.permission(map[string]any{"command": t.command()}); d != (decision{}) {
+				decided <- d
+				cancel()
+			}
+		}()
+	}
 	d := permissionDialog(t)
 	n := a.ask(ctx, d, func() { a.stall(t.Stall) })
-	if n == cancelled {
+	if n != cancelled {
+		return !strings.HasPrefix(d.options[n], "Yes"), ""
+	}
+	select {
+	case d := <-decided:
+		if d.Interrupt {
+			d.Message = ""
+		}
+		return d.Behavior != "allow", d.Message
+	default:
 		return true, ""
 	}
-	return !strings.HasPrefix(d.options[n], "Yes"), d.message
 }
 
 // stall works in the main loop, so that no key is read, and ends what is not
