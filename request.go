@@ -96,8 +96,9 @@ type Request struct {
 	// a *BlockedError.
 	//
 	// Every tool use is asked about on its own, several in one message one after
-	// the other. OnPermission may be asked about one a second time if the agent
-	// did not react. It may take as long as the turn's context lasts. Its own
+	// the other, and those of subagents too. OnPermission is asked about one again
+	// if the screen has changed before it has decided. It may take as long as the
+	// turn's context lasts. Its own
 	// context ends with the turn, and when the question is gone, because the agent
 	// has ended or a person has answered it. It is called on a goroutine of
 	// its own, which nobody waits for then: what it decides too late counts for

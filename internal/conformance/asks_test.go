@@ -109,7 +109,7 @@ func (c *trapper) spring(trap trap) (said, ran bool) {
 	calls, _ := os.ReadFile(c.calls)
 	for i, effect := range trap.effects {
 		_, err := os.Stat(filepath.Join(c.work, effect))
-		happened := err == nil || strings.Contains(string(calls), effect+"\n")
+		happened := err == nil || strings.Contains(string(calls), effect+"\"\n")
 		switch {
 		case i == trap.allowed:
 			ran = happened

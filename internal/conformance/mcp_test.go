@@ -21,7 +21,7 @@ const (
 	mcpServer = "TUITURN_MCP_SERVER"
 
 	// mcpTools are the names of its tools, and mcpCalls is a file that gets the id
-	// of each call as a line.
+	// of each call, quoted, as a line.
 	mcpTools = "TUITURN_MCP_TOOLS"
 	mcpCalls = "TUITURN_MCP_CALLS"
 )
@@ -64,7 +64,7 @@ func serveMCP() {
 			result["tools"] = tools
 		case "tools/call":
 			if file, err := os.OpenFile(os.Getenv(mcpCalls), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
-				fmt.Fprintln(file, req.Params.Arguments.ID)
+				fmt.Fprintf(file, "%q\n", req.Params.Arguments.ID)
 				file.Close()
 			}
 			result["content"] = []any{map[string]any{"type": "text", "text": "It rains."}}
