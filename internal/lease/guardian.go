@@ -130,8 +130,19 @@ func inheritable() int {
 			highest = max(highest, n)
 		}
 	}
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && uint64(limit.Cur) < uint64(highest)+spare {
+		// One that is above a limit, which was lowered since, cannot be closed so:
+		// the start needs a descriptor above it. The guardian keeps it open until it
+		// ends.
+		highest = max(2, int(limit.Cur)-spare)
+	}
 	return highest - 2
 }
+
+// spare is how many descriptors the start of a process needs above those that it
+// is given.
+const spare = 8
 
 // keep waits for the process, and replaces one that was not dismissed.
 func (g *guardian) keep() {

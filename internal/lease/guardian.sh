@@ -34,11 +34,21 @@ end() {
 end "@$id." "@$id." HUP 8
 end "@$id." "TUITURN_SERVER=$id" TERM 3 || exit
 
-# A directory of that name may be somebody else's by now. One that records shared
-# servers is the next sweep's, as is whatever survived: it can speak to them.
+# A directory of that name may be another one by now: an agent makes its temporary
+# directory anew where a cleaner took it, and whatever else is there is somebody
+# else's. One that records shared servers is the next sweep's, as is whatever
+# survived: it can speak to them.
 set -f
 set -- $(ls -di "$dir")
-[ "$1" = "$inode" ] || exit
+if [ "$1" != "$inode" ]; then
+	[ -O "$dir" ] && [ ! -L "$dir" ] && [ ! -e "$dir/lease" ] || exit
+	set +f
+	set -- "$dir"/t-[0-9]*
+	[ -d "$1" ] || exit
+	rm -rf "$@"
+	rmdir "$dir"
+	exit
+fi
 if [ -e "$dir/lease" ]; then
 	grep -qF "$id" "$dir/lease" || exit
 	grep -qF '"servers"' "$dir/lease" && exit

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"errors"
 	"io"
 	"maps"
 	"math/rand/v2"
@@ -100,6 +101,12 @@ func TestAnyShellWillDo(t *testing.T) {
 			is.New(t).NoErr(released.tell("release"))
 			nothingLeft(t, released, parent)
 			killAndLook(t, everything(t, parent, s), parent)
+
+			lost := play(t, "host", parent, s.shell, s.path).ready(t)
+			if err := errors.Join(os.RemoveAll(lost.dir), os.MkdirAll(filepath.Join(lost.dir, "t-1", "t"), 0o755)); err != nil {
+				t.Fatal(err)
+			}
+			killAndLook(t, lost, parent)
 		})
 	}
 }

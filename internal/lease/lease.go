@@ -28,6 +28,8 @@ import (
 type Lease struct {
 	dir    string
 	info   fs.FileInfo // the directory as it was made
+	pin    *os.File    // the directory: while it is open nothing else gets its inode
+	parent fs.FileInfo // of the directory that it was made in
 	id     string
 	unlock func()
 	last   atomic.Int64 // see Mark
@@ -49,11 +51,20 @@ const lockWait = time.Second
 // The directory's path has no links in it, whatever parent has.
 func New(ctx context.Context, parent string) (*Lease, error) {
 	l, err := newLease(ctx, parent)
+	for n := 1; n < maxMade && errors.Is(err, errTaken); n++ {
+		l, err = newLease(ctx, parent)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("making a private directory: %w", err)
 	}
 	return l, nil
 }
+
+// maxMade is how often a directory is made that a cleaner of temporary files takes
+// before the lease is whole.
+const maxMade = 3
+
+var errTaken = errors.New("a cleaner has removed it again")
 
 func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	if ctx.Err() != nil {
@@ -68,14 +79,23 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	}
 	l := &Lease{id: id.String(), unlock: func() {}}
 	if l.dir, l.info, err = makeDir(parent); err != nil {
-		return nil, fmt.Errorf("%w: name a directory on a local file system that can be written in", err)
+		return nil, &DirError{fmt.Errorf("%w: name a directory on a local file system that can be written in", err)}
 	}
 	defer func() {
 		if err != nil {
+			if _, gone := os.Lstat(l.dir); errors.Is(gone, fs.ErrNotExist) {
+				err = fmt.Errorf("%w: %w", err, errTaken)
+			}
 			l.release()
 		}
 	}()
 
+	if l.pin, err = os.Open(l.dir); err != nil {
+		return nil, err
+	}
+	if l.parent, err = os.Stat(filepath.Dir(l.dir)); err != nil {
+		return nil, err
+	}
 	// Until the file is written the directory is nobody's; it is too young for
 	// a sweep to clear it away. The guardian first: from here on nothing is left
 	// behind.
@@ -92,11 +112,18 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 		return nil, err
 	}
 	if l.written, err = writeFile(l.dir, l.file, nil); err != nil {
-		return nil, fmt.Errorf("saying whose it is: %w: make room there, or name another directory", err)
+		return nil, &DirError{fmt.Errorf("saying whose it is: %w: make room there, or name another directory", err)}
 	}
 	enroll(l)
 	return l, nil
 }
+
+// A DirError tells that another parent directory may do.
+type DirError struct{ Err error }
+
+func (e *DirError) Error() string { return e.Err.Error() }
+
+func (e *DirError) Unwrap() error { return e.Err }
 
 // makeDir makes the directory and checks that it is what was asked for: some
 // file systems keep no modes, or give what root makes to nobody.
@@ -186,6 +213,9 @@ func (l *Lease) AddServer(s SharedServer) error {
 	if slices.Contains(l.file.Servers, s) {
 		return nil
 	}
+	if err := l.check(); err != nil {
+		return fmt.Errorf("recording a shared tmux server: %w", err)
+	}
 	next := l.file
 	next.Servers = append(slices.Clone(next.Servers), s)
 	written, err := writeFile(l.dir, next, l.written)
@@ -213,7 +243,7 @@ func (l *Lease) release() error {
 	// The directory first: should the host die in the middle, the guardian
 	// does the rest.
 	var all *multierror.Error
-	if err := remove(l.dir, l.info); err != nil {
+	if err := l.removeAll(); err != nil {
 		all = multierror.Append(all, err)
 	}
 	if l.guardian != nil {
@@ -223,6 +253,10 @@ func (l *Lease) release() error {
 		l.guardian = nil
 	}
 	l.unlock()
+	if l.pin != nil && all == nil {
+		l.pin.Close() // not before: it may be released again
+		l.pin = nil
+	}
 	return all.ErrorOrNil()
 }
 
@@ -274,8 +308,6 @@ func In(dir string) *Lease {
 	}
 }
 
-// Is tells whether dir is the directory of a lease, whoever has it.
-func Is(dir string) bool {
-	_, err := os.Lstat(filepath.Join(dir, fileName))
-	return err == nil && strings.HasPrefix(filepath.Base(dir), prefix)
-}
+// Is tells whether dir has the name of a lease's directory, whoever has it. A
+// cleaner of temporary files may have taken the file in it.
+func Is(dir string) bool { return strings.HasPrefix(filepath.Base(dir), prefix) }

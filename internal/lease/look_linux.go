@@ -1,7 +1,7 @@
 package lease
 
 // tools are the programs that the guardian runs.
-var tools = []string{"grep", "ls", "rm", "sleep"}
+var tools = []string{"grep", "ls", "rm", "rmdir", "sleep"}
 
 // look prints the /proc/PID/environ that hold one of two strings. What may not
 // be read, and what ends meanwhile, is passed over. Kernel threads and zombies

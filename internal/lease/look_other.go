@@ -5,7 +5,7 @@ package lease
 import "runtime"
 
 // tools are the programs that the guardian runs.
-var tools = []string{"grep", "ls", "ps", "rm", "sleep"}
+var tools = []string{"grep", "ls", "ps", "rm", "rmdir", "sleep"}
 
 // look prints the pids of the processes whose line in ps holds one of two
 // strings. ps shows arguments and environment together, those of this user's

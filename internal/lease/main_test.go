@@ -39,7 +39,16 @@ var roles = map[string]func(args []string){
 	"idle":  func([]string) { fmt.Printf("%d\nready\n", os.Getpid()); io.Copy(io.Discard, os.Stdin) },
 	"umask": func(args []string) { syscall.Umask(0o777); try(args[0]) },
 	"full":  full,
-	"try":   func(args []string) { try(args[0]) },
+	"lowered": func(args []string) {
+		if _, err := unix.FcntlInt(0, unix.F_DUPFD, 251); err != nil {
+			panic(err)
+		}
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: 64}); err != nil {
+			panic(err)
+		}
+		try(args[0])
+	},
+	"try": func(args []string) { try(args[0]) },
 }
 
 // host takes a lease, starts programs and does what it is told.
