@@ -20,23 +20,40 @@ var ErrGone = errors.New("the reader ended before it opened the FIFO")
 const poll = time.Millisecond
 
 // A FIFO is a named pipe that only this user can open.
-type FIFO struct{ Path string }
+type FIFO struct {
+	Path string
+	held *os.File // see hold
+}
 
-// New makes a FIFO at path, which must not exist.
+// New makes a FIFO at path, which must not exist. It must be removed, unless Open
+// has succeeded.
 func New(path string) (FIFO, error) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		return FIFO{}, fmt.Errorf("making a FIFO: %w", &fs.PathError{Op: "mkfifo", Path: path, Err: err})
 	}
-	return FIFO{path}, nil
+	return FIFO{path, hold(path)}, nil
+}
+
+// way is the path to open: it leads to the FIFO itself, where the system has such
+// a path, also when a cleaner of temporary files has taken the name. A reader that
+// had opened the FIFO before would wait for ever.
+func (f FIFO) way() string {
+	if f.held == nil {
+		return f.Path
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", f.held.Fd())
 }
 
 // Remove removes the FIFO. It is no error if it is gone. A reader that waits in
 // its open for a writer finds the end of file instead of waiting for ever.
 func (f FIFO) Remove() {
-	if fd, err := unix.Open(f.Path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
+	if fd, err := unix.Open(f.way(), unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
 		defer unix.Close(fd)
 	}
 	os.Remove(f.Path)
+	if f.held != nil {
+		f.held.Close()
+	}
 }
 
 // Open returns the writing end once a reader has opened the FIFO, and removes
@@ -51,11 +68,15 @@ func (f FIFO) Open(ctx context.Context, gone <-chan struct{}) (*Writer, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		_, named := os.Lstat(f.Path) // before: who has the name opens in time
 		// Not os.OpenFile, which does not poll a FIFO on macOS.
-		fd, err := unix.Open(f.Path, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(f.way(), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err == nil {
 			f.Remove()
 			return &Writer{os.NewFile(uintptr(fd), f.Path)}, nil
+		}
+		if err == unix.ENXIO && errors.Is(named, fs.ErrNotExist) {
+			err = unix.ENOENT // nobody can come any more
 		}
 		if err != unix.ENXIO && err != unix.EINTR {
 			return nil, &fs.PathError{Op: "open", Path: f.Path, Err: err}

@@ -193,6 +193,31 @@ func TestDeliverGivesUp(t *testing.T) {
 	})
 }
 
+// A cleaner of temporary files takes the name when a reader has opened it, and
+// before.
+func TestTheNameIsTaken(t *testing.T) {
+	is := is.New(t)
+	if runtime.GOOS == "linux" {
+		f := newFIFO(t)
+		r, err := os.OpenFile(f.Path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		is.NoErr(err)
+		defer r.Close()
+		is.NoErr(os.Remove(f.Path))
+		w, err := f.Open(patient(t), nil)
+		is.NoErr(err)
+		is.NoErr(w.Deliver(patient(t), []byte("x")))
+		got, err := io.ReadAll(r)
+		is.NoErr(err)
+		is.Equal(string(got), "x")
+	}
+
+	f := newFIFO(t)
+	is.NoErr(os.Remove(f.Path))
+	_, err := f.Open(patient(t), nil)
+	is.True(errors.Is(err, fs.ErrNotExist))
+	f.Remove()
+}
+
 func TestNothingIsLeft(t *testing.T) {
 	count := func() int {
 		names, err := os.ReadDir("/dev/fd")
@@ -210,7 +235,9 @@ func TestNothingIsLeft(t *testing.T) {
 		w, r = connect(t, newFIFO(t))
 		r.Close()
 		w.Deliver(patient(t), []byte("x"))
-		newFIFO(t).Open(ended, nil)
+		f := newFIFO(t)
+		f.Open(ended, nil)
+		f.Remove()
 	}
 	round() // opens the poller's own descriptors
 	files, goroutines := count(), runtime.NumGoroutine()

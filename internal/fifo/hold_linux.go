@@ -1,0 +1,16 @@
+package fifo
+
+import (
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// hold keeps the FIFO itself, without being a reader or writer of it.
+func hold(path string) *os.File {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	return os.NewFile(uintptr(fd), path)
+}
