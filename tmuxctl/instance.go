@@ -40,6 +40,8 @@ type instance struct {
 	env     []string
 	shared  *shared // nil: the server is our own
 	server  proc.Identity
+	up      bool          // it has started
+	deaf    atomic.Bool   // see mend
 	ended   chan struct{} // closed when the server is no more
 	control *control      // nil: there is none
 	can     features
@@ -110,6 +112,7 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	}
 	if err == nil {
 		if err = in.prepare(ctx); err == nil {
+			in.up = true
 			return in, nil
 		}
 		in.server.Signal(syscall.SIGKILL)
@@ -174,12 +177,18 @@ func (in *instance) startChild(ctx context.Context) error {
 // tempDir is a lease's of this process already.
 func (in *instance) makeDir(ctx context.Context, tempDir string) (err error) {
 	if in.lease = lease.In(tempDir); in.lease != nil {
+		if err := in.lease.Check(); err != nil {
+			return err
+		}
 		in.dir, err = os.MkdirTemp(tempDir, "s-")
 	} else if in.lease, err = lease.New(ctx, tempDir); err == nil {
 		in.own, in.dir = true, in.lease.Dir()
 	}
-	if err != nil {
+	if _, dir := errors.AsType[*lease.DirError](err); dir || err != nil && !in.own {
 		return fmt.Errorf("%w: name a directory that can be written in Server.TempDir", err)
+	}
+	if err != nil {
+		return err
 	}
 	if n := len(in.socket()); n > maxSocketPath {
 		in.removeDir()
@@ -193,7 +202,7 @@ func (in *instance) removeDir() error {
 	if in.own {
 		return in.lease.Release()
 	}
-	if err := os.RemoveAll(in.dir); err != nil {
+	if err := in.lease.Remove(in.dir); err != nil {
 		return fmt.Errorf("removing its directory: %w", err)
 	}
 	return nil
@@ -298,8 +307,23 @@ func newRefusal(said []byte) refusal {
 	return refusal(strings.TrimPrefix(string(bytes.TrimSpace(said)), "parse error: "))
 }
 
-// process runs one tmux client.
+// process runs one tmux client, once more if a cleaner of temporary files took the
+// socket before it had connected.
 func (in *instance) process(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
+	if in.shared != nil {
+		return in.processOnce(ctx, stdin, args...)
+	}
+	if err := in.mend(ctx); err != nil {
+		return nil, err
+	}
+	out, err := in.processOnce(ctx, stdin, args...)
+	if err != nil && strings.Contains(err.Error(), "error connecting") && !in.listens() && in.mend(ctx) == nil && in.listens() {
+		out, err = in.processOnce(ctx, stdin, args...)
+	}
+	return out, err
+}
+
+func (in *instance) processOnce(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	cmd := in.client(ctx, args...)
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)
@@ -316,6 +340,8 @@ func (in *instance) process(ctx context.Context, stdin []byte, args ...string) (
 		return nil, context.Cause(ctx)
 	case in.lost(said.String()):
 		return nil, ErrServerClosed
+	case in.shared != nil && !in.listens():
+		return nil, fmt.Errorf("the socket %s of the shared tmux server was removed while it was in use: kill -USR1 %d makes that server create it again", in.socket(), in.server.Pid)
 	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1:
 		return nil, newRefusal(said.Bytes())
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -64,7 +65,7 @@ var shellsOwn = []string{"PWD", "OLDPWD", "SHLVL", "_"}
 // user can open, and that is gone when NewSession returns.
 func (s *Server) NewSession(ctx context.Context, cfg SessionConfig) (*Session, error) {
 	t, err := s.newSession(ctx, cfg)
-	if errors.Is(err, ErrServerClosed) && !s.closed.Load() {
+	if (errors.Is(err, ErrServerClosed) || errors.Is(err, errCleaned)) && !s.closed.Load() {
 		t, err = s.newSession(ctx, cfg) // the server had ended, unnoticed
 	}
 	if err != nil {
@@ -72,6 +73,10 @@ func (s *Server) NewSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	return t, nil
 }
+
+// errCleaned tells that a cleaner of temporary files took the FIFO before the
+// pane's shell had opened it.
+var errCleaned = errors.New("what cleans temporary files has removed it")
 
 func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, error) {
 	if cfg.Cols == 0 {
@@ -88,6 +93,9 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, err
 	}
 	defer s.mu.RUnlock()
+	if err := in.mend(ctx); err != nil {
+		return nil, err
+	}
 	in.endDebris(ctx)
 	marker := in.lease.Mark(cfg.Name)
 	script, err := cfg.script(marker)
@@ -185,6 +193,9 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		err = t.abandon(fmt.Errorf("handing over the environment: %w", err))
 		if in.gone() { // which abandon has found out
 			err = fmt.Errorf("%w: %w", err, ErrServerClosed)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: %w", err, errCleaned)
 		}
 		return nil, err
 	}
@@ -450,7 +461,7 @@ func (t *Session) endPane(ctx context.Context) error {
 	t.in.wake()
 	// By id: the name may have been given away by a person who looked on.
 	_, err := t.in.run(ctx, nil, "kill-session", "-t", t.id)
-	if err == nil || t.in.gone() || strings.Contains(err.Error(), "can't find session") {
+	if err == nil || t.in.gone() || strings.Contains(err.Error(), "can't find session") || t.in.homeless() {
 		return nil
 	}
 	return err

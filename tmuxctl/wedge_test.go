@@ -254,6 +254,26 @@ func TestTheDirectoryIsRemoved(t *testing.T) {
 	within(t, 3*time.Second, "closing the server", func() { is.NoErr(s.Close()) })
 }
 
+// A cleaner of temporary files takes the socket alone: the server makes another.
+func TestTheSocketIsRemoved(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s, x := turn(t, echo)
+	see(t, x, "up")
+	is.NoErr(os.Remove(s.Socket()))
+	is.NoErr(x.Paste(t.Context(), []byte("a"))) // by a client of its own
+	see(t, x, "<a>")
+	is.NoErr(os.Remove(s.Socket()))
+	y, err := s.NewSession(t.Context(), script("other", "echo there; exec sleep 60"))
+	is.NoErr(err)
+	see(t, y, "there")
+	_, err = os.Lstat(s.Socket())
+	is.NoErr(err)
+	shut(t, x)
+	shut(t, y)
+	within(t, 3*time.Second, "closing the server", func() { is.NoErr(s.Close()) })
+}
+
 func TestCloseTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)

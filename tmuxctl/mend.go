@@ -1,0 +1,56 @@
+package tmuxctl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/tuiturn/tuiturn/internal/lease"
+)
+
+// mend makes anew what a cleaner of temporary files has removed from a lease that
+// still has its directory: the server's own directory in it, and the socket, which
+// a server makes anew on SIGUSR1. Where the lease has lost its directory nothing is
+// done at that name, which may be another user's by now: the error wraps
+// [lease.ErrLost]. What a shared server's owner has is not touched.
+func (in *instance) mend(ctx context.Context) error {
+	if err := in.lease.Check(); err != nil {
+		return err
+	}
+	if err := os.Mkdir(in.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("making its directory again: %w", err)
+	}
+	if in.shared != nil || !in.up || in.deaf.Load() || in.gone() || in.listens() {
+		return nil
+	}
+	// A server that was told to end, and is wedged, has removed its socket itself
+	// and makes none. Whoever needs it is told so by a client.
+	in.server.Signal(syscall.SIGUSR1)
+	wait, cancel := context.WithTimeout(ctx, socketWait)
+	defer cancel()
+	if in.listening(wait) != nil && ctx.Err() == nil {
+		in.deaf.Store(true)
+	}
+	return nil
+}
+
+// socketWait is how long a server may take to make its socket anew: 1 to 5 ms,
+// measured.
+const socketWait = time.Second
+
+// listens tells whether the socket is there.
+func (in *instance) listens() bool {
+	_, err := os.Lstat(in.socket())
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// homeless tells whether the server, which is our own, has lost the directory of
+// its lease: there is no way to it any more but the connections that it has, and
+// it is closed before long.
+func (in *instance) homeless() bool {
+	return in.shared == nil && errors.Is(in.lease.Check(), lease.ErrLost)
+}
