@@ -262,7 +262,7 @@ func (c *Conversation) lost(place *place) error {
 	default:
 	}
 	if place != c.pane.place {
-		return fmt.Errorf("%w: what cleans the temporary directory has removed its files", ErrEnded)
+		return fmt.Errorf("%w: %w", ErrEnded, cleaned(c.pane.dir))
 	}
 	return nil
 }

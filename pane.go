@@ -107,6 +107,7 @@ type pane struct {
 	redactor *redactor
 
 	dir      string // the door, the settings, what the hooks report, the agent's TMPDIR
+	files    []file // in it, TMPDIR and the door's aside
 	door     *door
 	cfg      terminal.Config
 	term     terminal.Terminal
@@ -136,22 +137,12 @@ func (p *pane) prepare(ctx context.Context) (op string, err error) {
 	if p.dir, err = os.MkdirTemp(p.place.lease.Dir(), "t-"); err != nil {
 		return "making the turn's directory", err
 	}
-	// What the agent leaves in its temporary directory goes with the turn.
-	// Keep its name short: 2.1.330 makes a socket some 20 bytes further down,
-	// and uses /tmp where the path is too long for one.
-	tmp := filepath.Join(p.dir, "t")
-	if err := os.Mkdir(tmp, 0o700); err != nil {
-		return "making the turn's directory", err
-	}
-	if p.door, err = newDoor(p.dir); err != nil {
-		return "making the turn's directory", err
-	}
-	files, err := p.files(version)
-	if err != nil {
+	files := p.list(version)
+	if err := p.make(); err != nil {
 		return "making the turn's directory", err
 	}
 	env = append(env, hooksVar+"="+p.hooksFile())
-	env = append(env, p.agent.env(&p.setup, tmp)...)
+	env = append(env, p.agent.env(&p.setup, p.tmp())...)
 	env = append(env, p.door.env()...)
 	env = append(env, r.Env...)
 	env = append(env, p.setup.Env...)
@@ -181,33 +172,6 @@ func (p *pane) version(ctx context.Context, path string) string {
 		r.log().Warn("what only some versions have is not used", "session", p.session, "error", err)
 	}
 	return version
-}
-
-// files writes the files that the agent is told of.
-func (p *pane) files(version string) (f agentFiles, err error) {
-	f.settings = filepath.Join(p.dir, "settings.json")
-	if err := os.WriteFile(f.settings, []byte(p.agent.settings(&p.setup, version)), 0o600); err != nil {
-		return f, err
-	}
-	if err := os.WriteFile(p.hooksFile(), nil, 0o600); err != nil { // before anybody else makes one
-		return f, err
-	}
-	for _, file := range []struct {
-		path          *string
-		name, content string
-	}{
-		{&f.systemPrompt, "system-prompt", p.setup.SystemPrompt},
-		{&f.mcp, "mcp.json", p.setup.MCPConfig},
-	} {
-		if file.content == "" {
-			continue
-		}
-		*file.path = filepath.Join(p.dir, file.name)
-		if err := os.WriteFile(*file.path, []byte(file.content), 0o600); err != nil {
-			return f, err
-		}
-	}
-	return f, nil
 }
 
 // prepareHome makes the home what it is to be. A login that somebody left there
@@ -251,11 +215,13 @@ func (p *pane) boot(ctx context.Context) (op string, err error) {
 		if err == nil {
 			return "", nil
 		}
-		blocked, ok := err.(*BlockedError)
-		if !ok || blocked.Kind != "trust" || n == maxBoots {
+		blocked, _ := err.(*BlockedError)
+		untrusted := blocked != nil && blocked.Kind == "trust"
+		missed := agentEnded(err) && p.missing() != nil // 2.1.332 ends if its settings file is not there
+		if !untrusted && !missed || n == maxBoots {
 			return "waiting for the agent to take a prompt", err
 		}
-		p.runner.log().Info("the directory's trust was undone; starting again", "session", p.session)
+		p.runner.log().Info("the directory's trust was undone, or files are gone; starting again", "session", p.session)
 		if err := p.endAgent(); err != nil {
 			return "starting the agent again", err
 		}
@@ -267,6 +233,9 @@ func (p *pane) boot(ctx context.Context) (op string, err error) {
 
 // recheck makes true again what was true when the pane was prepared.
 func (p *pane) recheck(ctx context.Context) (op string, err error) {
+	if err := p.mend(); err != nil {
+		return "making the turn's files again", err
+	}
 	if err := p.prepareHome(ctx); err != nil {
 		return "preparing the home again", cause(ctx, err)
 	}
@@ -280,7 +249,7 @@ func (p *pane) recheck(ctx context.Context) (op string, err error) {
 // more than may be said. ctx may have ended.
 func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen string, _ error) {
 	if p.term == nil {
-		return "", err
+		return "", p.blame(err)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
@@ -294,7 +263,7 @@ func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen stri
 	if b, ok := err.(*BlockedError); ok {
 		err = &BlockedError{b.Kind, r.redactAll(b.Options), b.Highlighted}
 	}
-	return screen, err
+	return screen, p.blame(err)
 }
 
 // close ends the agent and removes the pane's files, however far it has come.
@@ -305,7 +274,7 @@ func (p *pane) close() error {
 		all = multierror.Append(all, err)
 	}
 	if p.dir != "" {
-		if err := os.RemoveAll(p.dir); err != nil {
+		if err := p.place.lease.Remove(p.dir); err != nil {
 			all = multierror.Append(all, err)
 		}
 	}

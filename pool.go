@@ -218,6 +218,9 @@ func (s *spare) well(ctx context.Context, maxAge time.Duration) error {
 	if !s.runner.current(s.place) {
 		return errors.New("its directory is gone")
 	}
+	if err := s.mend(); err != nil {
+		return err
+	}
 	select {
 	case <-s.term.Done():
 		return &ExitError{s.term.Status()}

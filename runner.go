@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,6 +82,8 @@ type Runner struct {
 	mu       sync.Mutex
 	place    *place         // made with the first turn
 	retiring sync.WaitGroup // places that were replaced
+	retired  []*place       // those of them that could not be closed
+	before   *lease.Lease   // of the place that was replaced last; nil: none was
 	sweeper  *sweeper       // made with the first turn; nil: none
 	pool     *pool          // the same
 	cancel   context.CancelCauseFunc
@@ -111,8 +111,11 @@ func (p *place) failed(err error) {
 
 func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
 	l, err := lease.New(ctx, tempDir)
-	if err != nil {
+	if _, dir := errors.AsType[*lease.DirError](err); dir {
 		return nil, fmt.Errorf("%w: name another one in Runner.TempDir", err)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return &place{lease: l, tmux: &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}, nil
 }
@@ -207,14 +210,19 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 		return nil, ErrClosed
 	}
 	if r.place != nil {
-		if _, err := os.Lstat(r.place.lease.Dir()); errors.Is(err, fs.ErrNotExist) {
+		if err := r.place.lease.Check(); err != nil {
 			// Whatever cleans the temporary directory took it for abandoned.
+			r.log().Warn("a new private directory is made", "error", cleaned(r.place.lease.Dir()))
+			r.before = r.place.lease
 			r.retire(r.place)
 			r.place = nil
 			r.pool.stir() // what stands ready there is of no use
 		}
 	}
 	if r.place == nil {
+		if r.before != nil {
+			r.before.RemakeParent()
+		}
 		if r.place, err = newPlace(ctx, r.TempDir, r.TmuxSocket); err != nil {
 			return nil, err
 		}
@@ -227,11 +235,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 func (r *Runner) current(p *place) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.place != p {
-		return false
-	}
-	_, err := os.Lstat(p.lease.Dir())
-	return !errors.Is(err, fs.ErrNotExist)
+	return r.place == p && p.lease.Check() == nil
 }
 
 // newPane is a pane to be. The caller holds the place until it is closed, or
@@ -249,6 +253,9 @@ func (r *Runner) retire(p *place) {
 		p.turns.Wait()
 		if err := p.close(); err != nil {
 			r.log().Warn("closing what a cleaner of temporary files has removed", "error", err)
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.retired = append(r.retired, p)
 		}
 	})
 }
@@ -268,12 +275,20 @@ func (r *Runner) Close() error {
 	r.sweeper.wait()
 	r.pool.wait()
 	r.retiring.Wait()
-	if place == nil {
-		return nil
+	var all *multierror.Error
+	for _, p := range r.retired {
+		if err := p.close(); err != nil {
+			all = multierror.Append(all, err)
+		}
 	}
-	place.turns.Wait()
-	if err := place.close(); err != nil {
-		return fmt.Errorf("closing the Runner: %w", err)
+	if place != nil {
+		place.turns.Wait()
+		if err := place.close(); err != nil {
+			all = multierror.Append(all, err)
+		}
+	}
+	if all != nil {
+		return fmt.Errorf("closing the Runner: %w", all)
 	}
 	return nil
 }

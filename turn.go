@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -181,7 +182,7 @@ func (t *turn) start(ctx context.Context, place *place, setup setup) (op string,
 	op, err = t.prepare(ctx)
 	t.res.Terminal = t.kind
 	if err != nil {
-		return op, cause(ctx, err)
+		return op, t.blame(cause(ctx, err))
 	}
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
 	t.runner.counts.add(func(s *Stats) { s.Boots++ })
@@ -211,13 +212,21 @@ func (t *turn) live(ctx context.Context) (op string, err error) {
 func (t *turn) talk(ctx context.Context) (op string, err error) {
 	times := &t.res.Timings
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ready })
-	if err := t.deliver(ctx); err != nil {
+	if err := t.handOver(ctx); err != nil {
 		return "handing over the prompt", t.explain(ctx, err)
 	}
 	times.Boot = t.took()
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Delivered })
 
 	err = t.submit(ctx)
+	if errors.Is(err, ErrNotAccepted) && t.entered == (enter{}) {
+		// Enter was not pressed, for the input line stayed empty. A cleaner of
+		// temporary files took what the editor had written before the agent read it.
+		t.runner.log().Warn("the prompt did not reach the input line; it is handed over again", "session", t.res.SessionID)
+		if err = t.handOver(ctx); err == nil {
+			err = t.submit(ctx)
+		}
+	}
 	times.Submit = t.took()
 	if err != nil {
 		return "submitting the prompt", t.explain(ctx, err)
@@ -232,6 +241,19 @@ func (t *turn) talk(ctx context.Context) (op string, err error) {
 	t.settled = true
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Done })
 	return t.settle()
+}
+
+// handOver is deliver with all the files that it needs, and once more if a cleaner
+// took the FIFO before the agent had opened it.
+func (t *turn) handOver(ctx context.Context) error {
+	if err := t.mend(); err != nil {
+		return err
+	}
+	err := t.deliver(ctx)
+	if errors.Is(err, fs.ErrNotExist) && t.mend() == nil {
+		err = t.deliver(ctx)
+	}
+	return err
 }
 
 // explain adds the last screen to the turn's error, where it tells more than the

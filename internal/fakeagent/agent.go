@@ -200,7 +200,7 @@ func (a *agent) close() {
 func (a *agent) boot() {
 	a.end(a.script.End, AtBoot)
 	if a.script.Litter {
-		os.WriteFile(filepath.Join(os.TempDir(), "claude-litter-"+uuid.New()), nil, 0o600)
+		os.WriteFile(filepath.Join(tempDir(), "claude-litter-"+uuid.New()), nil, 0o600)
 	}
 	if err := a.startChildren(a.script.Children); err != nil {
 		fmt.Fprintln(os.Stderr, err)

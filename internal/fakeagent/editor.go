@@ -21,7 +21,7 @@ func (a *agent) edit() {
 	if editor == "" {
 		return
 	}
-	name := filepath.Join(os.TempDir(), "claude-prompt-"+uuid.New()+".md")
+	name := filepath.Join(tempDir(), "claude-prompt-"+uuid.New()+".md")
 	if os.WriteFile(name, []byte(a.line.value()), 0o644) != nil {
 		return
 	}
@@ -53,6 +53,14 @@ func (a *agent) edit() {
 	if b, err := os.ReadFile(name); err == nil {
 		a.line.set(string(b))
 	}
+}
+
+// tempDir is the temporary directory. The agent makes it, and what is missing above
+// it, whenever it needs it (2.1.330, 2.1.332).
+func tempDir() string {
+	dir := os.TempDir()
+	os.MkdirAll(dir, 0o755)
+	return dir
 }
 
 // waitEditor waits for the editor, or for a signal that ends the agent. Linux

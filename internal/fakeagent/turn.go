@@ -137,6 +137,7 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	if t.Tool != nil && !a.tools(ctx, append([]Tool{*t.Tool}, t.More...)) {
 		return "", false
 	}
+	tempDir() // where it keeps what a tool has printed
 	if !pause(ctx, t.Delay) {
 		return "", false
 	}

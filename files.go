@@ -1,0 +1,139 @@
+package tuiturn
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The files of a pane lie in a directory of its own, below that of its place.
+// Cleaners of temporary files may remove any of them at any time. As long as the
+// place has its directory, which nobody else can write in, each may be made again
+// under its name. When that directory is gone, its name may be anybody's: nothing
+// is read or written there any more.
+
+// A file is one that the agent is told of.
+type file struct {
+	path, content string
+}
+
+// list fills p.files, and returns the paths of those that the agent's arguments
+// name.
+func (p *pane) list(version string) (f agentFiles) {
+	add := func(name, content string) string {
+		path := filepath.Join(p.dir, name)
+		p.files = append(p.files, file{path, content})
+		return path
+	}
+	f.settings = add("settings.json", p.agent.settings(&p.setup, version))
+	p.files = append(p.files, file{p.hooksFile(), ""}) // before anybody else makes one
+	if p.setup.SystemPrompt != "" {
+		f.systemPrompt = add("system-prompt", p.setup.SystemPrompt)
+	}
+	if p.setup.MCPConfig != "" {
+		f.mcp = add("mcp.json", p.setup.MCPConfig)
+	}
+	return f
+}
+
+// tmp is the agent's TMPDIR: what it leaves there goes with the turn. Keep its name
+// short: 2.1.330 makes a socket some 20 bytes further down, and uses /tmp where the
+// path is too long for one.
+func (p *pane) tmp() string { return filepath.Join(p.dir, "t") }
+
+// make makes what there is not of the pane's files.
+func (p *pane) make() error {
+	for _, dir := range []string{p.dir, p.tmp()} {
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	for _, f := range p.files {
+		w, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		_, err = w.WriteString(f.content)
+		if err := errors.Join(err, w.Close()); err != nil {
+			os.Remove(f.path) // or the next look would take it for whole
+			return err
+		}
+	}
+	if p.term == nil || p.door != nil && isGone(p.door.script) { // one that was given up stays so
+		var err error
+		if p.door, err = newDoor(p.dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mend makes anew what a cleaner of temporary files has taken from the pane. Its
+// error tells that it can't be done.
+func (p *pane) mend() error {
+	if p.place.lease.Check() != nil {
+		return cleaned(p.place.lease.Dir())
+	}
+	if p.missing() == nil {
+		return nil
+	}
+	p.runner.log().Warn("what was removed is made again", "session", p.session, "error", p.missing())
+	return p.make()
+}
+
+// missing tells what a cleaner has taken of what the pane needs; nil is nothing.
+func (p *pane) missing() error {
+	if p.place.lease.Check() != nil {
+		return cleaned(p.place.lease.Dir())
+	}
+	if p.dir == "" {
+		return nil
+	}
+	paths := []string{p.dir, p.tmp()}
+	for _, f := range p.files {
+		paths = append(paths, f.path)
+	}
+	if p.door != nil {
+		paths = append(paths, p.door.script)
+	}
+	for _, path := range paths {
+		if isGone(path) {
+			return cleaned(path)
+		}
+	}
+	return nil
+}
+
+// blame adds to an error that a cleaner has taken what the pane needs, if so.
+func (p *pane) blame(err error) error {
+	if err == nil || errors.Is(err, errCleaned) {
+		return err
+	}
+	why := p.missing()
+	path, ok := errors.AsType[*fs.PathError](err)
+	if why == nil && ok && errors.Is(path, fs.ErrNotExist) && strings.HasPrefix(path.Path, p.place.lease.Dir()+"/") {
+		why = cleaned(path.Path)
+	}
+	if why == nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", err, why)
+}
+
+var errCleaned = errors.New("has been removed while it was in use, by a cleaner of temporary files it seems")
+
+// cleaned says that a file or directory of the Runner's is gone.
+func cleaned(path string) error {
+	return fmt.Errorf("%s %w: exempt tuiturn-* from the cleaner, or name a directory that it spares in Runner.TempDir", path, errCleaned)
+}
+
+func isGone(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
