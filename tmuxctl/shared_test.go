@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,6 +105,26 @@ func TestASharedServer(t *testing.T) {
 	is.NoErr(s.Close())
 	_, err = s.NewSession(t.Context(), script("turn", "exit"))
 	is.True(errors.Is(err, tmuxctl.ErrServerClosed))
+}
+
+// A cleaner of temporary files takes the socket of somebody's server. Only its owner
+// makes another.
+func TestTheSharedSocketIsRemoved(t *testing.T) {
+	is := is.New(t)
+	theirs, s := somebodys(t)
+	x := open(t, s, script("turn", "echo up; exec sleep 60"))
+	see(t, x, "up")
+	out, err := theirs.Tmux(t.Context(), "display-message", "-p", "#{pid}")
+	is.NoErr(err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	is.NoErr(err)
+	is.NoErr(os.Remove(theirs.Socket))
+	_, err = x.Screen(t.Context())
+	is.True(err != nil && strings.Contains(err.Error(), fmt.Sprintf("kill -USR1 %d", pid)))
+	is.True(s.Close() != nil) // a pane is left
+	is.NoErr(syscall.Kill(pid, syscall.SIGUSR1))
+	eventually(t, "the socket", func() bool { _, err := os.Lstat(theirs.Socket); return err == nil })
+	is.NoErr(s.Close())
 }
 
 // What people do with a session of ours ends nothing of theirs and keeps nothing
