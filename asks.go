@@ -128,7 +128,7 @@ func (t *turn) reply(ctx context.Context, q *question, decision string) error {
 		case errors.Is(err, fifo.ErrGone):
 			return os.ErrProcessDone
 		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("the decision cannot reach the agent: %w: keep cleaners of temporary files out of Runner.TempDir", err)
+			return fmt.Errorf("the decision cannot reach the agent: %w", cleaned(pipe.Path))
 		case !errors.Is(err, context.DeadlineExceeded):
 			return fmt.Errorf("the decision cannot reach the agent: %w", err)
 		case !q.open():
