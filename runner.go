@@ -204,6 +204,12 @@ func (r *Runner) begin() (closed context.Context, err error) {
 
 // enter counts a turn in and returns what turns share.
 func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
+	lost := ""
+	defer func() {
+		if lost != "" { // unlocked: a handler may want the Stats
+			r.log().Warn("the Runner's private directory is gone; the next turns have another", "error", cleaned(lost))
+		}
+	}()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -212,7 +218,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	if r.place != nil {
 		if err := r.place.lease.Check(); err != nil {
 			// Whatever cleans the temporary directory took it for abandoned.
-			r.log().Warn("a new private directory is made", "error", cleaned(r.place.lease.Dir()))
+			lost = r.place.lease.Dir()
 			r.before = r.place.lease
 			r.retire(r.place)
 			r.place = nil
