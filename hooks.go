@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
-	"time"
 
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -63,8 +62,6 @@ type hookEvent struct {
 
 	// Of Stop: the last text block, without white space around it.
 	LastMessage string `json:"last_assistant_message"`
-
-	at time.Time // when it was read
 }
 
 func (p *pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
@@ -79,7 +76,7 @@ func (t *turn) followHooks(ctx context.Context, offset int64) {
 			}
 			return
 		}
-		hook := hookEvent{at: time.Now()}
+		var hook hookEvent
 		if json.Unmarshal(ev.Raw, &hook) != nil || hook.AgentID != "" {
 			continue
 		}
@@ -106,7 +103,7 @@ func (t *turn) hooked(hook hookEvent) {
 		t.asked(hook.Pid)
 	case "MessageDisplay":
 		if t.deltas != nil {
-			t.deltas.Show(transcript.Shown{MessageID: hook.MessageID, Index: hook.Index, Text: hook.Delta, At: hook.at})
+			t.deltas.Show(transcript.Shown{MessageID: hook.MessageID, Index: hook.Index, Text: hook.Delta})
 		}
 	case "Stop":
 		// Reported by a process of its own, it can be late: the agent may have

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // A Delta is a piece of what the agent says in a turn.
@@ -30,7 +29,6 @@ type Shown struct {
 	MessageID string // not the id that the transcript has
 	Index     int    // of the piece in its message, from 0
 	Text      string
-	At        time.Time // when it was reported, by the agent's clock; zero if that is not known
 }
 
 // Deltas gives the text of a turn in pieces, as early as they are known: from
@@ -74,9 +72,8 @@ func NewDeltas(t *Turn) *Deltas {
 // is reported by a process of its own.
 type shownMessage struct {
 	id     string
-	at     time.Time // when it had begun
-	text   string    // the pieces before the first that is missing
-	next   int       // that one's index
+	text   string // the pieces before the first that is missing
+	next   int    // that one's index
 	pieces map[int]string
 }
 
@@ -88,7 +85,7 @@ func (d *Deltas) Show(p Shown) {
 	i := slices.IndexFunc(d.shown, func(m *shownMessage) bool { return m.id == p.MessageID })
 	if i < 0 {
 		i = len(d.shown)
-		d.shown = append(d.shown, &shownMessage{id: p.MessageID, at: p.At, pieces: make(map[int]string)})
+		d.shown = append(d.shown, &shownMessage{id: p.MessageID, pieces: make(map[int]string)})
 	}
 	m := d.shown[i]
 	m.pieces[p.Index] = p.Text
@@ -105,7 +102,7 @@ func (d *Deltas) Next() (out []Delta) {
 	d.settle()
 	for d.err == nil {
 		m := d.recorded()
-		if m == nil || d.shownBefore(m) {
+		if m == nil {
 			break
 		}
 		text, over := m.text(), d.turn.over(m)
@@ -168,9 +165,7 @@ func (d *Deltas) showsLater(text string) bool {
 func (d *Deltas) Err() error { return d.err }
 
 // recorded is the transcript's next message that is not behind us, nil if there is
-// none or something is missing before it. One that is
-// recorded late, when what came after it has begun to be said, is: 2.1.158 can
-// write the answer that followed a Stop hook's objection before the first one.
+// none.
 func (d *Deltas) recorded() *message {
 	i := slices.Index(d.turn.messages, d.at)
 	for _, m := range d.turn.messages[:max(i, 0)] {
@@ -184,9 +179,6 @@ func (d *Deltas) recorded() *message {
 	}
 	for _, m := range d.turn.messages[max(i, 0):] {
 		if !d.live || d.showed(m) {
-			if d.turn.overtaken(m) {
-				return nil
-			}
 			return m
 		}
 	}
@@ -199,18 +191,6 @@ func (d *Deltas) recorded() *message {
 func (d *Deltas) showed(m *message) bool {
 	text := m.text()
 	return text != "" && (strings.HasPrefix(text, d.now) || strings.HasPrefix(d.now, text) && !d.turn.over(m))
-}
-
-// shownBefore reports whether what is shown comes before a recorded message: it
-// was shown when that one had not been made. 2.1.158 can record the second part of
-// an answer before the first.
-func (d *Deltas) shownBefore(m *message) bool {
-	if d.live || len(d.shown) == 0 {
-		return false
-	}
-	s, text := d.shown[0], m.text()
-	return s.text != "" && !s.at.IsZero() && s.at.Before(m.first.at) &&
-		!strings.HasPrefix(text, s.text) && !strings.HasPrefix(s.text, text)
 }
 
 // pass puts a message behind us.
@@ -294,7 +274,7 @@ func (d *Deltas) diverge(text string) {
 // over reports whether no further line of a message is to be expected. That it
 // has a stop reason does not tell: each of its lines has.
 func (t *Turn) over(m *message) bool {
-	return m != t.lastMessage() || m.last.before(t.resumed) || t.ended()
+	return m != t.lastMessage() || m.last < t.resumed || t.ended()
 }
 
 // A DivergenceError says that a message was not recorded the way it was shown,

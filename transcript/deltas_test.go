@@ -87,6 +87,14 @@ func (x *telling) record(t testing.TB, n int, m said) {
 	}
 }
 
+// line records a message of one line, with its text for an id.
+func (x *telling) line(t testing.TB, text, parent string) {
+	t.Helper()
+	x.turn.Add(transcript.Event{UUID: text, ParentUUID: parent, Body: &transcript.Assistant{
+		MessageID: text, StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: text}}}})
+	x.take(t, x.deltas.Next())
+}
+
 func (x *telling) show(t testing.TB, n, piece int, text string) {
 	t.Helper()
 	x.deltas.Show(transcript.Shown{MessageID: fmt.Sprint("shown", n), Index: piece, Text: text})
@@ -185,28 +193,16 @@ func TestDeltas(t *testing.T) {
 			x.record(t, 1, said{text: "it is", stop: "end_turn"})
 		}, "it is", "it is", nil},
 		{"a message that is recorded before an earlier one", func(x *telling, t *testing.T) {
-			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-			line := func(n int, text string) {
-				x.turn.Add(transcript.Event{UUID: text, Timestamp: at.Add(time.Duration(n) * time.Second),
-					Body: &transcript.Assistant{MessageID: text, StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: text}}}})
-				x.take(t, x.deltas.Next())
-			}
-			line(2, "second")
+			x.line(t, "second", "first")
+			is.New(t).Equal(x.text, "")
 			x.show(t, 0, 0, "first")
 			x.show(t, 1, 0, "second")
-			line(1, "first")
-		}, "second", "second", nil},
+			x.line(t, "first", "1")
+		}, "second", "second", []string{"first"}},
 		{"a message that is recorded while an earlier one is shown", func(x *telling, t *testing.T) {
-			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-			line := func(n int, b ...transcript.Block) {
-				x.seq++
-				x.turn.Add(transcript.Event{UUID: fmt.Sprint(x.seq), Timestamp: at.Add(time.Duration(n) * time.Second),
-					Body: &transcript.Assistant{MessageID: fmt.Sprint(n), StopReason: "end_turn", Blocks: b}})
-				x.take(t, x.deltas.Next())
-			}
 			x.show(t, 0, 0, "first")
-			line(2, transcript.Block{Type: "text", Text: "second"})
-			line(1, transcript.Block{Type: "text", Text: "first"})
+			x.line(t, "second", "first")
+			x.line(t, "first", "1")
 			x.show(t, 1, 0, "second")
 		}, "second", "second", []string{"first"}},
 		{"a Stop hook objects, and there is nothing more to say", func(x *telling, t *testing.T) {
@@ -343,29 +339,25 @@ func TestDeltasInAnyOrder(t *testing.T) {
 }
 
 // 2.1.158 can record the second part of an answer before the prompt, and the first
-// part behind that. When each was shown and made tells which is which.
+// part behind that. Each names the line that it follows.
 func TestDeltasShownBeforeRecorded(t *testing.T) {
 	is := is.New(t)
-	at := func(s int) time.Time { return time.Date(2026, 1, 2, 3, 4, s, 0, time.UTC) }
 	x := &telling{}
 	x.deltas = transcript.NewDeltas(&x.turn)
-	add := func(s int, b transcript.Body) {
-		x.turn.Add(transcript.Event{UUID: fmt.Sprint(s), Timestamp: at(s), Body: b})
-	}
-	record := func(s int, b transcript.Body) {
-		add(s, b)
+	record := func(uuid, parent string, b transcript.Body) {
+		x.turn.Add(transcript.Event{UUID: uuid, ParentUUID: parent, Body: b})
 		x.take(t, x.deltas.Next())
 	}
 	said := func(text, stop string) *transcript.Assistant {
 		return &transcript.Assistant{MessageID: text, StopReason: stop, Blocks: []transcript.Block{{Type: "text", Text: text}}}
 	}
-	x.deltas.Show(transcript.Shown{MessageID: "a", Text: "one ", At: at(2)})
-	x.deltas.Show(transcript.Shown{MessageID: "b", Text: "two ", At: at(4)})
-	add(5, said("two ", "max_tokens")) // nobody asks before the prompt is there
-	record(1, &transcript.User{Text: "what?", Typed: true})
+	x.deltas.Show(transcript.Shown{MessageID: "a", Text: "one "})
+	x.deltas.Show(transcript.Shown{MessageID: "b", Text: "two "})
+	record("2", "1", said("two ", "max_tokens"))
+	record("p", "", &transcript.User{Text: "what?", Typed: true})
 	is.Equal(x.text, "one ")
-	record(3, said("one ", "max_tokens"))
-	record(6, said("three", "end_turn"))
+	record("1", "p", said("one ", "max_tokens"))
+	record("3", "2", said("three", "end_turn"))
 	is.Equal(x.text, "one two three")
 	is.NoErr(x.end(t))
 	is.Equal(x.asides, nil)
@@ -377,16 +369,16 @@ func TestDeltasShownBeforeRecorded(t *testing.T) {
 func TestDeltasBlockOvertakes(t *testing.T) {
 	type line struct {
 		uuid, parent string
-		at           int // made
 		body         transcript.Body
 	}
 	block := func(text string) *transcript.Assistant {
 		return &transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: text}}}
 	}
-	prompt := line{"p", "", 0, &transcript.User{Text: "what?", Typed: true}}
-	attached := line{"a", "p", 1, &transcript.Unknown{Type: "attachment"}}
-	first, second := line{"1", "a", 2, block("one ")}, line{"2", "1", 3, block("two")}
-	quiet := line{"", "", 4, &transcript.Idle{Quiet: transcript.DefaultSettle}}
+	prompt := line{"p", "", &transcript.User{Text: "what?", Typed: true}}
+	attached := line{"a", "p", &transcript.Unknown{Type: "attachment"}}
+	first, second := line{"1", "a", block("one ")}, line{"2", "1", block("two")}
+	still := line{"", "", &transcript.Idle{Quiet: transcript.DefaultSettle}}
+	quiet := line{"", "", &transcript.Idle{Quiet: time.Second}}
 	for _, c := range []struct {
 		name  string
 		lines []line
@@ -394,7 +386,7 @@ func TestDeltasBlockOvertakes(t *testing.T) {
 		err   bool
 	}{
 		{"in order", []line{prompt, attached, first}, "one ", false},
-		{"overtaken", []line{prompt, attached, second}, "", false},
+		{"overtaken", []line{prompt, attached, second, still}, "", false},
 		{"and there", []line{prompt, attached, second, first}, "one two", false},
 		{"not known", []line{prompt, first, quiet}, "one ", false},
 		{"not waited for", []line{prompt, attached, second, quiet, first}, "two", true},
@@ -403,9 +395,8 @@ func TestDeltasBlockOvertakes(t *testing.T) {
 			is := is.New(t)
 			x := &telling{}
 			x.deltas = transcript.NewDeltas(&x.turn)
-			at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			for _, l := range c.lines {
-				x.turn.Add(transcript.Event{UUID: l.uuid, ParentUUID: l.parent, Timestamp: at.Add(time.Duration(l.at) * time.Second), Body: l.body})
+				x.turn.Add(transcript.Event{UUID: l.uuid, ParentUUID: l.parent, Body: l.body})
 				x.take(t, x.deltas.Next())
 			}
 			is.Equal(x.text, c.text)

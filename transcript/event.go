@@ -31,7 +31,7 @@ type Event struct {
 	ParentUUID string // the line that this one answers or follows
 	SessionID  string
 	Version    string    // of the agent
-	Timestamp  time.Time // when the agent made the line; the file's order can differ
+	Timestamp  time.Time // when the agent made the line, by a clock that can be set
 
 	Sidechain bool // a subagent's line, never part of the answer
 	Meta      bool // written by the agent itself in the name of the user or system

@@ -20,11 +20,15 @@ const DefaultSettle = 250 * time.Millisecond
 // I/O and has no clock: the same events give the same outcome. Its zero value
 // takes the first prompt of any session.
 //
-// A Turn considers only what belongs to its prompt: the lines that follow the
-// prompt's own user line in the file, and those before it that were made later.
-// (2.1.158 sometimes writes the answer to the first prompt of a session before
-// the prompt.) Messages count in the order of their time stamps. Lines of
-// subagents and other sessions do not count.
+// A Turn considers only the lines that belong to its prompt. A line names the
+// line that it follows (parentUuid), and a line belongs to the turn if that chain
+// leads back to the prompt's own user line. The chain gives the order, too: the
+// file's can be wrong by some tenths of a second. (2.1.158 and 2.1.294 sometimes
+// write the answer to the first prompt of a session before the prompt.) So a line
+// is kept back until the line that it follows has come, or until a second of
+// silence. Where a line names none, or one that never comes, the file's order
+// counts. Time stamps count nowhere: a clock can be set. Lines of subagents and
+// other sessions do not count.
 //
 // A Turn is not safe for concurrent use. The exported fields must be set before
 // the first Add.
@@ -48,19 +52,18 @@ type Turn struct {
 	received   bool
 	text       string // of the prompt, as received
 	promptID   string
-	asked      time.Time // when the prompt was
 	unmatched  string
-	early      []Event // seen before the prompt
-	lines      map[string]struct{}
-	seq        int
+	lines      map[string]bool // by uuid: whether it is one of this turn's
+	held       []heldLine
+	seq        int        // of the turn's lines
 	messages   []*message // in order
 	tools      map[string]*tool
 	toolOrder  []string
-	resumed    position // the last thing that makes the model speak again
+	resumed    int // the last line that makes the model speak again
 	retry      *APIRetry
 	attempts   int
 	failure    *APIError
-	failed     position // when that came
+	failed     int // the line that said so
 	duration   time.Duration
 	closed     bool
 	told       bool // its end was written, and perhaps not all that belongs to it
@@ -75,32 +78,18 @@ type message struct {
 	id, model, stop string
 	blocks          []block
 	usage           Usage
-	first, last     position
+	last            int // its last line
 }
 
 type block struct {
 	Block
 	parent string // the line before the block's own
-	at     position
 }
 
 type tool struct {
 	use    *Block
+	by     *message
 	result bool
-}
-
-// position orders lines by time stamp, and by their place in the file where
-// that does not decide.
-type position struct {
-	at  time.Time
-	seq int
-}
-
-func (p position) before(q position) bool {
-	if p.at.Equal(q.at) || p.at.IsZero() || q.at.IsZero() {
-		return p.seq < q.seq
-	}
-	return p.at.Before(q.at)
 }
 
 // Add takes the next event. Once the turn has ended for good, by anything but
@@ -114,6 +103,7 @@ func (t *Turn) Add(ev Event) {
 		t.quiet = 0
 		if !idle.Torn {
 			t.quiet = idle.Quiet
+			t.release()
 		}
 		return
 	}
@@ -121,57 +111,24 @@ func (t *Turn) Add(ev Event) {
 	if ev.Sidechain || t.SessionID != "" && ev.SessionID != "" && ev.SessionID != t.SessionID {
 		return
 	}
-	switch b := ev.Body.(type) {
-	case *Unknown, *Malformed, *System:
-		t.repeated(ev)
-		return
-	case *HookOutput:
-		if b.Kind != stopHookSummary {
-			t.repeated(ev)
-			return
-		}
-	case *User:
-		if !t.received && !ev.Meta {
-			t.prompt(ev, b)
-			return
-		}
-	}
-	if !t.received {
-		ev.Raw = nil // valid only now
-		t.early = append(t.early, ev)
+	ev.Raw = nil // valid only now
+	if u, ok := ev.Body.(*User); ok && !t.received && !ev.Meta {
+		t.prompt(ev, u)
 		return
 	}
-	t.apply(ev)
+	t.place(ev)
 }
 
 // prompt takes a user line before the turn's own has been seen.
 func (t *Turn) prompt(ev Event, u *User) {
-	if !t.matches(u.Text) {
+	t.before(ev.ParentUUID)
+	if t.matches(u.Text) {
+		t.received, t.text, t.promptID = true, u.Text, u.PromptID
+	} else {
 		t.unmatched = u.Text
-		// What was made before this prompt was not made for a later one.
-		t.early = slices.DeleteFunc(t.early, func(e Event) bool { return !e.Timestamp.After(ev.Timestamp) })
-		return
 	}
-	t.received, t.text, t.promptID, t.asked = true, u.Text, u.PromptID, ev.Timestamp
-	t.repeated(ev)
-	early := t.early
-	t.early = nil
-	slices.SortStableFunc(early, func(a, b Event) int { return a.Timestamp.Compare(b.Timestamp) })
-	for _, e := range early {
-		if e.Timestamp.IsZero() || e.Timestamp.Before(ev.Timestamp) || t.ended() {
-			continue
-		}
-		// The turn has ended where its end stands before the prompt, but other
-		// lines of it may stand behind.
-		switch b := e.Body.(type) {
-		case *TurnDuration:
-			t.told, t.duration = true, b.Duration
-		case *HookOutput:
-			t.told = t.told || t.stopped()
-		default:
-			t.apply(e)
-		}
-	}
+	t.mark(ev.UUID, t.received)
+	t.settle()
 }
 
 func (t *Turn) matches(text string) bool {
@@ -182,13 +139,11 @@ func (t *Turn) matches(text string) bool {
 	return want == "" || strings.TrimSpace(text) == want
 }
 
-// apply takes an event of this turn.
-func (t *Turn) apply(ev Event) {
-	if t.repeated(ev) {
-		return
-	}
+// apply takes a line of this turn. orphan says that nothing but its place in the
+// file makes it one.
+func (t *Turn) apply(ev Event, orphan bool) {
 	t.seq++
-	at := position{ev.Timestamp, t.seq}
+	at := t.seq
 	if ev.Version != "" {
 		t.version = ev.Version
 	}
@@ -196,12 +151,9 @@ func (t *Turn) apply(ev Event) {
 	case *User:
 		t.user(at, ev.Meta, b)
 	case *ToolResults:
-		for _, r := range b.Results {
-			t.tool(r.ToolUseID).result = true
-		}
-		t.resume(at)
+		t.results(at, b)
 	case *Assistant:
-		t.assistant(at, ev.ParentUUID, b)
+		t.assistant(at, ev, b)
 	case *APIError:
 		failure := *b
 		t.failure, t.failed = &failure, at
@@ -211,13 +163,14 @@ func (t *Turn) apply(ev Event) {
 	case *CompactSummary:
 		t.compaction = true
 	case *TurnDuration:
-		if !t.earlier(ev) {
+		// An orphan may be the end of the turn before.
+		if !orphan || t.stopped() {
 			t.closed, t.duration = true, b.Duration
 		}
 	case *HookOutput:
-		// On a busy machine 2.1.104 has written the last block of a message
-		// behind this line.
-		t.told = t.told || !t.earlier(ev) && t.stopped()
+		if b.Kind == stopHookSummary {
+			t.told = t.told || t.stopped()
+		}
 	}
 }
 
@@ -226,13 +179,7 @@ func (t *Turn) apply(ev Event) {
 // it runs the tool and asks again. 2.1.330 says so in the error's stop reason;
 // 2.1.104 and 2.1.158 write the tool's result behind it.
 func (t *Turn) fatal() bool {
-	return t.failure != nil && t.failure.StopReason != "tool_use" && t.resumed.before(t.failed) && len(t.PendingTools()) == 0
-}
-
-// earlier reports whether the line was made before the prompt: it is the end of
-// the turn before.
-func (t *Turn) earlier(ev Event) bool {
-	return !ev.Timestamp.IsZero() && ev.Timestamp.Before(t.asked)
+	return t.failure != nil && t.failure.StopReason != "tool_use" && t.resumed < t.failed && len(t.PendingTools()) == 0
 }
 
 // stopHookSummary is the line that the agent writes when all Stop hooks have
@@ -244,41 +191,15 @@ const stopHookSummary = "stop_hook_summary"
 // turn's end: there is a message to end with, and nobody has objected to it.
 func (t *Turn) stopped() bool {
 	m := t.lastMessage()
-	return m != nil && !m.last.before(t.resumed) && !t.busy() && !m.narrates()
+	return m != nil && m.last > t.resumed && !t.busy() && !m.narrates()
 }
 
-// repeated reports whether the line has been seen: a resumed session is written
-// again with the same ids.
-func (t *Turn) repeated(ev Event) bool {
-	if ev.UUID == "" {
-		return false
-	}
-	if _, ok := t.lines[ev.UUID]; ok {
-		return true
-	}
-	if t.lines == nil {
-		t.lines = make(map[string]struct{})
-	}
-	t.lines[ev.UUID] = struct{}{}
-	return false
-}
-
-// overtaken reports whether a line of a message has been read before the line that it
-// follows, which may be on its way: on a busy machine 2.1.104 has written the second
-// block of a message before the first.
-func (t *Turn) overtaken(m *message) bool {
-	return t.quiet < DefaultSettle && !t.ended() && slices.ContainsFunc(m.blocks, func(b block) bool {
-		_, ok := t.lines[b.parent]
-		return b.parent != "" && !ok
-	})
-}
-
-func (t *Turn) user(at position, meta bool, u *User) {
+func (t *Turn) user(at int, meta bool, u *User) {
 	switch {
 	case meta:
 		// A Stop hook objected, a limit was hit, an answer was empty: the model
 		// is asked to go on.
-		t.resume(at)
+		t.resumed = at
 	case u.InterruptedMessageID != "" || t.isInterruption(u):
 		t.interrupt = true
 	case u.PromptID != "" && u.PromptID == t.promptID:
@@ -298,20 +219,22 @@ func (t *Turn) isInterruption(u *User) bool {
 		(u.Text == "[Request interrupted by user]" || u.Text == "[Request interrupted by user for tool use]")
 }
 
-func (t *Turn) resume(at position) {
-	if t.resumed.before(at) {
-		t.resumed = at
+// results takes what tools gave back. Of tools that ran side by side, the result of
+// one can be written behind what the model made of them all.
+func (t *Turn) results(at int, b *ToolResults) {
+	for _, r := range b.Results {
+		tool := t.tool(r.ToolUseID)
+		tool.result = true
+		if tool.by == nil || tool.by == t.lastMessage() {
+			t.resumed = at
+		}
 	}
 }
 
-func (t *Turn) assistant(at position, parent string, a *Assistant) {
-	if t.failure == nil || t.failed.before(at) {
-		t.retry, t.failure = nil, nil
-	}
-	m := t.message(at, a.MessageID)
-	if m.last.before(at) {
-		m.last = at
-	}
+func (t *Turn) assistant(at int, ev Event, a *Assistant) {
+	t.retry, t.failure = nil, nil
+	m := t.message(a.MessageID)
+	m.last = at
 	if a.Model != "" {
 		m.model = a.Model
 	}
@@ -327,21 +250,23 @@ func (t *Turn) assistant(at position, parent string, a *Assistant) {
 	before := slices.Clone(m.blocks) // blocks of one line may be equal
 	for i := range a.Blocks {
 		b := &a.Blocks[i]
-		if slices.ContainsFunc(before, func(k block) bool { return k.parent == parent && equal(&k.Block, b) }) {
+		if slices.ContainsFunc(before, func(k block) bool { return k.parent == ev.ParentUUID && equal(&k.Block, b) }) {
 			continue
 		}
-		m.insert(block{*b, parent, at})
+		m.insert(block{*b, ev.ParentUUID}, ev.UUID)
 		if b.Type == "tool_use" {
-			t.tool(b.ID).use = b
+			tool := t.tool(b.ID)
+			tool.use, tool.by = b, m
 		}
 	}
 }
 
-// insert puts a block at its place: 2.1.158 has written the last one first.
-func (m *message) insert(b block) {
-	i := len(m.blocks)
-	for i > 0 && b.at.before(m.blocks[i-1].at) {
-		i--
+// insert puts a block of a line at its place: behind the others, but before one
+// that follows the line and was not kept back for long enough.
+func (m *message) insert(b block, line string) {
+	i := slices.IndexFunc(m.blocks, func(k block) bool { return line != "" && k.parent == line })
+	if i < 0 {
+		i = len(m.blocks)
 	}
 	m.blocks = slices.Insert(m.blocks, i, b)
 }
@@ -350,19 +275,15 @@ func equal(a, b *Block) bool {
 	return a.Type == b.Type && a.Text == b.Text && a.ID == b.ID && a.Name == b.Name && string(a.Input) == string(b.Input)
 }
 
-// message returns the message with that id, at its place in the order.
-func (t *Turn) message(at position, id string) *message {
+// message returns the message with that id.
+func (t *Turn) message(id string) *message {
 	for _, m := range slices.Backward(t.messages) {
 		if m.id == id && id != "" {
 			return m
 		}
 	}
-	m := &message{id: id, first: at, last: at}
-	i := len(t.messages)
-	for i > 0 && at.before(t.messages[i-1].first) {
-		i--
-	}
-	t.messages = slices.Insert(t.messages, i, m)
+	m := &message{id: id}
+	t.messages = append(t.messages, m)
 	return m
 }
 
@@ -470,6 +391,8 @@ func (t *Turn) State() State {
 // like the end.
 func (t *Turn) settled() bool {
 	switch {
+	case t.missing():
+		return false
 	case t.Settle == 0, t.Told():
 		// What belongs to the end may still be written: 2.1.158 has written the
 		// error that ends a cut answer before the answer.
@@ -486,7 +409,7 @@ func (t *Turn) final() bool {
 	if t.fatal() || t.told && !t.busy() {
 		return true
 	}
-	if m == nil || m.last.before(t.resumed) || t.busy() {
+	if m == nil || m.last < t.resumed || t.busy() {
 		return false
 	}
 	switch m.stop {
@@ -501,7 +424,7 @@ func (t *Turn) final() bool {
 
 func (t *Turn) resting() bool {
 	m := t.lastMessage()
-	return m != nil && !m.last.before(t.resumed) && !t.busy() && !m.narrates() && m.text() != ""
+	return m != nil && m.last > t.resumed && !t.busy() && !m.narrates() && m.text() != ""
 }
 
 func (t *Turn) busy() bool { return t.retry != nil || len(t.PendingTools()) > 0 }

@@ -472,8 +472,6 @@ func TestTurnBeforeItsPrompt(t *testing.T) {
 		is.Equal(turn.State(), transcript.Waiting)
 		turn.Add(ev)
 	}
-	is.Equal(turn.State(), transcript.Final) // more of it may stand behind the prompt
-	turn.Add(transcript.Event{Body: &transcript.Idle{Quiet: transcript.DefaultSettle}})
 	is.True(turn.Done())
 	o := turn.Outcome()
 	is.Equal(o.Text, "it")
@@ -492,10 +490,9 @@ func TestTurnAroundItsPrompt(t *testing.T) {
 	n := len(events)
 	turn := transcript.Turn{SessionID: session, Prompt: prompt}
 	for _, ev := range slices.Concat(events[n-2:], events[:n-2]) {
+		is.True(!turn.Done())
 		turn.Add(ev)
 	}
-	is.True(!turn.Done())
-	turn.Add(transcript.Event{Body: &transcript.Idle{Quiet: transcript.DefaultSettle}})
 	is.True(turn.Done())
 	o := turn.Outcome()
 	is.Equal(o.Text, "it")
@@ -540,36 +537,54 @@ func addAll(t *testing.T, turn *transcript.Turn, w *writer) {
 // A turn that ended with its Stop hooks has more to say, perhaps after the next
 // prompt. Its end is not the next one's.
 func TestEndOfTheTurnBefore(t *testing.T) {
-	is := is.New(t)
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	turn := &transcript.Turn{Prompt: "again"}
-	add := func(after time.Duration, b transcript.Body) {
-		turn.Add(transcript.Event{Timestamp: at.Add(after), Body: b})
+	answer := &transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: "it"}}}
+	summary := &transcript.HookOutput{Kind: "stop_hook_summary"}
+	type line struct {
+		uuid, parent string
+		body         transcript.Body
 	}
-	add(1, &transcript.TurnDuration{}) // before the prompt and before its line
-	add(3, &transcript.User{Text: "again", PromptID: "p"})
-	is.Equal(turn.PromptID(), "p")
-	add(2, &transcript.TurnDuration{}) // before the prompt, and behind its line
-	is.Equal(turn.State(), transcript.Working)
-	add(4, &transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: "it"}}})
-	add(2, &transcript.HookOutput{Kind: "stop_hook_summary"})
-	is.Equal(turn.State(), transcript.Final)
-	add(5, &transcript.TurnDuration{})
-	is.Equal(turn.State(), transcript.Done)
-	is.Equal(turn.Outcome().Text, "it")
+	prompt := line{"p", "d0", &transcript.User{Text: "again", PromptID: "p"}}
+	quiet := line{"", "", &transcript.Idle{Quiet: time.Hour}}
+	for _, c := range []struct {
+		name  string
+		lines []line
+	}{
+		{"before the prompt", []line{{"s0", "a0", summary}, {"d0", "s0", &transcript.TurnDuration{}}, prompt, {"a", "p", answer}}},
+		{"behind it", []line{prompt, {"s0", "a0", summary}, {"d0", "s0", &transcript.TurnDuration{}}, quiet, {"a", "p", answer}}},
+		{"behind it, in disorder", []line{prompt, {"d0", "s0", &transcript.TurnDuration{}}, {"s0", "a0", summary}, {"a", "p", answer}, quiet}},
+		{"around it", []line{{"d0", "s0", &transcript.TurnDuration{}}, prompt, {"s0", "a0", summary}, {"a", "p", answer}}},
+		{"unlinked", []line{prompt, {"s0", "a0", summary}, quiet, {"x0", "y0", &transcript.TurnDuration{}}, quiet, {"a", "p", answer}}},
+		{"a branch", []line{prompt, {"s0", "a0", summary}, {"d0", "s0", &transcript.TurnDuration{}}, {"x0", "s0", &transcript.TurnDuration{}}, quiet, {"a", "p", answer}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			is := is.New(t)
+			turn := &transcript.Turn{Prompt: "again", Settle: -1}
+			add := func(l line) {
+				turn.Add(transcript.Event{UUID: l.uuid, ParentUUID: l.parent, Body: l.body})
+			}
+			for _, l := range c.lines {
+				add(l)
+				is.True(!turn.Done())
+			}
+			is.Equal(turn.PromptID(), "p")
+			is.Equal(turn.State(), transcript.Final)
+			is.True(!turn.Told())
+			add(line{"d", "s", &transcript.TurnDuration{}})
+			is.True(!turn.Done()) // a line is missing
+			add(line{"s", "a", summary})
+			is.Equal(turn.State(), transcript.Done)
+			is.Equal(turn.Outcome().Text, "it")
+		})
+	}
 }
 
-// The blocks of a message count in the order in which they were made.
+// The blocks of a message count in the order in which they follow each other.
 func TestBlocksOutOfOrder(t *testing.T) {
 	is := is.New(t)
-	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var turn transcript.Turn
-	turn.Add(transcript.Event{Timestamp: at, Body: &transcript.User{Text: "it"}})
-	for _, b := range []struct {
-		after time.Duration
-		text  string
-	}{{3, "three"}, {1, "one "}, {2, "two "}} {
-		turn.Add(transcript.Event{Timestamp: at.Add(b.after), Body: &transcript.Assistant{
+	turn.Add(transcript.Event{UUID: "0", Body: &transcript.User{Text: "it"}})
+	for _, b := range []struct{ uuid, parent, text string }{{"3", "2", "three"}, {"1", "0", "one "}, {"2", "1", "two "}} {
+		turn.Add(transcript.Event{UUID: b.uuid, ParentUUID: b.parent, Body: &transcript.Assistant{
 			MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: b.text}},
 		}})
 	}
