@@ -51,7 +51,9 @@ type record struct {
 	durationMS, retryInMS    float64
 	retryAttempt, maxRetries int64
 
-	message, content, err, attachment []byte
+	preventContinuation bool
+
+	message, content, err, attachment, ending []byte
 }
 
 // decoded reports whether lines of the type are read.
@@ -121,6 +123,10 @@ func (r *record) read(line []byte) {
 			r.err = r.value()
 		case "attachment":
 			r.attachment = r.value()
+		case "preventContinuation":
+			r.preventContinuation = r.bool()
+		case "promptSubmitEnding":
+			r.ending = r.value()
 		}
 	}
 	if r.space(); r.i < len(line) {
@@ -201,8 +207,33 @@ func (r *record) system() Body {
 	case "stop_hook_summary":
 		return &HookOutput{Kind: r.subtype, Event: "Stop"}
 	}
+	if r.preventContinuation {
+		return r.prevented()
+	}
 	r.seek(r.content)
 	return &System{Subtype: r.subtype, Content: r.text()}
+}
+
+// prevented is the line of a UserPromptSubmit hook that stops the turn.
+func (r *record) prevented() Body {
+	h := &HookOutput{Kind: r.subtype, Event: "UserPromptSubmit", Prevents: true}
+	var ending []byte
+	r.seek(r.ending)
+	for o := r.walk(); o.next(); {
+		if string(o.key) == "ending" {
+			ending = r.value()
+		}
+	}
+	r.seek(ending)
+	for o := r.walk(); o.next(); {
+		switch string(o.key) {
+		case "kind":
+			h.Kind = r.text()
+		case "reason":
+			h.Reason = r.text()
+		}
+	}
+	return h
 }
 
 // retry reads the error as its versions write it: 2.1.104 wraps the API's
@@ -264,10 +295,15 @@ func (r *record) hook() Body {
 			}
 		case "hookEvent":
 			h.Event = r.text()
+		case "message":
+			h.Reason = r.text()
 		}
 	}
 	if !isHook(h.Kind) {
 		return &Unknown{r.typ}
+	}
+	if h.Prevents = h.Kind == "hook_stopped_continuation"; !h.Prevents {
+		h.Reason = ""
 	}
 	return h
 }

@@ -160,6 +160,13 @@ type CompactSummary struct{ Text string }
 type HookOutput struct {
 	Kind  string // "stop_hook_summary", "hook_success", "hook_blocking_error", …
 	Event string // of the hook, where the line names it: "Stop"
+
+	// Prevents says that the agent does not go on, because a hook has told it so,
+	// for Reason. With the Event "UserPromptSubmit" and the Kind "blocked_by_hook"
+	// the prompt was not taken (2.1.294 and later; earlier versions record nothing
+	// then).
+	Prevents bool
+	Reason   string
 }
 
 // System is any other system line.

@@ -30,7 +30,11 @@ func expect(line []byte) transcript.Event {
 	case "attachment":
 		a := object(o["attachment"])
 		if kind := firstType(o["attachment"]); a != nil && strings.HasPrefix(kind, "hook_") {
-			ev.Body = &transcript.HookOutput{Kind: kind, Event: value[string](a["hookEvent"])}
+			h := &transcript.HookOutput{Kind: kind, Event: value[string](a["hookEvent"])}
+			if h.Prevents = kind == "hook_stopped_continuation"; h.Prevents {
+				h.Reason = value[string](a["message"])
+			}
+			ev.Body = h
 		}
 	}
 	if ev.Body == nil {
@@ -117,6 +121,15 @@ func expectSystem(o map[string]json.RawMessage) transcript.Body {
 		}
 		return b
 	default:
+		if value[bool](o["preventContinuation"]) {
+			h := &transcript.HookOutput{Kind: subtype, Event: "UserPromptSubmit", Prevents: true}
+			ending := object(object(o["promptSubmitEnding"])["ending"])
+			if kind, ok := ending["kind"]; ok {
+				h.Kind = value[string](kind)
+			}
+			h.Reason = value[string](ending["reason"])
+			return h
+		}
 		return &transcript.System{Subtype: subtype, Content: value[string](o["content"])}
 	}
 }

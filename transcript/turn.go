@@ -67,6 +67,7 @@ type Turn struct {
 	duration   time.Duration
 	closed     bool
 	told       bool // its end was written, and perhaps not all that belongs to it
+	prevented  int  // the line that said that a hook stops the turn
 	interrupt  bool
 	compaction bool
 	quiet      time.Duration
@@ -168,7 +169,10 @@ func (t *Turn) apply(ev Event, orphan bool) {
 			t.closed, t.duration = true, b.Duration
 		}
 	case *HookOutput:
-		if b.Kind == stopHookSummary {
+		switch {
+		case b.Prevents:
+			t.prevented = at
+		case b.Kind == stopHookSummary:
 			t.told = t.told || t.stopped()
 		}
 	}
@@ -180,6 +184,12 @@ func (t *Turn) apply(ev Event, orphan bool) {
 // 2.1.104 and 2.1.158 write the tool's result behind it.
 func (t *Turn) fatal() bool {
 	return t.failure != nil && t.failure.StopReason != "tool_use" && t.resumed < t.failed && len(t.PendingTools()) == 0
+}
+
+// halted reports whether a hook has stopped the turn. Nothing need have been said.
+func (t *Turn) halted() bool {
+	m := t.lastMessage()
+	return t.prevented > t.resumed && (m == nil || m.last < t.prevented)
 }
 
 // stopHookSummary is the line that the agent writes when all Stop hooks have
@@ -333,12 +343,12 @@ func (t *Turn) PendingTools() []Block {
 // Told reports whether the agent has written that the turn is over. Lines of it
 // may still come: the report of its Stop hook, if there is one, tells what the
 // last of them says.
-func (t *Turn) Told() bool { return t.told || t.fatal() || t.ended() }
+func (t *Turn) Told() bool { return t.told || t.halted() || t.fatal() || t.ended() }
 
 // Done reports whether the turn has ended and Outcome is its outcome: by a
 // turn_duration line, an interruption, the next prompt, an API error that the
-// agent does not go on from or Stop hooks that have run and not objected, with
-// DefaultSettle of silence behind, or a final message and Settle of silence.
+// agent does not go on from, a hook that stopped the turn or Stop hooks that have
+// run and not objected, with DefaultSettle of silence behind, or a final message and Settle of silence.
 // Silence is known from [Idle] events.
 func (t *Turn) Done() bool { return t.State() == Done }
 
@@ -406,7 +416,7 @@ func (t *Turn) settled() bool {
 // final reports whether the last message says that it is the last.
 func (t *Turn) final() bool {
 	m := t.lastMessage()
-	if t.fatal() || t.told && !t.busy() {
+	if t.fatal() || (t.told || t.halted()) && !t.busy() {
 		return true
 	}
 	if m == nil || m.last < t.resumed || t.busy() {
