@@ -67,6 +67,9 @@ type view struct {
 	input bool
 	text  string
 
+	// working: the agent says, beside its input line, that it works.
+	working bool
+
 	// menu: the agent asks for a choice and takes no prompt.
 	menu *BlockedError
 }

@@ -2,6 +2,7 @@ package tuiturn
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -13,9 +14,28 @@ import (
 func (c Claude) read(screen string) view {
 	rows := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 	if text, ok := inputLine(rows); ok {
-		return view{input: true, text: text}
+		return view{input: true, text: text, working: isWorking(rows)}
 	}
 	return view{menu: menu(rows)}
+}
+
+// workingRow is the row above the input line in which the agent says that it works,
+// "✶ Whirring… (7s · ↓ 16 tokens)". It begins in the first column; what a prompt, an
+// answer or a tool draws is indented or begins with another sign.
+var workingRow = regexp.MustCompile(`^[·•∗*✢✣✤✥✱✲✳✴✵✶✷✸✹✺✻✼✽✾] \S.*…`)
+
+// isWorking tells whether the agent says so, there or below its input line. The words
+// there are only a second sign.
+func isWorking(rows []string) bool {
+	for i, row := range slices.Backward(rows) {
+		if isRule(row) {
+			return slices.ContainsFunc(rows[:i], workingRow.MatchString)
+		}
+		if strings.Contains(row, "esc to interrupt") {
+			return true
+		}
+	}
+	return false
 }
 
 // maxFooter is how many rows with text may stand below the input line. Further

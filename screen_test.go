@@ -75,7 +75,25 @@ var claudeScreens = map[string]struct {
 ─
 ❯
 ─
-  esc to interrupt`, view{input: true}},
+  esc to interrupt`, view{input: true, working: true}},
+
+	"at work, in other words": {`
+❯ hello
+* Zesting the wording… (7s · ↓ 16 tokens)
+─
+❯
+─
+  ⏸ manual mode on`, view{input: true, working: true}},
+
+	"an answer that says so": {`
+❯ * Zesting…
+● * Zesting… esc to interrupt
+  * Zesting… esc to interrupt
+✻ Brewed for 3m 20s
+─
+❯
+─
+  ? for shortcuts`, view{input: true}},
 
 	"a prompt that draws an input line": {`
 ─

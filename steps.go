@@ -25,6 +25,10 @@ const (
 	// is pressed again. The agent writes its transcript every 100 ms.
 	enterAgain = 400 * time.Millisecond
 
+	// maxEnters is how often Enter is pressed: what stands in the input line of an
+	// idle agent for longer than that takes is not going to be sent.
+	maxEnters = 10
+
 	// bootStill, submitStill and workStill are how long a screen that takes no
 	// prompt may stand still before it is an unknown dialog, blankStill one with
 	// nothing on it. After the editor an agent waits for the shell that it ran in;
@@ -37,17 +41,6 @@ const (
 	// stoppedStill is how long a screen stands still before the agent is asked
 	// whether it has been stopped. A debugger stops it for less.
 	stoppedStill = 500 * time.Millisecond
-
-	// restQuiet is how long transcript and screen must both have stood still,
-	// with the input line there and empty, to end a turn whose agent records
-	// no end. The agent must be idle, too: 2.1.104 stood still for over two
-	// minutes because it drew a long line, and wrote the last block of a message
-	// a good while after the others.
-	restQuiet = time.Second
-
-	// idleQuiet is the same where there is a reason to expect more: the Stop
-	// hooks run, the prompt is not recorded, or was a command.
-	idleQuiet = 10 * time.Second
 )
 
 // A watch looks at the screen and knows since when it stands still.
@@ -242,9 +235,12 @@ func (t *turn) submit(ctx context.Context) error {
 		}
 		select {
 		case ev := <-t.events:
-			t.log.Add(ev)
+			t.take(ev)
 			if _, ok := t.log.Received(); ok {
 				return nil
+			}
+			if t.halted != nil && t.halted.Kind == "blocked_by_hook" {
+				return cause(ctx, t.refused(ctx, t.halted))
 			}
 			if t.log.Unmatched() != "" {
 				return fmt.Errorf("%w as it was given: its transcript has another text", ErrNotAccepted)
@@ -281,8 +277,15 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 		return err
 	case w.view.text == "":
 		// Not drawn yet, or taken and not recorded yet. Neither lasts.
-		if w.still() >= idleQuiet && !w.busy() {
-			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt", ErrNotAccepted)
+		t.entered.taken = !t.entered.since.IsZero()
+		if w.still() >= idleQuiet && !w.view.working && !w.busy() {
+			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: perhaps a UserPromptSubmit hook of the home's blocked it, which claude before 2.1.294 does not record (see the screen)", ErrNotAccepted)
+		}
+	case t.entered.taken:
+		// The agent gave it back. With another Enter it would be taken again, and
+		// the hook that blocked it would run again (2.1.330 and 2.1.332).
+		if w.still() >= idleQuiet && !w.view.working && !w.busy() {
+			return fmt.Errorf("%w: it took the prompt, gave it back to the input line and recorded nothing (see the screen)", ErrNotAccepted)
 		}
 	case time.Since(t.entered.since) >= enterAgain:
 		if !t.entered.since.IsZero() && w.worked(t.entered.work, time.Since(t.entered.since)) {
@@ -297,6 +300,10 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 		if err := w.lookNow(ctx); err != nil || !w.view.input || w.view.text == "" {
 			return err
 		}
+		if t.entered.times == maxEnters {
+			return fmt.Errorf("%w: the prompt stands in its input line, and it does not take Enter (pressed %d times)", ErrNotAccepted, maxEnters)
+		}
+		t.entered.times++
 		again := !t.entered.since.IsZero()
 		t.entered.mark(t.pane) // also if it fails: the key may have gone
 		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
@@ -314,6 +321,8 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 type enter struct {
 	since time.Time
 	work  time.Duration // the agent's, then
+	times int
+	taken bool // the input line has been empty since
 }
 
 func (e *enter) mark(p *pane) {
@@ -402,6 +411,9 @@ func (t *turn) take(ev transcript.Event) bool {
 		}
 	case *transcript.HookOutput:
 		t.stopping = t.stopping && b.Event != "Stop" // they have run
+		if b.Prevents {
+			t.halted = b
+		}
 	}
 	_, idle := ev.Body.(*transcript.Idle)
 	return !idle
@@ -411,45 +423,6 @@ func (t *turn) take(ev transcript.Event) bool {
 // stopped.
 func (t *turn) whole() bool {
 	return t.lastSaid != "" && strings.HasSuffix(strings.TrimSpace(t.log.Outcome().Text), t.lastSaid)
-}
-
-// over tells whether a turn has ended although the transcript does not say so.
-// Each sign is weak; together they are the end: the last message has text,
-// nothing is pending, nothing has been written for a while, the input line has
-// been there, empty, on a screen that has not changed for as long, and the agent
-// has not worked. An agent that works shows a clock, but one that waits for a
-// failed request's next attempt may not (2.1.330), so a turn in which nothing
-// has been said goes on, unless the agent has reported that it stops, or was
-// given a command and not a prompt.
-func (t *turn) over(w *watch, quiet time.Duration) bool {
-	if !w.view.input || w.view.text != "" {
-		return false
-	}
-	long := restQuiet
-	switch t.log.State() {
-	case transcript.Final:
-		if t.stopping {
-			long = idleQuiet // what came of the hooks is still to be written
-		}
-	case transcript.Resting:
-		switch t.log.Outcome().StopReason {
-		case "max_tokens", "refusal":
-			long = idleQuiet // the agent asks again by itself
-		}
-	case transcript.Working:
-		switch {
-		case len(t.log.PendingTools()) > 0 || t.log.Retrying() != nil:
-			return false
-		case t.stopping && t.lastSaid == "":
-		case t.isCommand():
-			long = idleQuiet
-		default:
-			return false
-		}
-	default:
-		return false
-	}
-	return min(quiet, w.still()) >= long && !w.busy()
 }
 
 // lateOr is late if ctx has ended, which makes everything else fail too, else err.
@@ -492,7 +465,11 @@ func (t *turn) settle() (op string, err error) {
 		t.pass(rest)
 	}
 	o := t.log.Outcome()
-	switch o.Kind {
+	kind := o.Kind
+	if t.unrecorded != "" && kind == transcript.Answer {
+		kind = transcript.Empty // it was to go on from that
+	}
+	switch kind {
 	case transcript.Answer:
 		if diverged != nil {
 			return "streaming the answer", diverged
@@ -508,7 +485,7 @@ func (t *turn) settle() (op string, err error) {
 		e := o.APIError
 		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.redactor.redact(e.Message), Attempts: e.Attempts}
 	default:
-		err = ErrNoAnswer
+		err = t.noAnswer(o)
 	}
 	if diverged != nil {
 		err = multierror.Append(err, diverged)

@@ -99,6 +99,9 @@ type turn struct {
 	followErr chan error
 	settled   bool // the agent has ended the turn
 
+	halted     *transcript.HookOutput // by which a hook has stopped the turn
+	unrecorded string                 // what is known of an end that nobody has recorded
+
 	// Of a conversation: where this turn begins in the transcript, or ends once
 	// it is no longer followed, and the ids of the turn before and of this one.
 	offset    int64

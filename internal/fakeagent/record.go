@@ -106,14 +106,19 @@ type entry struct {
 	APIErrorType   string  `json:"apiErrorType,omitempty"`
 	ToolUseResult  any     `json:"toolUseResult,omitempty"`
 	PermissionMode string  `json:"permissionMode,omitempty"`
-	UUID           string  `json:"uuid"`
-	Timestamp      string  `json:"timestamp"`
-	UserType       string  `json:"userType"`
-	Entrypoint     string  `json:"entrypoint"`
-	Cwd            string  `json:"cwd"`
-	SessionID      string  `json:"sessionId"`
-	Version        string  `json:"version"`
-	GitBranch      string  `json:"gitBranch"`
+	Content        string  `json:"content,omitempty"`
+
+	PreventContinuation *bool `json:"preventContinuation,omitempty"`
+	PromptSubmitEnding  any   `json:"promptSubmitEnding,omitempty"`
+
+	UUID       string `json:"uuid"`
+	Timestamp  string `json:"timestamp"`
+	UserType   string `json:"userType"`
+	Entrypoint string `json:"entrypoint"`
+	Cwd        string `json:"cwd"`
+	SessionID  string `json:"sessionId"`
+	Version    string `json:"version"`
+	GitBranch  string `json:"gitBranch"`
 }
 
 type userMessage struct {

@@ -185,12 +185,36 @@ type Turn struct {
 	// Deaf never answers either, and nothing interrupts it. Its clock runs.
 	Deaf bool
 
+	// Rest is how the agent comes to rest without an answer, in a way that its
+	// transcript need not tell of. A rest with Blocked does not take the prompt.
+	Rest *Rest
+
 	// Children are started after the prompt was recorded.
 	Children []Child
 
 	// End is how the agent ends by itself in this turn: AtSubmit, AtReceipt,
 	// AtHalf or AtAnswer.
 	End *End
+}
+
+// A Rest is what an agent has said and recorded when it waits for the next prompt.
+type Rest struct {
+	// Text and StopReason are those of a message, and with Tool it uses one. With
+	// none of them there is no message. StopReason "null" means none.
+	Text, StopReason string
+	Tool             bool
+
+	Result   bool // the tool use has a result
+	Objected bool // the agent was asked to go on
+	Halted   bool // a hook has told the agent to stop, and that is recorded
+	Hook     bool // the Stop hooks run
+	Summary  bool // that they have run is recorded
+	Duration bool // the end is recorded
+	Working  bool // the screen goes on to say that the agent works, and nothing moves
+
+	// Blocked: a UserPromptSubmit hook did not let the prompt through. Recorded: a
+	// line tells so. Kept: the prompt is given back to the input line.
+	Blocked, Recorded, Kept bool
 }
 
 // A Tool is a tool call in the middle of a turn. Nothing is run.

@@ -31,12 +31,24 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 	a.hook("UserPromptSubmit", map[string]any{"prompt": prompt})
 	a.end(t.End, AtSubmit)
 	a.rec.script(t)
+	if t.Rest != nil && t.Rest.Blocked {
+		a.block(ctx, t.Rest, prompt)
+		return
+	}
 	a.rec.prompt(prompt, len(t.Order) > 0)
 	if len(t.Order) > 0 {
 		defer a.rec.release(t.Order)
 	}
 	a.attach(prompt)
 	a.end(t.End, AtReceipt)
+	if t.Rest != nil {
+		a.rest(t.Rest)
+		if t.Rest.Working {
+			<-ctx.Done()
+			a.interrupted(prompt)
+		}
+		return
+	}
 
 	answer, ok := a.respond(ctx, t, prompt)
 	if !ok {

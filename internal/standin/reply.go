@@ -20,6 +20,9 @@ type Reply struct {
 	Text string
 	More []string
 
+	// NoBlocks makes the answer a message without any block, unless it has Tools.
+	NoBlocks bool
+
 	// Tools are the tool calls of the answer.
 	Tools []ToolUse
 
@@ -169,9 +172,10 @@ func (p Reply) stream(w http.ResponseWriter, r *http.Request, req Request) {
 // signature is what a thinking block ends with.
 const signature = "c3RhbmQtaW4="
 
-// texts are the text blocks: an answer without a tool call has at least one.
+// texts are the text blocks: an answer without a tool call has at least one, but
+// with NoBlocks.
 func (p Reply) texts() []string {
-	if p.Text == "" && len(p.More) == 0 && len(p.Tools) > 0 {
+	if p.Text == "" && len(p.More) == 0 && (p.NoBlocks || len(p.Tools) > 0) {
 		return nil
 	}
 	return append([]string{p.Text}, p.More...)
