@@ -52,11 +52,11 @@ var rests = []struct {
 	known bool // the turn has come to its end; else to one that nobody has recorded
 }{
 	{"a failed request is about to be repeated", func(s standing) bool { return s.retrying }, never, false},
-	{"the last message is final, and Stop hooks run", func(s standing) bool { return s.state == transcript.Final && s.stopping }, idleQuiet, true},
-	{"the last message is final", func(s standing) bool { return s.state == transcript.Final }, restQuiet, true},
-	{"a message was cut or refused, and the agent may ask for more", func(s standing) bool { return s.state == transcript.Resting && s.cut }, idleQuiet, true},
-	{"a message without a stop reason", func(s standing) bool { return s.state == transcript.Resting }, restQuiet, true},
+	{"the last message is final", func(s standing) bool { return s.state == transcript.Final && !s.stopping }, restQuiet, true},
+	{"a message without a stop reason", func(s standing) bool { return s.state == transcript.Resting && !s.cut }, restQuiet, true},
 	{"the agent works", func(s standing) bool { return s.working }, never, false},
+	{"the last message is final, and Stop hooks run", func(s standing) bool { return s.state == transcript.Final }, idleQuiet, true},
+	{"a message was cut or refused, and the agent may ask for more", func(s standing) bool { return s.state == transcript.Resting }, idleQuiet, true},
 	{"the agent has reported that it stops, having said nothing", func(s standing) bool { return s.stopping && !s.said && !s.pending }, restQuiet, false},
 	{"it is not known why", func(standing) bool { return true }, idleQuiet, false},
 }

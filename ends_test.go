@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +56,8 @@ func TestRests(t *testing.T) {
 					break
 				}
 			}
-			if s.retrying || s.working && state == transcript.Working {
+			plain := state == transcript.Final && !s.stopping || state == transcript.Resting && !s.cut
+			if s.retrying || s.working && !plain {
 				is.Equal(after, never)
 			} else {
 				is.True(after >= restQuiet && after < 5*time.Second)
@@ -69,8 +73,8 @@ func TestEveryRest(t *testing.T) {
 	n := 0
 	every(func(r fakeagent.Rest) {
 		n++
-		// Each of them takes seconds of waiting: all of them with -long only.
-		if testing.Short() || n%13 != 0 {
+		// Most take seconds of waiting. With TUITURN_LONG all of them are played.
+		if os.Getenv("TUITURN_LONG") == "" && n%13 != 0 {
 			return
 		}
 		t.Run(fmt.Sprintf("%+v", r), func(t *testing.T) {
@@ -141,6 +145,36 @@ func TestBlockedPrompt(t *testing.T) {
 	}
 }
 
+// TestBlockedPromptOfAConversation: the next prompt is taken.
+func TestBlockedPromptOfAConversation(t *testing.T) {
+	t.Parallel()
+	for _, rest := range []fakeagent.Rest{{Recorded: true, Kept: true}, {Recorded: true}, {}} {
+		rest.Blocked = true
+		t.Run(fmt.Sprintf("%+v", rest), func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			c := newStage(t, Pty, fakeagent.Script{Turns: []fakeagent.Turn{{}, {Rest: &rest}, {}}}).talk(Request{})
+			c.echoed("one")
+			_, err := c.say(t.Context(), "two")
+			is.True(errors.Is(err, ErrNotAccepted))
+			c.echoed("three")
+		})
+	}
+}
+
+// TestDialogUnderAClock: an agent that works at its clock alone waits for a person.
+func TestDialogUnderAClock(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, answers(fakeagent.Turn{UnknownDialog: true, NoOptions: true, Busy: true}))
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		_, err := s.turn(ctx, Request{Prompt: "what?"})
+		is.Equal(as[*BlockedError](t, err).Kind, "unknown")
+	})
+}
+
 // TestEntersThatAreNotTaken: an agent that rests and takes no Enter is told of.
 func TestEntersThatAreNotTaken(t *testing.T) {
 	t.Parallel()
@@ -151,4 +185,49 @@ func TestEntersThatAreNotTaken(t *testing.T) {
 	_, err := s.turn(ctx, Request{Prompt: "what?"})
 	is.True(errors.Is(err, ErrNotAccepted))
 	is.True(strings.Contains(err.Error(), "does not take Enter"))
+}
+
+// TestClockOfALiveAgent sets the clock of an agent while it works, by 0.1 s to a day,
+// forth or back: each turn of its conversation goes as it would have gone.
+func TestClockOfALiveAgent(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(4) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			rng := rand.New(rand.NewPCG(seed, 0))
+			step := func() time.Duration {
+				by := time.Duration(float64(100*time.Millisecond) * math.Pow(10, 5.9*rng.Float64()))
+				if rng.IntN(2) == 0 {
+					by = -by
+				}
+				return by
+			}
+			var script fakeagent.Script
+			for range 5 {
+				turn := fakeagent.Turn{
+					Tool: &fakeagent.Tool{Narration: "let me look"}, NoDuration: rng.IntN(3) == 0,
+					NoSummary: rng.IntN(3) == 0, WriteDelay: time.Duration(rng.IntN(3)) * 50 * time.Millisecond,
+				}
+				for range 6 {
+					turn.ClockSteps = append(turn.ClockSteps, step())
+				}
+				if rng.IntN(2) == 0 {
+					turn.Objection = "more"
+				}
+				script.Turns = append(script.Turns, turn)
+			}
+			c := newStage(t, Pty, script).talk(Request{})
+			for n, turn := range script.Turns {
+				prompt := fmt.Sprint("prompt ", n)
+				want := "You said: " + prompt
+				if turn.Objection != "" {
+					want = "Then: more"
+				}
+				res, err := c.say(t.Context(), prompt)
+				is.NoErr(err)
+				is.Equal(res.Text, want)
+			}
+		})
+	}
 }

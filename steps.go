@@ -38,6 +38,9 @@ const (
 	workStill   = time.Second
 	blankStill  = 30 * time.Second
 
+	// manyMoves is how often the clock of an agent must move to show that it draws.
+	manyMoves = 5
+
 	// stoppedStill is how long a screen stands still before the agent is asked
 	// whether it has been stopped. A debugger stops it for less.
 	stoppedStill = 500 * time.Millisecond
@@ -56,6 +59,7 @@ type watch struct {
 	foot      string // see Agent; empty while the input line is there
 	footSince time.Time
 	footWork  time.Duration
+	moves     int // how often the rest of the screen has changed since
 }
 
 // look looks at the screen. One that stands still is looked at less often: a
@@ -86,8 +90,9 @@ func (w *watch) lookNow(ctx context.Context) error {
 		if !w.view.input {
 			foot = w.pane.agent.foot(screen)
 		}
+		w.moves++
 		if foot != w.foot || w.footSince.IsZero() {
-			w.foot, w.footSince, w.footWork = foot, w.since, w.work
+			w.foot, w.footSince, w.footWork, w.moves = foot, w.since, w.work, 0
 		}
 	}
 	return nil
@@ -119,7 +124,10 @@ func (w *watch) blocked(long time.Duration) error {
 	switch {
 	case w.view.menu != nil && still >= 100*time.Millisecond:
 		return w.view.menu
-	case still >= long && !w.worked(w.footWork, still):
+	case still >= long && !w.worked(w.footWork, still),
+		// It works, but only at its clock: that moves, and what stands below does
+		// not (a form of an MCP server's on 2.1.158).
+		still >= idleQuiet && w.moves >= manyMoves && long < bootStill:
 		return &BlockedError{Kind: "unknown", Highlighted: -1}
 	}
 	return nil

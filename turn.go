@@ -243,7 +243,11 @@ func (t *turn) talk(ctx context.Context) (op string, err error) {
 	}
 	t.settled = true
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Done })
-	return t.settle()
+	op, err = t.settle()
+	if t.unrecorded != "" {
+		err = t.explain(ctx, err)
+	}
+	return op, err
 }
 
 // handOver is deliver with all the files that it needs, and once more if a cleaner

@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/matryer/is"
 
@@ -62,10 +65,16 @@ func serveMCP() {
 			result["serverInfo"] = map[string]any{"name": "sky", "version": "1"}
 		case "tools/list":
 			result["tools"] = tools
+		case "": // the answer to a form
+			continue
 		case "tools/call":
 			if file, err := os.OpenFile(os.Getenv(mcpCalls), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
 				fmt.Fprintf(file, "%q\n", req.Params.Arguments.ID)
 				file.Close()
+			}
+			if os.Getenv(mcpServer) == "asks" {
+				fmt.Println(`{"jsonrpc":"2.0","id":"form","method":"elicitation/create","params":{"message":"Which city?","requestedSchema":{"type":"object","properties":{"city":{"type":"string","title":"City"}},"required":["city"]}}}`)
+				continue
 			}
 			result["content"] = []any{map[string]any{"type": "text", "text": "It rains."}}
 		}
@@ -132,5 +141,60 @@ func TestMCP(t *testing.T) {
 		is.NoErr(talk.Close())
 		is.Equal(asked, []string{"mcp__sky__weather"})
 		is.True(slices.ContainsFunc(api.Requests(), func(r standin.Request) bool { return strings.Contains(string(r.Body), "It rains.") }))
+	})
+}
+
+// TestMCPForm has a server ask for something in mid-call. Nobody is there to fill in
+// its form.
+func TestMCPForm(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{
+		"sky": map[string]any{"command": self, "env": map[string]string{mcpServer: "asks"}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
+		if !itsTurn(1, version, terminal) {
+			return
+		}
+		is := is.New(t)
+		h := newHost(t, version, terminal)
+		writeFile(t, filepath.Join(h.home, ".claude", "settings.json"), `{"permissions":{"allow":["mcp__sky__weather"]}}`)
+		work := h.workDir(t)
+		api := standin.Start(func(r standin.Request) standin.Reply {
+			switch {
+			case r.IsTitle():
+				return standin.TitleReply
+			case len(r.ToolResults()) > 0:
+				return standin.Reply{Text: "I looked."}
+			case strings.Contains(string(r.Body), `"name":"mcp__sky__weather"`):
+				return standin.Reply{Tools: []standin.ToolUse{{Name: "mcp__sky__weather", Input: map[string]string{"city": "Paris"}}}}
+			}
+			return standin.Reply{Text: "I have no tool."}
+		})
+		defer api.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), turnTimeout)
+		defer cancel()
+		talk, err := h.runner.Open(ctx, tuiturn.Request{
+			WorkDir: work, Env: []string{"ANTHROPIC_BASE_URL=" + api.URL}, Tools: []string{}, MCPConfig: string(config),
+		})
+		is.NoErr(err)
+		var res *tuiturn.Result
+		for err == nil && (res == nil || res.Text == "I have no tool.") {
+			ctx, cancel := context.WithTimeout(ctx, time.Minute)
+			res, err = talk.Turn(ctx, tuiturn.TurnRequest{Prompt: "How is the weather?"})
+			cancel()
+		}
+		var e *tuiturn.Error
+		is.True(errors.As(err, &e))
+		t.Logf("%v after %v\n%s", err, res.Timings.Answer, e.Screen)
+		var blocked *tuiturn.BlockedError
+		is.True(errors.As(err, &blocked))
+		is.NoErr(talk.Close())
 	})
 }

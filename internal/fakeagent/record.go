@@ -34,6 +34,8 @@ type recorder struct {
 	id      string // of the last prompt
 	turn    string // and what the hooks call its turn
 	said    bool   // something has been recorded since the last prompt
+	steps   []time.Duration
+	clock   time.Duration // how far the wall clock has been set
 }
 
 // newRecorder finds the transcript of a session. A resumed session goes on
@@ -177,7 +179,10 @@ func (r *recorder) encode(e entry) []byte {
 		r.parent = e.UUID
 	}
 	r.said = e.PromptID == "" && (r.said || e.Type == "assistant" || e.Type == "user")
-	e.Timestamp = time.Now().UTC().Format("2006-01-02T15:04:05.000Z")
+	e.Timestamp = time.Now().Add(r.clock).UTC().Format("2006-01-02T15:04:05.000Z")
+	if len(r.steps) > 0 {
+		r.clock, r.steps = r.clock+r.steps[0], r.steps[1:]
+	}
 	e.UserType, e.Entrypoint = "external", "cli"
 	e.Cwd, e.SessionID, e.Version, e.GitBranch = r.dir, r.session, r.version, "HEAD"
 	return encodeLine(e)
@@ -280,7 +285,7 @@ func (r *recorder) noise() {
 func (r *recorder) script(t Turn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.off, r.delay = t.NoTranscript, t.WriteDelay
+	r.off, r.delay, r.steps = t.NoTranscript, t.WriteDelay, t.ClockSteps
 }
 
 // release writes what was held back: first the lines with the given indices,

@@ -163,6 +163,10 @@ type Turn struct {
 	// order, then the others.
 	Order []int
 
+	// ClockSteps are by how much the wall clock of the agent is set after each line
+	// that it records of the turn, as far as they go.
+	ClockSteps []time.Duration
+
 	// NoTranscript writes nothing to the transcript.
 	NoTranscript bool
 
@@ -176,6 +180,9 @@ type Turn struct {
 	// NoOptions leaves out the unknown dialog's options and lets a sign blink
 	// above it.
 	NoOptions bool
+
+	// Busy makes the unknown dialog compute as long as it stands there.
+	Busy bool
 
 	// Hang never answers. Escape interrupts it. Partial is what it had said by
 	// then, which is recorded with the interruption.

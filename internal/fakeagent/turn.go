@@ -142,6 +142,12 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 			d.options = nil
 			go a.blink(ctx)
 		}
+		if t.Busy {
+			go func() {
+				for ctx.Err() == nil {
+				}
+			}()
+		}
 		if a.ask(ctx, d) == cancelled {
 			return "", false
 		}
