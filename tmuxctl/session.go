@@ -42,7 +42,8 @@ type SessionConfig struct {
 
 	// Command is the program. Its Path and Dir must be absolute, its Env is the
 	// whole environment: nothing is inherited and Unset has no effect. The
-	// variable MarkerVar is added.
+	// variable MarkerVar is added. The program, and what it starts, writes no
+	// core file: its limit (RLIMIT_CORE) is 0.
 	Command Command
 
 	// Cols and Rows are the size in cells; zero means 120 by 40.
@@ -219,6 +220,10 @@ func (cfg SessionConfig) check() error {
 	return err
 }
 
+// noCore keeps what is in the program's environment out of a core file. The limit
+// is the server's otherwise, and so that of whoever started the server.
+const noCore = "ulimit -c 0 2>/dev/null\n"
+
 // script is what the pane's shell reads to become the program.
 func (cfg SessionConfig) script(marker string) (string, error) {
 	c := cfg.Command
@@ -226,7 +231,7 @@ func (cfg SessionConfig) script(marker string) (string, error) {
 	c.Env = append([]string{"TERM=xterm-256color"}, c.Env...)
 	c.Env = append(c.Env, marker)
 	line, err := BuildCmd(c)
-	return line + "\n", err
+	return noCore + line + "\n", err
 }
 
 // A Session is one program in one tmux session with one pane.

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/internal/terminal"
@@ -34,6 +35,15 @@ const (
 // readSize bounds how long one read keeps others from the screen: a line feed
 // that scrolls 120 by 40 cells takes the emulator some 0.16 ms.
 const readSize = 512
+
+// become makes a shell become the program. Its environment may hold secrets: a
+// core file would show them to whoever can read the working directory. Only a
+// process can lower the limit for what it becomes, and the host's is not ours to
+// change. The program gets none of the variables that the shell adds.
+const (
+	posixShell = "/bin/sh"
+	become     = `ulimit -c 0 2>/dev/null; unset PWD OLDPWD SHLVL _; exec "$@"`
+)
 
 var validName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
@@ -84,8 +94,8 @@ func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 		return nil, err
 	}
 	cmd := &exec.Cmd{
-		Path: cfg.Path,
-		Args: append([]string{cfg.Path}, cfg.Args...),
+		Path: posixShell,
+		Args: append([]string{posixShell, "-c", become, posixShell, cfg.Path}, cfg.Args...),
 		Env:  environ(cfg),
 		Dir:  cfg.Dir,
 		SysProcAttr: &syscall.SysProcAttr{
@@ -139,6 +149,14 @@ func check(cfg *terminal.Config) (*pty.Winsize, error) {
 		if strings.IndexByte(s, 0) >= 0 {
 			return nil, errors.New("a path, argument or variable holds a NUL byte: remove it")
 		}
+	}
+	// The shell could tell nobody.
+	if info, err := os.Stat(cfg.Path); err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		return nil, &os.PathError{Op: "exec", Path: cfg.Path, Err: syscall.EACCES} // as exec has it
+	} else if err := unix.Access(cfg.Path, unix.X_OK); err != nil {
+		return nil, &os.PathError{Op: "exec", Path: cfg.Path, Err: err}
 	}
 	// With SysProcAttr set, exec blames a missing directory on the program.
 	if info, err := os.Stat(cfg.Dir); err != nil {

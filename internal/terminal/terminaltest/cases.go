@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
@@ -42,6 +44,7 @@ var cases = []struct {
 	{"ends a stopped program", closeStopped},
 	{"honours a context that has ended", cancelled},
 	{"says what cannot be started", badStarts},
+	{"has no core file written", noCore},
 	{"fails with os.ErrProcessDone after the end", afterEnd},
 	{"runs twenty at once", twenty},
 	{"survives endless output", flood},
@@ -384,6 +387,31 @@ func cancelled(t *testing.T, s *suite) {
 		t.Errorf("Close: %v", err)
 	}
 	gone(t, append(pids, term.Pid())...)
+}
+
+// noCore: whatever the host's limit is, the program's is 0 and stays so.
+func noCore(t *testing.T, s *suite) {
+	var limit, none unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if limit.Max == 0 {
+		t.Skip("this process may write no core files either: raise its hard limit (ulimit -H -c)")
+	}
+	// The programs of other tests may get it too: those that crash lower it.
+	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: limit.Max, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Setrlimit(unix.RLIMIT_CORE, &limit)
+	cfg := config(t, "limits")
+	file := filepath.Join(cfg.Dir, "limits")
+	cfg.Args = append(cfg.Args, file)
+	s.open(t, cfg)
+	got := unix.Rlimit{Cur: 1, Max: 1}
+	load(t, file, &got)
+	if got != none {
+		t.Errorf("the core file's limits are %d and %d", got.Cur, got.Max)
+	}
 }
 
 func badStarts(t *testing.T, s *suite) {

@@ -45,6 +45,10 @@ func helper(role string, args []string) {
 	switch role {
 	case "report": // FILE, anything: writes what it was started with
 		must(save(args[0], describe(args[1:])))
+	case "limits": // FILE: writes how large its core file may be
+		var limit unix.Rlimit
+		must(unix.Getrlimit(unix.RLIMIT_CORE, &limit))
+		must(save(args[0], limit))
 	case "print": // TEXT: prints it and stays
 		os.Stdout.WriteString(args[0])
 		stay()
