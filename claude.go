@@ -152,9 +152,12 @@ func (c Claude) settings(s *setup, version string) string {
 		"prefersReducedMotion": false,
 		"hooks":                hookSettings("PermissionRequest", hooks...),
 	}
+	env := map[string]string{"CLAUDE_CODE_DISABLE_CRON": "1"}
 	if !s.AllowMentions {
-		settings["env"] = map[string]string{"CLAUDE_CODE_DISABLE_ATTACHMENTS": "1", "CLAUDE_CODE_DISABLE_WORKFLOWS": "1"}
+		env["CLAUDE_CODE_DISABLE_ATTACHMENTS"] = "1"
+		env["CLAUDE_CODE_DISABLE_WORKFLOWS"] = "1"
 	}
+	settings["env"] = env
 	b, err := json.Marshal(settings)
 	if err != nil {
 		panic("tuiturn: " + err.Error()) // there is nothing in it that JSON can't hold
@@ -186,6 +189,14 @@ func (c Claude) env(s *setup, tmp string) []string {
 
 		// What runs in the background would end with the turn.
 		"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
+
+		// The prompts in the working directory's .claude/scheduled_tasks.json would
+		// be sent when they are due, and a model may write them there without
+		// asking (2.1.104 to 2.1.332).
+		"CLAUDE_CODE_DISABLE_CRON=1",
+	}
+	if !s.AllowProject {
+		env = append(env, withoutRepository(s.NoTools)...)
 	}
 	if !s.AllowMentions {
 		env = append(env,
@@ -196,4 +207,27 @@ func (c Claude) env(s *setup, tmp string) []string {
 		)
 	}
 	return env
+}
+
+// withoutRepository are variables that keep the git repository of the working
+// directory from instructing the agent, which runs git at every start: its branch,
+// its commits and its user's name are sent to the model (2.1.104 to 2.1.332), and
+// its configuration names programs. On 2.1.104 and 2.1.158 git ran those of
+// core.fsmonitor, filter.*.clean, gpg.program and, to fetch what a partial clone
+// lacks, core.sshCommand, on 2.1.294 that of filter.*.clean.
+func withoutRepository(noTools bool) []string {
+	env := []string{
+		// No "git status" and "git log" for the model, nor advice about commits.
+		"CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS=1",
+	}
+	if noTools {
+		return append(env, "GIT_DIR=/dev/null") // nobody needs git
+	}
+	// The agent goes on to list files and commits, and a tool may need git.
+	return append(env,
+		"GIT_NO_LAZY_FETCH=1",
+		"GIT_CONFIG_COUNT=2",
+		"GIT_CONFIG_KEY_0=core.fsmonitor", "GIT_CONFIG_VALUE_0=false",
+		"GIT_CONFIG_KEY_1=log.showSignature", "GIT_CONFIG_VALUE_1=false",
+	)
 }

@@ -38,7 +38,12 @@ type Request struct {
 	// AllowProject lets the working directory instruct the agent: CLAUDE.md there
 	// and in the directories above it, settings, hooks, skills. Whoever can write
 	// there can then run commands as the user that the host runs as, and files
-	// that links in it lead to are sent along.
+	// that links in it lead to are sent along. Prompts that it schedules are never
+	// sent, and servers that it names never started.
+	//
+	// Without it the agent is told nothing of the directory's git repository, whose
+	// configuration may name programs, and with NoTools its git finds none.
+	// SECURITY.md has the table.
 	AllowProject bool
 
 	// Model is the model's name or alias; empty means the agent's own choice.
