@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -105,8 +106,9 @@ func difference(before, after map[string]string) (paths []string) {
 }
 
 // walkInto runs a turn, long enough for what is due to be sent, in a directory
-// that is a trap. With tools the model plants a prompt to be sent later and reads a
-// file below, which would bring the instructions there along.
+// that is a trap. With tools the model plants a prompt to be sent later, reads a
+// file below, which would bring the instructions there along, and uses what only the
+// directory's settings allow, which blocks the turn.
 func (h *host) walkInto(t *testing.T, req tuiturn.Request) exchange {
 	t.Helper()
 	const prompt = "Hello?"
@@ -114,6 +116,7 @@ func (h *host) walkInto(t *testing.T, req tuiturn.Request) exchange {
 	uses := []standin.ToolUse{
 		{Name: "CronCreate", Input: map[string]any{"cron": "* * * * *", "prompt": "later", "durable": true, "recurring": true}},
 		{Name: "Read", Input: map[string]any{"file_path": filepath.Join(req.WorkDir, "below", "harmless.txt")}},
+		{Name: "Bash", Input: map[string]any{"command": "touch written", "description": "Writes a file"}},
 	}
 	if req.NoTools {
 		uses = nil
@@ -129,7 +132,11 @@ func (h *host) walkInto(t *testing.T, req tuiturn.Request) exchange {
 		uses = uses[1:]
 		return standin.Reply{Text: "I do.", Tools: []standin.ToolUse{use}}
 	})
-	if x.err != nil {
+	var blocked *tuiturn.BlockedError
+	if !req.NoTools && (!errors.As(x.err, &blocked) || blocked.Kind != "permission") {
+		t.Errorf("nobody was asked before a tool wrote: %v", x.err)
+	}
+	if req.NoTools && x.err != nil {
 		t.Fatalf("no answer: %v", x.err)
 	}
 	for _, asked := range x.asked() {
