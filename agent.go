@@ -34,8 +34,14 @@ type Agent interface {
 	env(s *setup, tmp string) []string
 
 	// disarm returns the text to put into the input line so that the prompt
-	// reaches the model as text.
-	disarm(req *Request) string
+	// reaches the model as text, or ErrInvalidPrompt where no text does. left is
+	// what earlier prompts have left in the input line.
+	disarm(req *Request, left []string) (string, error)
+
+	// leaves tells whether a text that was put into the input line, or pasted,
+	// leaves something there although it is taken out again: left, which may be
+	// empty, is what the next prompt must not hold.
+	leaves(text string, pasted bool) (left string, ok bool)
 
 	// read tells what the screen shows.
 	read(screen string) view

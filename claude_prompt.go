@@ -1,8 +1,12 @@
 package tuiturn
 
 import (
+	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // exitWords end the agent when they are all that is typed.
@@ -18,14 +22,28 @@ var exitWords = []string{"exit", "quit", ":q", ":q!", ":wq", ":wq!"}
 //     space goes behind the text. The agent removes it again.
 //   - line ends other than a newline, and control characters, which versions
 //     treat differently: see normalize.
-func (c Claude) disarm(req *Request) string {
+//   - the agent's own placeholders, where it would replace them: see foldLength.
+//     All of them while its input line holds what an earlier prompt has left.
+func (c Claude) disarm(req *Request, left []string) (string, error) {
 	prompt := normalize(req.Prompt)
 	if !req.AllowCommands {
 		if at := firstVisible(prompt); actsAlone(prompt[at:]) {
 			prompt = prompt[:at] + `\` + prompt[at:]
 		}
 	}
-	return prompt + " "
+	if len(left) > 0 {
+		prompt = breakPlaceholders(prompt, len(prompt), func(uint64) bool { return true })
+	}
+	for _, text := range left {
+		if text != "" && strings.Contains(prompt, text) {
+			return "", fmt.Errorf("%w: it repeats a prompt of over %d characters that was interrupted, which the agent would send as pasted text: have another prompt answered first, or close the conversation and go on with Runner.Resume", ErrInvalidPrompt, foldLength)
+		}
+	}
+	if !c.folds(prompt + " ") {
+		return prompt + " ", nil
+	}
+	prompt = strings.TrimRightFunc(prompt, trimmed)
+	return breakPlaceholders(prompt, unitsIndex(prompt, foldedHead), foldedID) + strings.Repeat(" ", foldedTail), nil
 }
 
 // actsAlone tells whether a text that begins with something visible would be
@@ -42,6 +60,93 @@ func actsAlone(s string) bool {
 	}
 	return false
 }
+
+// The agent keeps a long input folded. When more than foldLength UTF-16 units
+// stand in its input line, it moves all but the first foldedHead and the last
+// foldedTail of them aside, and a placeholder takes their place:
+// "[...Truncated text #1 +0 lines...]". On Enter it replaces every placeholder
+// that has a content by that number, whoever has written it. What it has moved
+// aside is not looked through again (2.1.104 to 2.1.332).
+//
+// So a placeholder in a long prompt matters only in its first and last units. The
+// last are made of spaces, which the agent removes. In the first a backslash
+// breaks the placeholder, if its number can be that of the content: 2.1.104 and
+// 2.1.158 begin with 1, whatever the prompt says. 2.1.294 to 2.1.332 take a number
+// that no placeholder in the prompt has, of those below 1<<31; above they count up
+// as well, and do not look.
+const (
+	foldLength = 10_000
+	foldedHead = 500
+	foldedTail = 500
+)
+
+func foldedID(id uint64) bool { return id == 1 || id >= 1<<31 }
+
+// folds tells whether the agent keeps text folded.
+func (c Claude) folds(text string) bool {
+	return len(text) > foldLength && units(text) > foldLength
+}
+
+// units is the length of s in UTF-16, in which the agent counts.
+func units(s string) (n int) {
+	for _, c := range s {
+		n += utf16.RuneLen(c)
+	}
+	return n
+}
+
+// leaves: what the agent has moved aside it keeps until a prompt has been taken,
+// also when the input line is emptied or it has given the prompt back. A
+// placeholder in the next prompt would be replaced by it, and where the next
+// prompt holds the same text, the agent takes that part of it for pasted and puts
+// it into tags (2.1.332).
+func (c Claude) leaves(text string, pasted bool) (left string, ok bool) {
+	if pasted {
+		return "", true
+	}
+	if !c.folds(text) {
+		return "", false
+	}
+	body := strings.TrimRightFunc(text, trimmed)
+	// Given back, the text has lost the spaces at its end, and is folded again.
+	head, tail := unitsIndex(body, foldedHead), unitsIndex(body, units(body)-foldedTail)
+	return body[head:max(head, tail)], true
+}
+
+// unitsIndex is the index of the byte in s behind its first n UTF-16 units, or
+// behind a character that they cut.
+func unitsIndex(s string, n int) int {
+	for i, c := range s {
+		if n <= 0 {
+			return i
+		}
+		n -= utf16.RuneLen(c)
+	}
+	return len(s)
+}
+
+// placeholder is what the agent takes for a placeholder. ("Team setup guide" is
+// there from 2.1.294 on.)
+var placeholder = regexp.MustCompile(`\[(?:Pasted text|Image|\.\.\.Truncated text|✦ Team setup guide) #(\d+)(?: \+\d+ lines)?\.*\]`)
+
+// breakPlaceholders puts a backslash into the placeholders that end within the
+// first n bytes of s and have a number that matters.
+func breakPlaceholders(s string, n int, matters func(id uint64) bool) string {
+	var b strings.Builder
+	done := 0
+	for _, m := range placeholder.FindAllStringSubmatchIndex(s, -1) {
+		id, err := strconv.ParseUint(s[m[2]:m[3]], 10, 64) // out of range, it is the highest
+		if m[1] > n || err == nil && !matters(id) {
+			continue
+		}
+		b.WriteString(s[done:m[0]+1] + `\`)
+		done = m[0] + 1
+	}
+	return b.String() + s[done:]
+}
+
+// trimmed is what the agent removes at the end of its input.
+func trimmed(c rune) bool { return unicode.IsSpace(c) || c == '\ufeff' }
 
 // dropInvisible drops what 2.1.330 takes out of its input.
 func dropInvisible(c rune) rune {

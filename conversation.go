@@ -38,6 +38,7 @@ type Conversation struct {
 	// Of the turn that runs.
 	offset  int64           // where it begins in the transcript
 	past    map[string]bool // ids of the one before
+	left    []string        // see Agent.leaves
 	prompts []string        // that the screen may still show
 }
 
@@ -195,7 +196,6 @@ func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error)
 	if err := checkPrompt(t.req.Prompt); err != nil {
 		return "reading the prompt", err
 	}
-	t.prompt = t.agent.disarm(t.req)
 	ctx, done, err := c.begin(ctx)
 	if err != nil {
 		return starting, err
@@ -274,6 +274,9 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 	t.redactor = newRedactor(secrets...)
 	c.pane.redactor = t.redactor
 	c.remember(t.req.Prompt)
+	if t.prompt, err = t.agent.disarm(t.req, c.left); err != nil {
+		return "reading the prompt", err, nil
+	}
 	if op, err := t.recheck(ctx); err != nil {
 		return op, err, nil
 	}
@@ -287,6 +290,11 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 			t.ids[id] = true
 		}
 		c.offset, c.past = t.offset, t.ids
+		if t.settled {
+			c.left = nil
+		} else if left, ok := t.agent.leaves(t.prompt, t.pasted); ok {
+			c.left = append(c.left, left)
+		}
 	}()
 	if err = t.greet(ctx); err != nil {
 		op, err = "waiting for the agent to take a prompt", t.explain(ctx, cause(ctx, err))
@@ -324,7 +332,8 @@ func (c *Conversation) remember(prompt string) {
 // its Result has what the agent has recorded of the answer. Interrupt returns
 // when the next turn can begin, 0.2 to 0.9 s later on an idle machine. Its error is
 // ErrEnded if the agent did not stop within two seconds, or did not leave an empty
-// input line within two more, or ctx's. The callbacks of the turn, for which it
+// input line within two more, or ctx's. On a busy machine both take longer: an
+// agent that works, or waits for a core, has up to twenty seconds each time. The callbacks of the turn, for which it
 // would wait, must not call it; OnPermission may.
 //
 // A prompt that the agent has not begun to answer is taken back: the agent does
@@ -368,7 +377,12 @@ func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, 
 }
 
 func (c *Conversation) transcript() string {
-	return transcript.Path(c.runner.Home.Dir, c.pane.setup.workdir, c.pane.session)
+	return c.pane.transcript()
+}
+
+// transcript is the path of the session's transcript.
+func (p *pane) transcript() string {
+	return transcript.Path(p.runner.Home.Dir, p.setup.workdir, p.session)
 }
 
 // Close ends the turn that runs, which fails with ErrClosed, and the agent with

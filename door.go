@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/tuiturn/tuiturn/internal/fifo"
@@ -174,7 +175,8 @@ func (t *turn) paste(ctx context.Context) error {
 	if err := t.clear(ctx); err != nil {
 		return err
 	}
-	return t.term.Paste(ctx, []byte(t.prompt))
+	// The agent does not look for spaces at the end of what it folds.
+	return t.term.Paste(ctx, []byte(strings.TrimRight(t.prompt, " ")+" "))
 }
 
 // clear empties the input line with keys, each of which takes a row or a line

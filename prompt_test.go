@@ -62,10 +62,14 @@ func TestDisarm(t *testing.T) {
 		{"\x1b/help", "\u241b/help "},
 	} {
 		is := is.New(t)
-		is.Equal(Claude{}.disarm(&Request{Prompt: c.prompt}), c.want)
+		got, err := Claude{}.disarm(&Request{Prompt: c.prompt}, nil)
+		is.NoErr(err)
+		is.Equal(got, c.want)
 	}
 	is := is.New(t)
-	is.Equal(Claude{}.disarm(&Request{Prompt: "/help", AllowCommands: true}), "/help ")
+	got, err := Claude{}.disarm(&Request{Prompt: "/help", AllowCommands: true}, nil)
+	is.NoErr(err)
+	is.Equal(got, "/help ")
 }
 
 func TestIsPrompt(t *testing.T) {
@@ -92,6 +96,61 @@ func TestIsPrompt(t *testing.T) {
 	}
 }
 
+func TestDisarmPlaceholders(t *testing.T) {
+	is := is.New(t)
+	disarm := func(prompt string, left ...string) string {
+		t.Helper()
+		got, err := Claude{}.disarm(&Request{Prompt: prompt}, left)
+		is.NoErr(err)
+		return got
+	}
+	const one = "[Image #1]"
+	fill := func(n int) string { return strings.Repeat("x", n) }
+	spaces := strings.Repeat(" ", 500)
+
+	// With the space behind it, 10,000 units are not folded yet.
+	is.Equal(disarm(one+fill(9_989)), one+fill(9_989)+" ")
+	is.Equal(disarm(one+fill(9_990)), `[\Image #1]`+fill(9_990)+spaces)
+	is.Equal(disarm(one+strings.Repeat("\U0001f600", 4_995)), `[\Image #1]`+strings.Repeat("\U0001f600", 4_995)+spaces)
+	is.Equal(disarm(one+strings.Repeat("é", 6_000)), one+strings.Repeat("é", 6_000)+" ") // bytes do not count
+
+	// Only what ends within the first 500.
+	is.Equal(disarm(fill(490)+one+fill(10_000)+one), fill(490)+`[\Image #1]`+fill(10_000)+one+spaces)
+	is.Equal(disarm(fill(491)+one+fill(10_000)), fill(491)+one+fill(10_000)+spaces)
+
+	for text, want := range map[string]string{
+		"[Pasted text #1]":                   `[\Pasted text #1]`,
+		"[Pasted text #01 +3 lines]":         `[\Pasted text #01 +3 lines]`,
+		"[...Truncated text #1 +0 lines...]": `[\...Truncated text #1 +0 lines...]`,
+		"[✦ Team setup guide #1]":            `[\✦ Team setup guide #1]`,
+		"[Image #1][Image #1]":               `[\Image #1][\Image #1]`,
+		"[Image #2]":                         "[Image #2]",
+		"[Image #2147483647]":                "[Image #2147483647]",
+		"[Image #2147483648]":                `[\Image #2147483648]`,
+		"[Image #99999999999999999999999]":   `[\Image #99999999999999999999999]`,
+		"[Image #1":                          "[Image #1",
+		"Image #1]":                          "Image #1]",
+	} {
+		is.Equal(disarm(text+fill(10_000)), want+fill(10_000)+spaces)
+	}
+
+	// What an earlier prompt has left can have any number, and must not come again.
+	long := fill(600) + strings.Repeat("y", 12_000) + fill(600)
+	text, err := Claude{}.disarm(&Request{Prompt: long}, nil)
+	is.NoErr(err)
+	left, ok := Claude{}.leaves(text, false)
+	is.True(ok)
+	is.Equal(left, long[500:len(long)-500])
+	is.Equal(disarm("see [Image #7]", left), `see [\Image #7] `)
+	_, err = Claude{}.disarm(&Request{Prompt: "again: " + long}, []string{left})
+	is.True(errors.Is(err, ErrInvalidPrompt))
+	_, ok = Claude{}.leaves("short ", false)
+	is.True(!ok)
+	left, ok = Claude{}.leaves("short ", true)
+	is.True(ok)
+	is.Equal(disarm("short [Image #7]", left), `short [\Image #7] `)
+}
+
 // What goes into the input line begins with nothing that the agent would obey,
 // and says what the prompt says.
 func FuzzDisarm(f *testing.F) {
@@ -104,7 +163,10 @@ func FuzzDisarm(f *testing.F) {
 		if checkPrompt(prompt) != nil {
 			return
 		}
-		got := Claude{}.disarm(&Request{Prompt: prompt})
+		got, err := Claude{}.disarm(&Request{Prompt: prompt}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		if !utf8.ValidString(got) || !strings.HasSuffix(got, " ") {
 			t.Fatalf("disarm(%q) = %q", prompt, got)
 		}

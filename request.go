@@ -15,7 +15,15 @@ type Request struct {
 	// quit, :q, :q!, :wq and :wq!, has a backslash in front. Besides, claude
 	// 2.1.330 removes invisible characters and puts a backslash behind the "<" of
 	// a tag named pasted_content, and 2.1.104 and 2.1.158 compose characters
-	// (Unicode NFC).
+	// (Unicode NFC). U+2028 and U+2029 become newlines on 2.1.294 to 2.1.332.
+	//
+	// What looks like a placeholder of the agent's, such as "[Image #1]" or
+	// "[Pasted text #1 +3 lines]", has a backslash behind the bracket in two cases,
+	// in which the agent would put other text in its place: within the first 500
+	// UTF-16 units of a prompt of more than 10,000, if its number is 1 or 1<<31 or
+	// more; and anywhere after a prompt that was longer than that, or was pasted,
+	// and was interrupted, until another prompt has been answered. Until then, too,
+	// a prompt that repeats most of that long one fails with ErrInvalidPrompt.
 	Prompt string
 
 	// AllowCommands lets a prompt that begins with "/" be a command of the

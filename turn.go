@@ -131,7 +131,9 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	if err := checkPrompt(t.req.Prompt); err != nil {
 		return "reading the prompt", err
 	}
-	t.prompt = t.agent.disarm(t.req)
+	if t.prompt, err = t.agent.disarm(t.req, nil); err != nil {
+		return "reading the prompt", err
+	}
 	ctx, place, done, err := t.runner.open(ctx, t.queued())
 	t.res.Timings.Queue = t.took()
 	if err != nil {
@@ -272,19 +274,23 @@ func (t *turn) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// follow begins to read the transcript and what the hooks report, mostly from
-// before there is any, until stop is called.
-func (t *turn) follow(ctx context.Context) (stop func()) {
-	home := t.runner.Home.Dir
+// newLog begins to gather what the transcript tells of the turn.
+func (t *turn) newLog() {
 	t.log = &transcript.Turn{SessionID: t.session, Match: t.isPrompt, Settle: -1}
 	if t.req.OnDelta != nil {
 		t.deltas = transcript.NewDeltas(t.log)
 	}
+}
+
+// follow begins to read the transcript and what the hooks report, mostly from
+// before there is any, until stop is called.
+func (t *turn) follow(ctx context.Context) (stop func()) {
+	t.newLog()
 	t.events = make(chan transcript.Event)
 	t.hooks = make(chan hookEvent)
 	t.followErr = make(chan error, 1)
 	follower := transcript.Follower{
-		Path:   transcript.Path(home, t.setup.workdir, t.session),
+		Path:   t.transcript(),
 		Offset: t.offset,
 		Idle:   transcript.DefaultSettle,
 		Drift:  &t.runner.drift,

@@ -2,9 +2,13 @@ package fakeagent
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // An action is what a key asks of the program beyond the line itself.
@@ -34,11 +38,12 @@ type line struct {
 	// characters.
 	modern bool
 
-	// pastes are the texts behind the placeholders of long pastes.
-	pastes []paste
+	// pastes are the texts behind the placeholders of long pastes and of what was
+	// folded, by their numbers. They stay until a prompt is submitted, also when the
+	// line is emptied otherwise.
+	pastes map[int]string
+	last   int // the last number
 }
-
-type paste struct{ mark, text string }
 
 // press applies a key to the line.
 func (l *line) press(k key) action {
@@ -141,38 +146,60 @@ func (l *line) paste(s string) {
 	if l.empty() && strings.HasPrefix(s, "!") {
 		l.bash, s = true, s[1:]
 	}
-	mark := fmt.Sprintf("[Pasted text #%d]", len(l.pastes)+1)
-	if n > 0 {
-		mark = fmt.Sprintf("[Pasted text #%d +%d lines]", len(l.pastes)+1, n)
-	}
-	l.pastes = append(l.pastes, paste{mark, s})
-	l.insert(mark)
+	l.insert(pasteMark(l.keep(s), n))
 }
 
-// value is the text to be sent, with every placeholder replaced by what it
-// stands for.
-func (l *line) value() string {
-	var out strings.Builder
-	rest := string(l.text)
-	// One pass from left to right, so that a pasted text that quotes a
-	// placeholder is not expanded itself.
-	for rest != "" {
-		at, hit := len(rest), paste{}
-		for _, p := range l.pastes {
-			if i := strings.Index(rest, p.mark); i >= 0 && i < at {
-				at, hit = i, p
-			}
-		}
-		out.WriteString(rest[:at])
-		rest = rest[at+len(hit.mark):]
-		switch {
-		case hit.mark == "":
-		case l.modern && !l.bash:
-			out.WriteString(tagged(hit.text, out.Len() == 0, rest == ""))
-		default:
-			out.WriteString(hit.text)
+// keep gives a text a number: the next one that no other text has, and in a modern
+// line no placeholder in the text either, of those below 1<<31.
+func (l *line) keep(s string) int {
+	if l.pastes == nil {
+		l.pastes = make(map[int]string)
+		if !l.modern {
+			l.last = 0
 		}
 	}
+	if l.modern {
+		for _, m := range placeholder.FindAllStringSubmatch(string(l.text)+s, -1) {
+			if id, _ := strconv.Atoi(m[2]); id < 1<<31 {
+				l.last = max(l.last, id)
+			}
+		}
+	}
+	l.last++
+	l.pastes[l.last] = s
+	return l.last
+}
+
+func pasteMark(id, lines int) string {
+	if lines == 0 {
+		return fmt.Sprintf("[Pasted text #%d]", id)
+	}
+	return fmt.Sprintf("[Pasted text #%d +%d lines]", id, lines)
+}
+
+// placeholder is what the real agent takes for one, whoever has written it.
+var placeholder = regexp.MustCompile(`\[(Pasted text|Image|\.\.\.Truncated text) #(\d+)(?: \+\d+ lines)?\.*\]`)
+
+// value is the text to be sent, with every placeholder replaced by what it
+// stands for: in one pass, so that a text that quotes a placeholder is not
+// expanded itself.
+func (l *line) value() string {
+	var out strings.Builder
+	text, done := string(l.text), 0
+	for _, m := range placeholder.FindAllStringSubmatchIndex(text, -1) {
+		id, _ := strconv.Atoi(text[m[4]:m[5]])
+		hit, ok := l.pastes[id]
+		if !ok {
+			continue
+		}
+		out.WriteString(text[done:m[0]])
+		done = m[1]
+		if l.modern && !l.bash && !strings.HasPrefix(text[m[0]:], "[...") {
+			hit = tagged(hit, out.Len() == 0, done == len(text))
+		}
+		out.WriteString(hit)
+	}
+	out.WriteString(text[done:])
 	if l.modern {
 		return strings.Map(dropInvisible, out.String())
 	}
@@ -215,10 +242,43 @@ func (l *line) suggesting() bool {
 }
 
 // set replaces the line by the text an editor left. One newline at its end is
-// the editor's, not the text's.
+// the editor's, not the text's. A text that was pasted or folded stands behind its
+// placeholder again.
 func (l *line) set(s string) {
-	l.clear()
-	l.insertText([]rune(strings.TrimSuffix(s, "\n")))
+	s = strings.TrimSuffix(s, "\n")
+	for _, id := range slices.Sorted(maps.Keys(l.pastes)) {
+		s = strings.Replace(s, l.pastes[id], pasteMark(id, strings.Count(l.pastes[id], "\n")), 1)
+	}
+	l.text, l.pos, l.bash = nil, 0, false
+	l.insertText([]rune(s))
+	l.fold()
 }
 
-func (l *line) clear() { *l = line{modern: l.modern} }
+// A text of more than foldLength UTF-16 units is folded: all but its first and
+// last foldedEnd units get a placeholder.
+const (
+	foldLength = 10_000
+	foldedEnd  = 500
+)
+
+func (l *line) fold() {
+	u := utf16.Encode(l.text)
+	if len(u) <= foldLength {
+		return
+	}
+	// A cut in the middle of a character is not played: it goes to the middle.
+	head, tail := foldedEnd, len(u)-foldedEnd
+	if utf16.IsSurrogate(rune(u[head-1])) && utf16.IsSurrogate(rune(u[head])) && u[head] >= 0xdc00 {
+		head--
+	}
+	if utf16.IsSurrogate(rune(u[tail])) && u[tail] >= 0xdc00 {
+		tail++
+	}
+	middle := string(utf16.Decode(u[head:tail]))
+	mark := fmt.Sprintf("[...Truncated text #%d +%d lines...]", l.keep(middle), strings.Count(middle, "\n"))
+	l.text = slices.Concat(utf16.Decode(u[:head]), []rune(mark), utf16.Decode(u[tail:]))
+	l.pos = len(l.text)
+}
+
+// clear is what is left of the line when it has been submitted.
+func (l *line) clear() { *l = line{modern: l.modern, last: l.last} }

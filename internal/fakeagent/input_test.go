@@ -89,3 +89,28 @@ func TestModernLine(t *testing.T) {
 	l.press(key{"Text", "b"})
 	is.Equal(l.value(), "a\n\n<pasted_content id=\"fa4e\">\n1\n2\n3\n4\n</pasted_content id=\"fa4e\">\n\nb")
 }
+
+func TestLongTextIsFolded(t *testing.T) {
+	is := is.New(t)
+	text := "[Image #1] [Image #2] " + strings.Repeat("a line\n", 2000) + "end"
+	middle := text[500 : len(text)-500]
+	var old line
+	old.set(text)
+	is.Equal(len(old.text), 1000+len("[...Truncated text #1 +1857 lines...]"))
+	is.Equal(old.value(), strings.Replace(text, "[Image #1]", middle, 1)) // 2.1.104, 2.1.158
+	modern := line{modern: true}
+	modern.set(text)
+	is.Equal(modern.value(), text) // its number is 3
+	// Emptied, the line still knows what it had put aside.
+	for _, l := range []*line{&old, &modern} {
+		l.set("")
+		l.set("[...Truncated text #3 +0 lines...][Image #1]")
+		is.Equal(len(l.value()) > 5000, true)
+		l.clear()
+		l.set("[...Truncated text #3 +0 lines...][Image #1]")
+		is.Equal(l.value(), "[...Truncated text #3 +0 lines...][Image #1]")
+	}
+	modern.set(text)
+	modern.set(text)
+	is.True(strings.Contains(modern.value(), "</pasted_content")) // 2.1.330, 2.1.332
+}
