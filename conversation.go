@@ -39,6 +39,7 @@ type Conversation struct {
 	offset  int64           // where it begins in the transcript
 	past    map[string]bool // ids of the one before
 	left    []string        // see Agent.leaves
+	owed    []owed          // see overdue
 	prompts []string        // that the screen may still show
 }
 
@@ -282,6 +283,7 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 	}
 
 	t.offset, t.past, t.ids = c.offset, c.past, make(map[string]bool)
+	t.overdue.owed = c.owed
 	stop := t.follow(ctx)
 	defer func() {
 		stop()
@@ -289,7 +291,7 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 		if id := t.log.PromptID(); id != "" {
 			t.ids[id] = true
 		}
-		c.offset, c.past = t.offset, t.ids
+		c.offset, c.past, c.owed = t.offset, t.ids, t.owes()
 		if t.settled {
 			c.left = nil
 		} else if left, ok := t.agent.leaves(t.prompt, t.pasted); ok {

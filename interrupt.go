@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -17,8 +19,10 @@ const (
 	// comeBackWait is how long an agent may take to stop when it is told to, and
 	// then once more until its input line is empty. With an answer begun 2.1.104
 	// to 2.1.330 took 0.2 s until they had recorded it, else 0.1 s, and 0.3 s
-	// once, until the prompt stood in the input line again.
+	// once, until the prompt stood in the input line again. An agent that works or
+	// waits for a core may take comeBackMost.
 	comeBackWait = 2 * time.Second
+	comeBackMost = 10 * comeBackWait
 
 	// stopAgain is how long an agent may go on before it is told again: one that
 	// has just taken a prompt may miss it.
@@ -65,9 +69,23 @@ func (p *pane) empty(ctx context.Context) error {
 func (t *turn) comeBack(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	late := time.AfterFunc(comeBackWait, func() { cancel(errNotBack) })
-	defer late.Stop()
-	err := t.stop(ctx, func() { late.Reset(comeBackWait) })
+	waiting := newBackLimit(t.pane)
+	go func() {
+		tick := time.NewTicker(comeBackWait / 10)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				if waiting.over() {
+					cancel(errNotBack)
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	err := t.stop(ctx, waiting.again)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -76,6 +94,38 @@ func (t *turn) comeBack(ctx context.Context) error {
 		return &ExitError{t.term.Status()}
 	}
 	return err
+}
+
+// A backLimit is a limit of time for an agent: comeBackWait, unless it has worked,
+// or waited for a core, for a good part of that.
+type backLimit struct {
+	pane *pane
+
+	mu    sync.Mutex
+	since time.Time
+	work  time.Duration // the agent's, then
+}
+
+func newBackLimit(p *pane) *backLimit {
+	limit := &backLimit{pane: p}
+	limit.again()
+	return limit
+}
+
+// again begins anew.
+func (p *backLimit) again() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.since = time.Now()
+	p.work, _ = proc.WorkTime(p.pane.term.Pid())
+}
+
+func (p *backLimit) over() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	waited := time.Since(p.since)
+	w := watch{pane: p.pane}
+	return waited >= comeBackMost || waited >= comeBackWait && !w.worked(p.work, waited)
 }
 
 // errNotBack is the error of an agent that goes on, or does something else.
@@ -88,7 +138,8 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 	defer tick.Stop()
 	stopped := t.entered.since.IsZero() // it has been given nothing
 	var told time.Time
-	quiet := time.Now() // since when no line has come
+	var toldWork time.Duration // the agent's, then
+	quiet := time.Now()        // since when no line has come
 	for {
 		if err := w.look(ctx); err != nil {
 			return err
@@ -99,10 +150,11 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 		case w.view.input && w.view.text == "":
 			// A prompt that was given back may be recorded up to 100 ms later, and
 			// on a screen that still changes the agent works.
-			if t.log.Done() || still >= transcript.DefaultSettle && stopped || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
+			if t.log.Done() || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
 				return nil
 			}
-		case w.view.input && (t.entered.since.IsZero() || !told.IsZero() && min(w.still(), time.Since(told)) >= givenBack):
+		case w.view.input && (t.entered.since.IsZero() ||
+			!told.IsZero() && min(w.still(), time.Since(told)) >= givenBack && t.heard(ctx) && !w.worked(toldWork, time.Since(told))):
 			if !stopped {
 				stopped = true
 				hasStopped()
@@ -115,7 +167,8 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 			if err := t.term.SendKeys(ctx, stopKey); err != nil {
 				return err
 			}
-			told = time.Now()
+			told, t.overdue.told = time.Now(), true
+			toldWork, _ = proc.WorkTime(t.term.Pid())
 		}
 		select {
 		case ev := <-t.events:

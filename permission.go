@@ -245,7 +245,7 @@ func (t *turn) carryOut(ctx context.Context, w *watch, asked *dialog, q *questio
 	if err := t.reply(ctx, q, t.agent.decide(d.Verdict == AllowOnce, message)); err != nil {
 		return err
 	}
-	return t.taken(ctx, w, asked, reported)
+	return t.acted(ctx, w, asked, reported)
 }
 
 // refuse says no to a question that only the screen knows. Escape does what the
@@ -260,14 +260,14 @@ func (t *turn) refuse(ctx context.Context, w *watch, asked *dialog) error {
 	if err := t.term.SendKeys(ctx, stopKey); err != nil {
 		return err
 	}
-	return t.taken(ctx, w, asked, t.asking)
+	return t.acted(ctx, w, asked, t.asking)
 }
 
-// taken waits until a decision has had its effect: the dialog is gone, or is about
+// acted waits until a decision has had its effect: the dialog is gone, or is about
 // another question. One that looks the same may be drawn for the next question, which
 // its hook tells, and the agent then rests. Until it is drawn the next question must
 // not be decided: 2.1.332 loses a decision that comes before its dialog.
-func (t *turn) taken(ctx context.Context, w *watch, asked *dialog, reported int) error {
+func (t *turn) acted(ctx context.Context, w *watch, asked *dialog, reported int) error {
 	var next *rest // since the next question has been reported
 	for rest := t.rest(); ; {
 		if err := w.lookNow(ctx); err != nil {

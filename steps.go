@@ -244,7 +244,7 @@ func (t *turn) submit(ctx context.Context) error {
 		select {
 		case ev := <-t.events:
 			t.take(ev)
-			if _, ok := t.log.Received(); ok {
+			if _, ok := t.log.Received(); ok && !t.doubtful() {
 				return nil
 			}
 			if t.halted != nil && t.halted.Kind == "blocked_by_hook" {
@@ -260,6 +260,9 @@ func (t *turn) submit(ctx context.Context) error {
 		case err := <-t.followErr:
 			return cause(ctx, err)
 		case <-tick.C:
+			if _, ok := t.log.Received(); ok && t.taken(&w) {
+				return nil
+			}
 		case <-ended:
 			// It may have answered before.
 			ended, drained = nil, time.After(2*transcript.DefaultSettle)
@@ -329,11 +332,15 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 type enter struct {
 	since time.Time
 	work  time.Duration // the agent's, then
+	from  int64         // how long the transcript was when it was first pressed
 	times int
 	taken bool // the input line has been empty since
 }
 
 func (e *enter) mark(p *pane) {
+	if e.since.IsZero() {
+		e.from = fileSize(p.transcript())
+	}
 	e.since = time.Now()
 	e.work, _ = proc.WorkTime(p.term.Pid())
 }
@@ -411,7 +418,7 @@ func (t *turn) answer(ctx context.Context) error {
 
 // take takes an event of the transcript, and tells whether it is a line.
 func (t *turn) take(ev transcript.Event) bool {
-	t.log.Add(ev)
+	t.add(ev)
 	switch b := ev.Body.(type) {
 	case *transcript.User:
 		if ev.Meta { // a Stop hook's objection: the agent goes on

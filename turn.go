@@ -106,6 +106,7 @@ type turn struct {
 	// it is no longer followed, and the ids of the turn before and of this one.
 	offset    int64
 	past, ids map[string]bool
+	overdue   overdue
 
 	lap        time.Time
 	lastScreen string // redacted, set when it can explain a failure
