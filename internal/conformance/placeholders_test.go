@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf16"
 
@@ -84,6 +86,8 @@ func TestPlaceholdersAreText(t *testing.T) {
 func placeholders(t *testing.T, h *host, n int) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	var log lockedLog
+	h.runner.Log = slog.New(slog.NewTextHandler(&log, nil))
 	var c *talk
 	changed := 0
 	for i := range n {
@@ -106,11 +110,32 @@ func placeholders(t *testing.T, h *host, n int) {
 		if got != prompt {
 			changed++
 		}
+		if log.has("the prompt is pasted") {
+			t.Skipf("prompt %d: on this busy machine the agent did not open its editor in time, and a paste is another thing", i)
+		}
 		if !promised(prompt, got) {
 			t.Fatalf("prompt %d, %s, arrived as %s", i, excerpt(prompt), excerpt(got))
 		}
 	}
 	t.Logf("%d prompts, %d of them with a placeholder that was broken", n, changed)
+}
+
+// A lockedLog is a log that may be read while it is written.
+type lockedLog struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedLog) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedLog) has(s string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Contains(l.text.String(), s)
 }
 
 // TestInterruptedPromptDoesNotLeak: what the agent has put aside of a long prompt
