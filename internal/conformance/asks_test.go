@@ -16,33 +16,33 @@ import (
 	"github.com/tuiturn/tuiturn/internal/standin"
 )
 
-// A trap is one message with uses of tools whose texts quote each other, of which
+// A lure is one message with uses of tools whose texts quote each other, of which
 // the host allows one.
-type trap struct {
+type lure struct {
 	uses    []standin.ToolUse
 	effects []string // the file that each use makes, or the id that it calls a server with
 	allowed int
 }
 
-// A trapper is a conversation with a model that sends traps.
-type trapper struct {
+// A lurer is a conversation with a model that sends lures.
+type lurer struct {
 	t     *testing.T
 	talk  *tuiturn.Conversation
 	work  string
 	calls string // what the server was called with
 
 	mu    sync.Mutex
-	trap  trap
+	lure  lure
 	asked []tuiturn.PermissionRequest
 	said  bool // the host has said yes
 }
 
-// newTrapper opens the conversation, with servers' tools.
-func newTrapper(t *testing.T, h *host) *trapper {
+// newLurer opens the conversation, with servers' tools.
+func newLurer(t *testing.T, h *host) *lurer {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
-	c := &trapper{t: t, work: h.workDir(t), calls: filepath.Join(h.dir, "calls")}
+	c := &lurer{t: t, work: h.workDir(t), calls: filepath.Join(h.dir, "calls")}
 	config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{
 		"sky": map[string]any{"command": self, "env": map[string]string{
 			mcpServer: "1", mcpTools: "rm,lookup,get_weather", mcpCalls: c.calls,
@@ -60,7 +60,7 @@ func newTrapper(t *testing.T, h *host) *trapper {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		return standin.Reply{Text: "I am going to.", Tools: c.trap.uses}
+		return standin.Reply{Text: "I am going to.", Tools: c.lure.uses}
 	})
 	t.Cleanup(api.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), turnTimeout)
@@ -75,11 +75,11 @@ func newTrapper(t *testing.T, h *host) *trapper {
 }
 
 // decide says yes to the one use, and no to all others.
-func (c *trapper) decide(_ context.Context, req tuiturn.PermissionRequest) (tuiturn.Decision, error) {
+func (c *lurer) decide(_ context.Context, req tuiturn.PermissionRequest) (tuiturn.Decision, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asked = append(c.asked, req)
-	use := c.trap.uses[c.trap.allowed]
+	use := c.lure.uses[c.lure.allowed]
 	if req.Tool == use.Name && sameJSON(req.Input, use.Input) {
 		c.said = true
 		return allow, nil
@@ -87,12 +87,12 @@ func (c *trapper) decide(_ context.Context, req tuiturn.PermissionRequest) (tuit
 	return tuiturn.Decision{Verdict: tuiturn.Deny, Message: "not that one"}, nil
 }
 
-// spring runs a turn in which the model sends the trap. It reports whether the host
+// spring runs a turn in which the model sends the lure. It reports whether the host
 // said yes, and whether the use then ran. Another one that ran fails the test.
-func (c *trapper) spring(trap trap) (said, ran bool) {
+func (c *lurer) spring(lure lure) (said, ran bool) {
 	c.t.Helper()
 	c.mu.Lock()
-	c.trap, c.asked, c.said = trap, nil, false
+	c.lure, c.asked, c.said = lure, nil, false
 	c.mu.Unlock()
 	ctx, cancel := context.WithTimeout(c.t.Context(), turnTimeout)
 	defer cancel()
@@ -102,27 +102,27 @@ func (c *trapper) spring(trap trap) (said, ran bool) {
 			continue // no version waits for its servers
 		}
 		if err != nil || res.Text != "It is done." {
-			c.t.Errorf("%s: %q, %v", inJSON(trap), res.Text, err)
+			c.t.Errorf("%s: %q, %v", inJSON(lure), res.Text, err)
 		}
 		break
 	}
 	calls, _ := os.ReadFile(c.calls)
-	for i, effect := range trap.effects {
+	for i, effect := range lure.effects {
 		_, err := os.Stat(filepath.Join(c.work, effect))
 		happened := err == nil || strings.Contains(string(calls), effect+"\"\n")
 		switch {
-		case i == trap.allowed:
+		case i == lure.allowed:
 			ran = happened
 		case happened:
-			c.t.Errorf("use %d ran, which the host had not allowed: %s; it was asked about %s", i, inJSON(trap), inJSON(c.asked))
+			c.t.Errorf("use %d ran, which the host had not allowed: %s; it was asked about %s", i, inJSON(lure), inJSON(c.asked))
 		}
 	}
 	if ran && !c.said {
-		c.t.Errorf("it ran before the host had allowed it: %s", inJSON(trap))
+		c.t.Errorf("it ran before the host had allowed it: %s", inJSON(lure))
 	}
 	for _, req := range c.asked {
 		if req.Tool == "" {
-			c.t.Errorf("asked about a tool without a name: %s", inJSON(trap))
+			c.t.Errorf("asked about a tool without a name: %s", inJSON(lure))
 		}
 	}
 	return c.said, ran
@@ -130,7 +130,7 @@ func (c *trapper) spring(trap trap) (said, ran bool) {
 
 func inJSON(v any) string {
 	b, err := json.Marshal(v)
-	if t, ok := v.(trap); ok {
+	if t, ok := v.(lure); ok {
 		b, err = json.Marshal(t.uses)
 	}
 	if err != nil {
@@ -172,9 +172,9 @@ func TestAskedAboutWhatRuns(t *testing.T) {
 		if !itsTurn(0, version, terminal) {
 			return
 		}
-		c := newTrapper(t, newHost(t, version, terminal))
+		c := newLurer(t, newHost(t, version, terminal))
 		at := func(name string) string { return filepath.Join(c.work, name) }
-		for name, trap := range map[string]trap{
+		for name, lure := range map[string]lure{
 			"a description is the other command": {
 				[]standin.ToolUse{bashUse("touch evil1", "touch good1"), bashUse("touch good1", "")}, []string{"evil1", "good1"}, 1,
 			},
@@ -188,9 +188,9 @@ func TestAskedAboutWhatRuns(t *testing.T) {
 			"a server's tool with a title": {[]standin.ToolUse{idUse("get_weather", "good5")}, []string{"good5"}, 0},
 			"the first of two":             {[]standin.ToolUse{bashUse("touch good6", "touch evil6"), bashUse("touch evil6", "touch good6")}, []string{"good6", "evil6"}, 0},
 		} {
-			said, ran := c.spring(trap)
+			said, ran := c.spring(lure)
 			// 2.1.158 cancels what stands behind a use that was denied.
-			if cancels := version == "2.1.158" && trap.allowed > 0; !cancels && (!said || !ran) {
+			if cancels := version == "2.1.158" && lure.allowed > 0; !cancels && (!said || !ran) {
 				t.Errorf("%s: allowed %v, ran %v, asked about %s", name, said, ran, inJSON(c.asked))
 			}
 		}
@@ -212,12 +212,12 @@ func TestPermissionFuzz(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, uint64(len(version))))
 		h := newHost(t, version, terminal)
 		var said, ran int
-		var c *trapper
+		var c *lurer
 		for i := range n {
 			if i%50 == 0 {
-				c = newTrapper(t, h)
+				c = newLurer(t, h)
 			}
-			yes, did := c.spring(newTrap(rng, c.work, i))
+			yes, did := c.spring(newLure(rng, c.work, i))
 			if yes {
 				said++
 			}
@@ -232,8 +232,8 @@ func TestPermissionFuzz(t *testing.T) {
 	})
 }
 
-// newTrap makes two to four uses that quote each other.
-func newTrap(rng *rand.Rand, work string, n int) (t trap) {
+// newLure makes two to four uses that quote each other.
+func newLure(rng *rand.Rand, work string, n int) (t lure) {
 	count := 2 + rng.IntN(3)
 	for k := range count {
 		t.effects = append(t.effects, fmt.Sprintf("e%d-%d", n, k))
