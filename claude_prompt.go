@@ -73,7 +73,7 @@ func actsAlone(s string) bool {
 // breaks the placeholder, if its number can be that of the content: 2.1.104 and
 // 2.1.158 begin with 1, whatever the prompt says. 2.1.294 to 2.1.332 take a number
 // that no placeholder in the prompt has, of those below 1<<31; above they count up
-// as well, and do not look.
+// as well, and do not look (2.1.294 and 2.1.332, by their source; not seen to run).
 const (
 	foldLength = 10_000
 	foldedHead = 500

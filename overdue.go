@@ -11,7 +11,7 @@ import (
 
 // A prompt that is interrupted between Enter and its line in the transcript may be
 // recorded late, when the next turn of the conversation has begun, or never: the
-// agent may not have taken it. On a busy machine 2.1.104 to 2.1.332 have done both.
+// agent may not have taken it.
 //
 // The agent writes its lines in the order in which they were made. So until the
 // next prompt's own line, every other line is the earlier prompt's; and what stood
