@@ -149,6 +149,13 @@ func TestAPersonLooksOn(t *testing.T) {
 	is.NoErr(tmux("kill-pane", "-a", "-t", id)())
 	is.Equal(size(), "120x40")
 
+	// A person makes the window small.
+	is.NoErr(tmux("resize-window", "-t", id, "-x", "20", "-y", "4")())
+	is.Equal(size(), "20x4")
+	_, err := x.Screen(t.Context())
+	is.NoErr(err)
+	is.Equal(size(), "120x40")
+
 	var other int
 	out, err := s.Run(t.Context(), "list-panes", "-s", "-t", session, "-F", "#{pane_pid} #{pane_id}")
 	is.NoErr(err)

@@ -153,7 +153,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	// Exit status 0 alone proves nothing: a server that was being killed gave
 	// it for a session that was never made.
-	t := &Session{in: in, name: cfg.Name, rows: cfg.Rows, mark: in.mark(filepath.Base(env.Path)), done: make(chan struct{})}
+	t := &Session{in: in, name: cfg.Name, cols: cfg.Cols, rows: cfg.Rows, mark: in.mark(filepath.Base(env.Path)), done: make(chan struct{})}
 	t.target.Match = func(entry string) bool { return entry == marker }
 	var server int
 	if _, err := fmt.Sscan(string(out), &server, &t.id, &t.pane, &t.target.Pid, &t.tty); err != nil || t.target.Pid <= 1 {
@@ -242,6 +242,7 @@ type Session struct {
 	pane   string // "%7"
 	tty    string // "/dev/pts/3"
 	mark   string // see instance.mark
+	cols   int
 	rows   int
 	target proc.Target
 
@@ -412,12 +413,15 @@ func (t *Session) Unread(ctx context.Context) (int, error) {
 }
 
 // Screen returns the visible rows, each without trailing blanks and ended by a
-// newline. After the program's end, until Close, it returns the last screen.
+// newline. After the program's end, until Close, it returns the last screen. A
+// session that somebody has resized gets its size back first (from tmux 2.9 on):
+// most programs show something else on a small screen.
 // (Before tmux 3.3 the first row of an alternate screen is lost then.)
 func (t *Session) Screen(ctx context.Context) (string, error) {
 	if !t.in.can.quietEnd && t.alive() != nil {
 		return t.lastScreen(ctx)
 	}
+	t.keepSize(ctx)
 	var args []string
 	if !t.in.can.liveModes {
 		args = t.leaveModes()

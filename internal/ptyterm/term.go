@@ -55,6 +55,7 @@ type Term struct {
 	pty    *os.File
 	tty    string // the other end's name
 	screen *screen
+	size   *unix.Winsize
 	reads  atomic.Int64 // so far
 
 	input chan struct{} // one token: whoever holds it may write to pty
@@ -125,6 +126,7 @@ func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 		pty:     master,
 		tty:     slave.Name(),
 		screen:  newScreen(cfg.Cols, cfg.Rows),
+		size:    &unix.Winsize{Row: size.Rows, Col: size.Cols},
 		input:   make(chan struct{}, 1),
 		done:    make(chan struct{}),
 		closing: make(chan struct{}, 1),
@@ -293,13 +295,30 @@ func (t *Term) Status() syscall.WaitStatus {
 }
 
 // Screen implements [terminal.Terminal]. It does not need the program: after
-// its end, and after Close, it returns the last screen.
+// its end, and after Close, it returns the last screen. A terminal that a program
+// in it has resized (stty) gets its size back first.
 func (t *Term) Screen(ctx context.Context) (string, error) {
+	t.keepSize()
 	text, err := t.screen.text(ctx)
 	if err != nil {
 		return "", fmt.Errorf("reading the screen of %s: %w", t.name, err)
 	}
 	return text, nil
+}
+
+// keepSize gives the terminal back the size that the emulator has. That fails
+// after the end only.
+func (t *Term) keepSize() {
+	raw, err := t.pty.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		now, err := unix.IoctlGetWinsize(int(fd), unix.TIOCGWINSZ)
+		if err == nil && (now.Row != t.size.Row || now.Col != t.size.Col) {
+			unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, t.size)
+		}
+	})
 }
 
 // Close implements [terminal.Terminal]. When it returns nil no process,

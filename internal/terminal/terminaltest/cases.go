@@ -28,6 +28,7 @@ var cases = []struct {
 	{"gives the program its arguments byte for byte", arguments},
 	{"starts the program in the working directory", directories},
 	{"gives the program the size asked for and a terminal of its own", size},
+	{"gives the program the size back that another one has changed", resized},
 	{"delivers a paste byte for byte", pastes},
 	{"puts no brackets around a paste that the program has not asked them for", plainPaste},
 	{"refuses a paste that would end itself", pasteEndRefused},
@@ -152,6 +153,12 @@ func size(t *testing.T, s *suite) {
 }
 
 // receive pastes or types into a program in raw mode and checks what it got.
+// resized: a program in the terminal has changed its size (stty), which the screen
+// is read by.
+func resized(t *testing.T, s *suite) {
+	see(t, s.open(t, config(t, "shrink")), "small and large")
+}
+
 func (s *suite) receive(t *testing.T, setup, want string, send func(terminal.Terminal) error) {
 	t.Helper()
 	cfg := config(t, "receive")

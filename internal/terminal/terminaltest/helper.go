@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
 )
 
@@ -54,6 +55,19 @@ func helper(role string, args []string) {
 		stay()
 	case "last": // TEXT: prints it and ends at once
 		os.Stdout.WriteString(args[0])
+	case "shrink": // makes its terminal small and tells when it is not any more
+		must(pty.Setsize(os.Stdin, &pty.Winsize{Cols: 20, Rows: 4}))
+		os.Stdout.WriteString("small")
+		for {
+			rows, cols, err := pty.Getsize(os.Stdin)
+			must(err)
+			if cols == 80 && rows == 24 {
+				break
+			}
+			time.Sleep(time.Millisecond)
+		}
+		os.Stdout.WriteString(" and large")
+		stay()
 	case "receive": // FILE, N, SETUP: prints SETUP, then saves N bytes of input
 		n, err := strconv.Atoi(args[1])
 		must(err)
