@@ -3,6 +3,8 @@ package transcript
 import (
 	"encoding/json"
 	"errors"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -182,7 +184,7 @@ func (r *record) assistant() Body {
 	m := r.apiMessage()
 	if r.isAPIErrorMessage {
 		r.seek(r.err)
-		return &APIError{
+		e := &APIError{
 			Status:  int(r.apiErrorStatus),
 			Type:    r.apiErrorType,
 			Kind:    r.text(),
@@ -190,12 +192,36 @@ func (r *record) assistant() Body {
 
 			StopReason: m.stopReason,
 		}
+		if e.Status == 0 {
+			e.readMessage()
+		}
+		return e
 	}
 	a := &Assistant{MessageID: m.id, Model: m.model, StopReason: m.stopReason, Usage: m.usage}
 	for _, b := range m.blocks {
 		a.Blocks = append(a.Blocks, b.Block)
 	}
 	return a
+}
+
+var apiAnswer = regexp.MustCompile(`^API Error: ([45]\d\d) (\{.*\})$`)
+
+// readMessage takes status and type from the service's answer, which 2.1.104 puts
+// into the message and nowhere else.
+func (e *APIError) readMessage() {
+	m := apiAnswer.FindStringSubmatch(e.Message)
+	if m == nil {
+		return
+	}
+	var answer struct {
+		Error struct {
+			Type string `json:"type"`
+		} `json:"error"`
+	}
+	if json.Unmarshal([]byte(m[2]), &answer) == nil && answer.Error.Type != "" {
+		e.Status, _ = strconv.Atoi(m[1])
+		e.Type = answer.Error.Type
+	}
 }
 
 func (r *record) system() Body {

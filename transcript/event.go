@@ -124,11 +124,25 @@ type APIError struct {
 	Attempts int
 }
 
-// Retryable reports whether the same request may succeed later: a rate limit,
-// an overload or a failure of the service.
+// Retryable reports whether the same request may succeed later: a rate or usage
+// limit, an overload, a failure of the service or of the network.
 func (e *APIError) Retryable() bool {
-	// 2.1.330 gives a connection that failed no status.
-	return retryable(e.Status) || e.Status == 0 && e.Kind == "server_error"
+	if e.Status != 0 {
+		return retryable(e.Status)
+	}
+	switch e.Kind {
+	case "rate_limit", // a usage limit too (2.1.104)
+		"server_error": // a connection that failed (2.1.330)
+		return true
+	case "authentication_failed", "invalid_request", "billing_error":
+		return false
+	}
+	switch e.Type {
+	case "rate_limit_error", "overloaded_error", "api_error", "timeout_error":
+		return true
+	}
+	// 2.1.104 names a connection that failed "unknown", but repeats the request.
+	return e.Attempts > 0 && e.Type == ""
 }
 
 func retryable(status int) bool { return status == 408 || status == 429 || status >= 500 }
