@@ -49,6 +49,14 @@ type Agent interface {
 	// foot is the part in which a dialog stands of a screen without input line.
 	foot(screen string) string
 
+	// fault is what the screen says is wrong with a settings file, empty if it
+	// says nothing.
+	fault(screen string) string
+
+	// repeats reads the row in which a screen shows that a failed request will be
+	// repeated, and which attempt that is. It is empty if there is none.
+	repeats(screen string) (message string, attempt int)
+
 	// dialog reads a question about a permission, nil if the screen shows none.
 	dialog(screen string) *dialog
 

@@ -234,6 +234,7 @@ func menuKind(screen string) string {
 	screen = strings.ToLower(screen)
 	for _, k := range []struct{ kind, words string }{
 		{"permission", "do you want to"},
+		{"settings", "settings error|continue without these settings"},
 		{"login", "select login method|sign in|log in with|paste code here"},
 		{"trust", "trust"},
 		{"onboarding", "text style|theme|let's get started"},
@@ -246,4 +247,39 @@ func menuKind(screen string) string {
 		}
 	}
 	return "menu"
+}
+
+// fault takes the file and what is wrong with it: the rows below the title that
+// begin with a path or with the lines of a tree.
+func (c Claude) fault(screen string) string {
+	_, below, found := strings.Cut(screen, "Settings Error\n")
+	if !found {
+		return ""
+	}
+	var fault []string
+	for row := range strings.Lines(below) {
+		row = strings.TrimSpace(row)
+		first, _ := utf8.DecodeRuneInString(row)
+		switch {
+		case strings.ContainsRune("/├└│", first):
+			fault = append(fault, strings.TrimLeft(row, "├└│ "))
+		case row != "" && len(fault) > 1:
+			return strings.Join(fault, ": ")
+		}
+	}
+	return strings.Join(fault, ": ")
+}
+
+// repeatRow is the row of a status line or a note: 2.1.158 "⎿  Retrying in 8s ·
+// attempt 1/4", 2.1.330 "✻ API error · retrying in 22s · attempt 1/4".
+var repeatRow = regexp.MustCompile(`(?im)^[^\pL\pN\n]*((?:.*· )?retrying in \d+s · attempt (\d+)/\d+)`)
+
+func (c Claude) repeats(screen string) (message string, attempt int) {
+	rows := repeatRow.FindAllStringSubmatch(screen, -1)
+	if rows == nil {
+		return "", 0
+	}
+	last := rows[len(rows)-1]
+	attempt, _ = strconv.Atoi(last[2])
+	return last[1], attempt
 }

@@ -118,15 +118,19 @@ func (e *APIError) Is(target error) bool {
 		(e.Status == 401 || e.Kind == "authentication_failed" || e.Type == "authentication_error")
 }
 
-// Retryable tells whether the same request may succeed later.
+// Retryable tells whether the same request may succeed later: after a rate or
+// usage limit, an overload, a failure of the service or of the network.
 func (e *APIError) Retryable() bool {
-	return (&transcript.APIError{Status: e.Status, Type: e.Type, Kind: e.Kind}).Retryable()
+	return (&transcript.APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Attempts: e.Attempts}).Retryable()
 }
 
 // A BlockedError says that the agent waits for a person.
 type BlockedError struct {
-	// Kind is "login", "trust", "permission", "onboarding", "menu" for another
-	// menu, or "unknown" for a screen that neither changes nor takes a prompt.
+	// Kind is "login", "trust", "onboarding" or "settings" (a settings file has
+	// errors) at the agent's start, and "menu" for another menu there. While the
+	// agent works on a prompt it is "permission", or "question" for another menu.
+	// At any time it is "unknown" for a screen that neither changes nor takes a
+	// prompt.
 	Kind string
 
 	// Options are the menu's, in order, and Highlighted is the index of the
@@ -147,8 +151,24 @@ func (e *BlockedError) Error() string {
 		return what + ": a tool asked for a permission, and nothing is approved on anyone's behalf"
 	case "login": // whoever answers that makes a login that the agent refreshes
 		return what + ": it has no login: set Runner.Token, and log in nowhere"
+	case "settings":
+		return what + ": a settings file has errors, and the agent would ignore all of the file: correct it"
+	case "question":
+		return what + ": a tool asks a question: leave tools that ask (AskUserQuestion, ExitPlanMode) out of Request.Tools, set Request.NoTools, or say in the prompt that nobody can answer"
+	case "unknown":
+		return what + ": Error.Screen shows it: if it comes at every start, start the agent once by hand in its home and answer it"
 	}
 	return what + ": start the agent once by hand in its home and answer it"
+}
+
+// inTurn is e for a dialog that stands there while the agent works on a prompt.
+// Its words can be a model's then: they make it neither a login nor anything else
+// that an agent asks at its start.
+func (e *BlockedError) inTurn() *BlockedError {
+	if e.Kind == "permission" || e.Kind == "unknown" {
+		return e
+	}
+	return &BlockedError{Kind: "question", Options: e.Options, Highlighted: e.Highlighted}
 }
 
 // Is makes a login dialog ErrAuthentication.

@@ -94,12 +94,48 @@ func TestServiceRecovers(t *testing.T) {
 	})
 }
 
+// The agent will repeat its request after the deadline, so no answer can come.
+func TestRetryAfterTheDeadline(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, answers(fakeagent.Turn{
+			APIError: &fakeagent.APIError{Status: 529, Retries: 1, RetryDelay: time.Hour},
+		}))
+		_, err := s.turn(t.Context(), Request{Prompt: "hello"})
+		is.True(!errors.Is(err, context.DeadlineExceeded)) // it was not waited for
+		is.Equal(as[*APIError](t, err).Status, 529)
+		is.True(as[*APIError](t, err).Retryable())
+		is.True(strings.Contains(err.Error(), "in 1h0m0s"))
+	})
+}
+
+// Later versions than 2.1.158 show a repetition and don't record it.
+func TestDeadlineWhileTheScreenTellsOfAFailure(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, answers(fakeagent.Turn{
+			APIError: &fakeagent.APIError{Status: 429, Retries: 1, RetryDelay: time.Hour, Unrecorded: true},
+		}))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		defer cancel(nil)
+		late := func() { time.AfterFunc(time.Second, func() { cancel(context.DeadlineExceeded) }) }
+		_, err := s.turn(ctx, Request{Prompt: "hello", Trace: &Trace{Submitted: late}})
+		is.True(errors.Is(err, context.DeadlineExceeded))
+		failure := as[*APIError](t, err)
+		is.Equal(failure.Message, "429 · retrying in 1s · attempt 1/10")
+		is.Equal(failure.Attempts, 1)
+		is.True(failure.Retryable())
+	})
+}
+
 func TestDeadlineWhileTheServiceFails(t *testing.T) {
 	t.Parallel()
 	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
 		is := is.New(t)
 		s := newStage(t, kind, answers(fakeagent.Turn{
-			APIError: &fakeagent.APIError{Status: 529, Retries: 10, RetryDelay: time.Minute},
+			APIError: &fakeagent.APIError{Status: 529, Retries: 10, RetryDelay: patience / 2},
 		}))
 		// Counted from the receipt: a busy machine may take seconds to start.
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -154,7 +190,11 @@ func TestBlocked(t *testing.T) {
 		},
 		"unknown": {
 			fakeagent.Turn{UnknownDialog: true},
-			BlockedError{"menu", []string{"Fine", "Wet"}, 0},
+			BlockedError{"question", []string{"Fine", "Wet"}, 0},
+		},
+		"a question that speaks of a login": {
+			fakeagent.Turn{UnknownDialog: true, Question: "Should one sign in, or trust the theme? Settings error!"},
+			BlockedError{"question", []string{"Fine", "Wet"}, 0},
 		},
 		"unknown, without options": {
 			fakeagent.Turn{UnknownDialog: true, NoOptions: true},
@@ -229,6 +269,44 @@ func TestBlockedAtBoot(t *testing.T) {
 				after, err := os.ReadFile(config)
 				is.NoErr(err)
 				is.Equal(string(after), c.seed) // nothing was agreed to
+			})
+		})
+	}
+}
+
+// A dialog that Escape ends the agent in is reported and not declined, and one
+// that has turned out to be of that kind is named.
+func TestDialogsThatEscapeEndsTheAgentIn(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		script fakeagent.Script
+		want   BlockedError
+		says   []string
+		exited bool
+	}{
+		"settings": {
+			fakeagent.Script{SettingsFault: []string{"/home/settings.json", " └ permissions", "   └ defaultMode: Invalid value."}},
+			BlockedError{"settings", []string{"Exit and fix manually", "Continue without these settings"}, 0},
+			[]string{"correct it: /home/settings.json: permissions: defaultMode: Invalid value."}, false,
+		},
+		"an offer": {
+			fakeagent.Script{Offer: fakeagent.AtBoot, OfferEnds: true},
+			BlockedError{"menu", []string{"Maybe later", "Now"}, 0},
+			[]string{"declined with Escape", "status 1"}, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+				is := is.New(t)
+				s := newStage(t, kind, c.script)
+				_, err := s.turn(t.Context(), Request{Prompt: "hello"})
+				is.Equal(*as[*BlockedError](t, err), c.want)
+				_, exited := errors.AsType[*ExitError](err)
+				is.Equal(exited, c.exited)
+				for _, words := range c.says {
+					is.True(strings.Contains(err.Error(), words)) // says
+				}
 			})
 		})
 	}

@@ -111,7 +111,8 @@ type pane struct {
 	door     *door
 	cfg      terminal.Config
 	term     terminal.Terminal
-	declined int // menus answered with Escape
+	declined int           // menus answered with Escape
+	refused  *BlockedError // the last of them, until the input line is there
 }
 
 // prepare does all that can fail before a process is started. op names the part
@@ -253,17 +254,36 @@ func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen stri
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	if s, screenErr := p.term.Screen(ctx); screenErr == nil {
-		screen = r.screenTail(s)
+	last, screenErr := p.term.Screen(ctx)
+	if screenErr == nil {
+		screen = r.screenTail(last)
 	}
 	if agentEnded(err) {
 		<-p.term.Done() // soon: the method that failed knew it
 		err = &ExitError{p.term.Status()}
+		if p.refused != nil {
+			err = fmt.Errorf("%w; it was declined with Escape, and %w", r.blocked(p.refused), err)
+		}
 	}
 	if b, ok := err.(*BlockedError); ok {
-		err = &BlockedError{b.Kind, r.redactAll(b.Options), b.Highlighted}
+		err = r.blocked(b)
+		if rows := strings.Count(last, "\n"); b.Kind == "unknown" && screenErr == nil && rows < minRows {
+			err = fmt.Errorf("the agent's terminal has %d rows, too few for what it draws: leave its tmux pane its size: %w", rows, err)
+		}
+		if fault := p.agent.fault(last); b.Kind == "settings" && fault != "" {
+			err = fmt.Errorf("%w: %s", err, r.redact(fault))
+		}
 	}
-	return screen, p.blame(err)
+	return screen, p.full(p.blame(err))
+}
+
+// minRows is how many rows a screen has on which a dialog, or the input line with
+// its rules and footer, can be told.
+const minRows = 10
+
+// blocked is b without what may not be shown.
+func (r *redactor) blocked(b *BlockedError) *BlockedError {
+	return &BlockedError{b.Kind, r.redactAll(b.Options), b.Highlighted}
 }
 
 // close ends the agent and removes the pane's files, however far it has come.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,20 +146,27 @@ const (
 
 // decline answers a menu that the agent shows before it takes a prompt, an offer
 // or an announcement, with Escape, and tells whether it did. Escape takes no
-// offer and grants nothing. Questions about trust and the login are for the
-// operator, and Escape would end the agent there.
+// offer and grants nothing. Questions about trust, the login and the settings are
+// for the operator, and Escape would end the agent there, as it does wherever an
+// option is to exit (2.1.104 to 2.1.332).
 func (p *pane) decline(ctx context.Context, menu *BlockedError) bool {
 	switch menu.Kind {
-	case "trust", "login", "onboarding":
+	case "trust", "login", "onboarding", "settings":
+		return false
+	}
+	if slices.ContainsFunc(menu.Options, exits.MatchString) {
 		return false
 	}
 	if p.declined >= maxDeclined || p.term.SendKeys(ctx, "Escape") != nil {
 		return false
 	}
 	p.declined++
+	p.refused = menu
 	p.runner.log().Info("declined a menu of the agent's", "session", p.session, "options", p.redactor.redactAll(menu.Options))
 	return true
 }
+
+var exits = regexp.MustCompile(`(?i)\b(exit|quit)\b`)
 
 // unblock is blocked for an agent that has no prompt yet, and declines what can be
 // declined.
@@ -183,6 +192,7 @@ func (p *pane) ready(ctx context.Context) error {
 			return cause(ctx, err)
 		}
 		if w.view.input {
+			p.refused = nil // the agent has lived through it
 			return nil
 		}
 		if err := w.unblock(ctx); err != nil {
@@ -354,6 +364,7 @@ func (t *turn) answer(ctx context.Context) error {
 	var drained <-chan time.Time
 	answering := false
 	quiet := time.Now() // since when no line has come
+	var repeat repeat
 	for {
 		if !answering && t.log.Outcome().Text != "" {
 			answering = true
@@ -366,6 +377,9 @@ func (t *turn) answer(ctx context.Context) error {
 		// A failure without a status is one of the network, which may pass.
 		if retry := t.log.Retrying(); retry != nil && retry.Status != 0 && !retry.Retryable() {
 			return t.failed(retry)
+		}
+		if err := repeat.tooLate(ctx, t); err != nil {
+			return err
 		}
 		if t.deltas != nil && t.pass(t.deltas.Next()) {
 			quiet = time.Now() // the caller may have taken long, and something come
@@ -453,8 +467,11 @@ func (t *turn) lateOr(ctx context.Context, err error) error {
 func (t *turn) late(ctx context.Context) error {
 	err := why(ctx)
 	if retry := t.log.Retrying(); retry != nil {
-		return fmt.Errorf("%w, while the agent repeated a failed request: %w", err,
-			t.failed(retry))
+		return fmt.Errorf("%w, while the agent waited %v to repeat a failed request: %w", err,
+			retry.Delay.Round(time.Second), t.failed(retry))
+	}
+	if shown := t.repeats(ctx); shown != nil {
+		return fmt.Errorf("%w, while the agent repeated a failed request: %w", err, shown)
 	}
 	return err
 }
@@ -500,7 +517,7 @@ func (t *turn) settle() (op string, err error) {
 		e := o.APIError
 		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.redactor.redact(e.Message), Attempts: e.Attempts}
 	default:
-		err = t.noAnswer(o)
+		err = t.full(t.noAnswer(o))
 	}
 	if diverged != nil {
 		err = multierror.Append(err, diverged)

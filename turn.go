@@ -270,6 +270,9 @@ func (t *turn) handOver(ctx context.Context) error {
 // error does.
 func (t *turn) explain(ctx context.Context, err error) error {
 	if err != nil {
+		if b, ok := err.(*BlockedError); ok && !t.entered.since.IsZero() {
+			err = b.inTurn()
+		}
 		t.lastScreen, err = t.pane.explain(ctx, t.redactor, err)
 	}
 	return err

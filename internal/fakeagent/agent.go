@@ -229,6 +229,12 @@ func (a *agent) boot() {
 		}
 		a.home.trust(a.dir)
 	}
+	if fault := a.script.SettingsFault; fault != nil {
+		if a.ask(ctx, settingsDialog(fault)) != 1 {
+			a.do(func() { a.exit(1) })
+			return
+		}
+	}
 	if a.script.Offer == AtBoot {
 		a.offer()
 	}
@@ -251,7 +257,7 @@ func (a *agent) boot() {
 
 // offer shows a menu and goes on once it is declined.
 func (a *agent) offer() {
-	if a.ask(context.Background(), offerDialog()) != cancelled {
+	if a.ask(context.Background(), offerDialog()) != cancelled || a.script.OfferEnds {
 		a.do(func() { a.exit(1) })
 	}
 }

@@ -47,7 +47,7 @@ func (e *APIError) retry(attempt int) entry {
 	return entry{
 		Type: "system", Subtype: "api_error", Level: "error",
 		Error:     map[string]any{"status": e.status(), "error": map[string]any{"type": "error", "error": map[string]any{"type": e.kind(), "message": "the fake service failed"}}},
-		RetryInMs: 500, RetryAttempt: attempt, MaxRetries: maxRetries,
+		RetryInMs: float64(e.RetryDelay.Milliseconds()), RetryAttempt: attempt, MaxRetries: maxRetries,
 	}
 }
 

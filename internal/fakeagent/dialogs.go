@@ -108,6 +108,21 @@ func permissionDialog(t *Tool) *dialog {
 	return d
 }
 
+// settingsDialog is that of 2.1.104, whose second option goes on.
+func settingsDialog(fault []string) *dialog {
+	d := &dialog{
+		title:    []string{"  Settings Error", ""},
+		options:  []string{"Exit and fix manually", "Continue without these settings"},
+		numbered: true,
+		footer:   "Enter to confirm · Esc to cancel",
+	}
+	for _, row := range fault {
+		d.title = append(d.title, "  "+row)
+	}
+	d.title = append(d.title, "", "  Files with errors are skipped entirely, not just the invalid settings.", "")
+	return d
+}
+
 func offerDialog() *dialog {
 	return &dialog{
 		title:   []string{" Try the new thing?", ""},

@@ -51,6 +51,13 @@ type Script struct {
 	// declines it; taking the offer ends the agent.
 	Offer Stage
 
+	// OfferEnds makes the agent end with status 1 when the offer is declined.
+	OfferEnds bool
+
+	// SettingsFault is what the agent says, before anything else, of a settings
+	// file with errors. Escape ends it with status 1.
+	SettingsFault []string
+
 	// NoEditor makes Ctrl+G do nothing.
 	NoEditor bool
 
@@ -174,8 +181,9 @@ type Turn struct {
 	APIError *APIError
 
 	// UnknownDialog shows a dialog of no known wording before the answer and
-	// waits for Enter.
+	// waits for Enter. Question, if not empty, is its title.
 	UnknownDialog bool
+	Question      string
 
 	// NoOptions leaves out the unknown dialog's options and lets a sign blink
 	// above it.
@@ -269,6 +277,9 @@ type APIError struct {
 	// first, RetryDelay apart, as 2.1.104 does.
 	Retries    int
 	RetryDelay time.Duration
+
+	// Unrecorded shows the retries and writes none, as 2.1.330 does.
+	Unrecorded bool
 
 	// Recovers makes the turn go on to its answer after the retries. Without
 	// it the turn ends with the final error line of 2.1.330.

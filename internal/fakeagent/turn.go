@@ -138,6 +138,9 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	}
 	if t.UnknownDialog {
 		d := unknownDialog()
+		if t.Question != "" {
+			d.title = []string{" " + t.Question, ""}
+		}
 		if t.NoOptions {
 			d.options = nil
 			go a.blink(ctx)
@@ -161,7 +164,9 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	}
 	if e := t.APIError; e != nil {
 		for n := range e.Retries {
-			a.rec.add(e.retry(n + 1))
+			if !e.Unrecorded {
+				a.rec.add(e.retry(n + 1))
+			}
 			a.say(fmt.Sprintf("  ⎿  %d · retrying in 1s · attempt %d/%d", e.status(), n+1, maxRetries))
 			if !pause(ctx, e.RetryDelay) {
 				return "", false

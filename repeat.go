@@ -1,0 +1,52 @@
+package tuiturn
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// A repeat is a failed request that the agent has recorded and will repeat.
+//
+// How long it waits is the service's to say, in Retry-After: 2.1.104 to 2.1.332
+// wait 20 s and 60 s, and give up at once where an hour is asked for.
+type repeat struct {
+	retry *transcript.APIRetry
+	due   time.Time
+}
+
+// tooLate is the turn's error if the agent repeats its request only after ctx's
+// deadline: no answer can come before.
+func (r *repeat) tooLate(ctx context.Context, t *turn) error {
+	retry := t.log.Retrying()
+	if retry == nil {
+		return nil
+	}
+	if retry != r.retry {
+		*r = repeat{retry, time.Now().Add(retry.Delay)}
+	}
+	if deadline, ok := ctx.Deadline(); !ok || !deadline.Before(r.due) {
+		return nil
+	}
+	return fmt.Errorf("the agent repeats a failed request in %v, which is after the deadline of ctx: %w",
+		retry.Delay.Round(time.Second), t.failed(retry))
+}
+
+// repeats is the failure that the screen shows while the agent waits to repeat a
+// request: later versions than 2.1.158 record none. A model can draw the same, so
+// it explains an error and decides nothing.
+func (t *turn) repeats(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	screen, err := t.term.Screen(ctx)
+	if err != nil {
+		return nil
+	}
+	message, attempt := t.agent.repeats(screen)
+	if message == "" {
+		return nil
+	}
+	return &APIError{Message: t.redactor.redact(message), Attempts: attempt}
+}

@@ -1,0 +1,58 @@
+package tuiturn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// full adds to the error of a turn that the agent's home, or its temporary
+// directory, can't be written to. An agent says nothing of that: its transcript
+// ends, or never begins.
+func (p *pane) full(err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed) || errors.Is(err, ErrInterrupted) {
+		return err
+	}
+	for _, place := range []struct{ what, dir string }{
+		{"the agent's home", filepath.Dir(transcript.Path(p.runner.Home.Dir, p.setup.workdir, p.session))},
+		{"the agent's temporary directory", p.dir},
+	} {
+		if unwritable := tryWrite(place.dir); unwritable != nil {
+			return fmt.Errorf("%s can't be written to: %w: make room there; %w", place.what, unwritable, err)
+		}
+	}
+	return err
+}
+
+// tryLength is as much as an agent writes at once: 2.1.330 has lines of 90 KB.
+const tryLength = 128 << 10
+
+// tryWrite writes a file in dir and removes it. It returns an error where the
+// file system is the reason why that fails: no space, no inodes, a quota, or a
+// file system that can only be read. Only an attempt tells: a quota or what is
+// reserved for root don't show in the numbers of a file system.
+func tryWrite(dir string) error {
+	f, err := os.CreateTemp(dir, ".tuiturn-")
+	if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && parent != dir {
+		return tryWrite(parent) // the agent has not made dir
+	}
+	if err == nil {
+		_, err = f.Write(make([]byte, tryLength))
+		if closeErr := f.Close(); err == nil { // a remote file system may tell only now
+			err = closeErr
+		}
+		os.Remove(f.Name())
+	}
+	for _, reason := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, reason) {
+			return err
+		}
+	}
+	return nil
+}
