@@ -43,6 +43,10 @@ const (
 	// manyMoves is how often the clock of an agent must move to show that it draws.
 	manyMoves = 5
 
+	// toldWait is how long a dialog stands before it counts, in mid-turn: the agent
+	// may have drawn it after the end of the turn, which it writes 100 ms later.
+	toldWait = 500 * time.Millisecond
+
 	// stoppedStill is how long a screen stands still before the agent is asked
 	// whether it has been stopped. A debugger stops it for less.
 	stoppedStill = 500 * time.Millisecond
@@ -292,6 +296,9 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 	switch {
 	case !w.view.input:
 		err := w.blocked(submitStill)
+		if time.Since(w.footSince) < toldWait {
+			return nil
+		}
 		if t.asks(err) && time.Since(w.footSince) < idleQuiet {
 			return nil // 2.1.158 and 2.1.330 may ask before they record the prompt; answer sees to it
 		}
@@ -404,6 +411,13 @@ func (t *turn) answer(ctx context.Context) error {
 				return t.lateOr(ctx, err)
 			}
 			if err := w.blocked(workStill); err != nil {
+				// 2.1.104 and 2.1.158 offer an upgrade once a usage limit is reached.
+				if t.log.Told() {
+					return nil
+				}
+				if time.Since(w.footSince) < toldWait {
+					continue
+				}
 				if t.asks(err) {
 					err = t.permit(ctx, &w, err)
 				}
