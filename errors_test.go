@@ -78,9 +78,10 @@ func TestErrorsKeepSecrets(t *testing.T) {
 				is := is.New(t)
 				s := newStage(t, kind, script)
 				s.Env = append(s.Env, "MY_API_KEY="+dummyToken+"-also")
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-				defer cancel()
-				_, err := s.turn(ctx, Request{Prompt: prompt})
+				ctx, cancel := context.WithCancelCause(t.Context())
+				defer cancel(nil)
+				late := func() { time.AfterFunc(2*time.Second, func() { cancel(context.DeadlineExceeded) }) }
+				_, err := s.turn(ctx, Request{Prompt: prompt, Trace: &Trace{Delivered: late}})
 				e := as[*Error](t, err)
 				is.True(strings.Contains(e.Screen, redacted))
 				shown := err.Error() + "\n" + e.Screen

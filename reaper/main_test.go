@@ -36,6 +36,7 @@ var roles = map[string]func(input []byte) (answer any, err error){
 func role(name string, play func(input []byte) (any, error)) { roles[name] = play }
 
 func TestMain(m *testing.M) {
+	lease.Apart()
 	lease.Considered = func(id string) bool { _, ok := considered.Load(id); return ok }
 	if len(os.Args) == 4 && os.Args[1] == helperArg {
 		play(os.Args[2], os.Args[3])
@@ -253,7 +254,7 @@ type swept struct {
 
 // retry does something until it succeeds.
 func retry(do func() error) (err error) {
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if err = do(); err == nil {
 			return nil
 		}
@@ -374,7 +375,7 @@ func (h *host) whole(t *testing.T) {
 // eventually waits until ok reports true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain for ", what)
 		}

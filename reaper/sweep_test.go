@@ -75,7 +75,7 @@ func sweep(t *testing.T, cfg reaper.SweepConfig) reaper.Report {
 	if err != nil {
 		t.Error(err)
 	}
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > 2*time.Minute {
 		t.Errorf("the sweep took %v", took)
 	}
 	return report
@@ -256,7 +256,8 @@ func TestTwoSweepsAtOnce(t *testing.T) {
 	both := slices.Concat(reports[0].Report.Found, reports[1].Report.Found)
 	processes := 0
 	for _, f := range both {
-		if f.Kind == reaper.Process && f.Verdict == reaper.Ended {
+		ours := slices.ContainsFunc(hosts, func(h *host) bool { return h.ID == f.Owner })
+		if ours && f.Kind == reaper.Process && f.Verdict == reaper.Ended {
 			processes++
 		}
 	}

@@ -22,6 +22,9 @@ import (
 )
 
 // startTestInstance starts a server that ends with the test.
+// patience is for what hangs: no test waits for it.
+const patience = 2 * time.Minute
+
 func startTestInstance(t testing.TB) *instance {
 	t.Helper()
 	tmux := tmuxtest.Require(t)
@@ -53,7 +56,7 @@ func list(t *testing.T) controlLine {
 
 func until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain for ", what)
 		}
@@ -141,7 +144,7 @@ func TestControlIsLost(t *testing.T) {
 			lose(t, in)
 			select {
 			case <-in.control.gone: // by itself
-			case <-time.After(10 * time.Second):
+			case <-time.After(patience):
 				t.Fatal("the loss was not noticed")
 			}
 			is.True(in.control.cmd.ProcessState != nil) // the client has been waited for
@@ -213,7 +216,7 @@ func TestControlOnAStoppedServer(t *testing.T) {
 		_, err := in.run(ctx, nil, "display-message", "-p", "-t", keeper, "late")
 		cancel()
 		is.True(errors.Is(err, cause))
-		is.True(time.Since(began) < 5*time.Second)
+		is.True(time.Since(began) < patience)
 	}
 	is.NoErr(in.server.Signal(syscall.SIGCONT))
 	out, err := in.run(t.Context(), nil, "display-message", "-p", "-t", keeper, "in time")
@@ -372,7 +375,7 @@ func TestNotifications(t *testing.T) {
 	notices, stop := in.control.listen()
 	_, err := in.run(t.Context(), nil, "new-session", "-d", "-s", "one", "/bin/sh")
 	is.NoErr(err)
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience)
 	for heard := false; !heard; {
 		select {
 		case notice := <-notices:

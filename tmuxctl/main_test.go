@@ -19,6 +19,7 @@ import (
 const tellArg = "tmuxctl-test-tell"
 
 func TestMain(m *testing.M) {
+	lease.Apart()
 	if len(os.Args) > 2 && os.Args[1] == tellArg {
 		tell(os.Args[2], os.Args[3:])
 	}

@@ -137,7 +137,7 @@ func TestAPersonLooksOn(t *testing.T) {
 	}
 	select {
 	case <-p.gone:
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("the person was not detached")
 	}
 
@@ -190,7 +190,7 @@ func TestAPersonLooksOnWhenTheServerEnds(t *testing.T) {
 	within(t, 3*time.Second, "closing the server", func() { is.NoErr(s.Close()) })
 	select {
 	case <-p.gone:
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience):
 		t.Error("the person's client stays")
 	}
 	is.True(wait(t, x).Signaled())

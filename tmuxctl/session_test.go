@@ -124,7 +124,7 @@ func wait(t *testing.T, x *tmuxctl.Session) syscall.WaitStatus {
 	t.Helper()
 	select {
 	case <-x.Done():
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the program's end was not reported")
 	}
 	return x.Status()
@@ -142,7 +142,7 @@ func alive(x *tmuxctl.Session) bool {
 // eventually waits until ok reports true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain for ", what)
 		}

@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 	if fakeagent.Enabled() {
 		os.Exit(fakeagent.Main())
 	}
+	lease.Apart()
 	lease.Considered = lease.NoOrphans
 	os.Exit(m.Run())
 }

@@ -41,6 +41,7 @@ func TestMain(m *testing.M) {
 	flag.Set("test.parallel", fmt.Sprint(max(4, runtime.GOMAXPROCS(0))))
 	// The machine has other hosts, also dead ones: their leftovers are not a
 	// test's to end.
+	lease.Apart()
 	lease.Considered = lease.NoOrphans
 	// What a host's own environment holds must not be what the agents get.
 	os.Setenv("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-dummy-of-the-host")

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for something that should happen.
-const patience = 10 * time.Second
+const patience = 2 * time.Minute
 
 // A runner is a fake agent in a pseudo terminal, in a home of its own.
 type runner struct {

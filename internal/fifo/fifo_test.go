@@ -29,7 +29,7 @@ func newFIFO(t *testing.T) fifo.FIFO {
 
 // patient bounds what is expected to succeed.
 func patient(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -2,6 +2,8 @@ package lease
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -177,6 +179,21 @@ func (e Entry) Remove() error {
 // when it has met no directory of that lease. Tests, which share the machine with
 // other hosts, narrow it.
 var Considered = func(id string) bool { return true }
+
+// Apart gives this program, and every other process of the same executable that
+// calls it, a pid namespace of its own by name. A sweep of another program on the
+// machine, which can't tell then whether a host of a test lives, keeps what tests
+// have left; and theirs keep what is not theirs. It is for TestMain, before the
+// first lease.
+func Apart() {
+	path, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	name := sha256.Sum256([]byte(path))
+	apart := place{here().boot, hex.EncodeToString(name[:8])}
+	here = func() place { return apart }
+}
 
 // NoOrphans is Considered for tests that look at directories only.
 func NoOrphans(string) bool { return false }

@@ -106,7 +106,7 @@ func plant(t *testing.T, marker string, words ...string) *tree {
 		}
 		cmd.Wait()
 	})
-	out.SetReadDeadline(time.Now().Add(10 * time.Second))
+	out.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	for lines := bufio.NewReader(out); ; {
 		line, err := lines.ReadString('\n')
 		if err != nil && err != io.EOF {
@@ -151,7 +151,7 @@ func (tr *tree) gone(t *testing.T) {
 // eventually waits until ok reports true.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain for ", what)
 		}

@@ -30,7 +30,7 @@ func shell(t *testing.T, script string) *Term {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { shut(t, term) })
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -81,7 +81,7 @@ func TestCloseInterruptsAPaste(t *testing.T) {
 	select {
 	case err := <-pasted:
 		is.True(errors.Is(err, os.ErrProcessDone))
-	case <-time.After(10 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("the paste goes on after Close")
 	}
 }

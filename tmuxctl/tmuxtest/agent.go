@@ -162,7 +162,7 @@ type Prompt struct {
 // fails if they have not come after 20 s.
 func (a *Agent) Prompts(n int) []Prompt {
 	a.t.Helper()
-	for late := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for late := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		got, err := fakeagent.ReadPrompts(a.prompts)
 		if err != nil {
 			a.t.Fatal(err)

@@ -30,6 +30,7 @@ const dirVar = "TUITURN_KILLED_HOST"
 // The sweeps of this process then end nothing but what lies in their directories:
 // the machine may have dead hosts that are no test's.
 func Play() {
+	lease.Apart()
 	switch dir := os.Getenv(dirVar); {
 	case fakeagent.Enabled():
 		os.Exit(fakeagent.Main())

@@ -453,7 +453,7 @@ func badStarts(t *testing.T, s *suite) {
 		if !strings.Contains(err.Error(), c.path) {
 			t.Errorf("%s: the error does not name %s: %v", c.name, c.path, err)
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > patience {
 			t.Errorf("%s: reported after %v", c.name, took)
 		}
 	}
@@ -512,7 +512,7 @@ func flood(t *testing.T, s *suite) {
 	term := s.open(t, config(t, "flood"))
 	see(t, term, "y\ny\ny\n")
 	for range 5 {
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		if _, err := term.Screen(ctx); err != nil {
 			t.Errorf("the screen of a program that does not stop: %v", err)
 		}

@@ -20,7 +20,7 @@ import (
 
 // patience bounds every wait. It is what a loaded machine may take, not what is
 // expected.
-const patience = 15 * time.Second
+const patience = 2 * time.Minute
 
 // Run tests the terminals that start makes. What a start needs beyond the
 // terminal (a server, say) it may hang on t. The calling package's TestMain must
