@@ -57,7 +57,11 @@ type Agent interface {
 	// repeated, and which attempt that is. It is empty if there is none.
 	repeats(screen string) (message string, attempt int)
 
-	// dialog reads a question about a permission, nil if the screen shows none.
+	// asksPermission tells whether a yes to the dialog about a tool only lets it run.
+	asksPermission(tool string) bool
+
+	// dialog reads the menu of a question about a permission, nil if the screen shows
+	// no menu.
 	dialog(screen string) *dialog
 
 	// shows tells how many parts of a tool use's input a dialog shows.

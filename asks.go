@@ -57,6 +57,7 @@ const (
 // A question is a tool use that the agent asks a person about.
 type question struct {
 	hook  proc.Identity // of the hook's process
+	reply fifo.FIFO     // to it
 	tool  string
 	input json.RawMessage
 }
@@ -87,7 +88,12 @@ func (t *turn) asked(pid int) {
 		return
 	}
 	os.Remove(file)
-	t.questions = append(t.questions, &question{proc.Identify(pid), report.Tool, report.Input})
+	reply := fifo.At(file + replySuffix)
+	if !t.agent.asksPermission(report.Tool) {
+		reply.Remove() // the hook ends, and decides nothing
+		return
+	}
+	t.questions = append(t.questions, &question{proc.Identify(pid), reply, report.Tool, report.Input})
 	t.asking++
 }
 
@@ -97,7 +103,13 @@ func (t *turn) asked(pid int) {
 // stands in the dialog. A wrong guess asks the host in another order, and no more:
 // a decision goes to the question that it was made for, whatever is on the screen.
 func (t *turn) shown(d *dialog) *question {
-	t.questions = slices.DeleteFunc(t.questions, func(q *question) bool { return !q.open() })
+	t.questions = slices.DeleteFunc(t.questions, func(q *question) bool {
+		open := q.open()
+		if !open {
+			q.reply.Remove()
+		}
+		return !open
+	})
 	var best *question
 	most := -1
 	for _, q := range slices.Backward(t.questions) {
@@ -111,10 +123,10 @@ func (t *turn) shown(d *dialog) *question {
 // reply hands the host's decision to the question's own process.
 func (t *turn) reply(ctx context.Context, q *question, decision string) error {
 	t.questions = slices.DeleteFunc(t.questions, func(k *question) bool { return k == q })
-	pipe := fifo.FIFO{Path: t.askFile(q.hook.Pid) + replySuffix}
+	defer q.reply.Remove()
 	for late := time.Now().Add(readerWait); ; {
 		waiting, cancel := context.WithTimeout(ctx, bootLook)
-		w, err := pipe.Open(waiting, t.term.Done())
+		w, err := q.reply.Open(waiting, t.term.Done())
 		cancel()
 		switch {
 		case err == nil:
@@ -128,7 +140,7 @@ func (t *turn) reply(ctx context.Context, q *question, decision string) error {
 		case errors.Is(err, fifo.ErrGone):
 			return os.ErrProcessDone
 		case errors.Is(err, fs.ErrNotExist):
-			return fmt.Errorf("the decision cannot reach the agent: %w", cleaned(pipe.Path))
+			return fmt.Errorf("the decision cannot reach the agent: %w", cleaned(q.reply.Path))
 		case !errors.Is(err, context.DeadlineExceeded):
 			return fmt.Errorf("the decision cannot reach the agent: %w", err)
 		case !q.open():
@@ -143,7 +155,7 @@ func (t *turn) reply(ctx context.Context, q *question, decision string) error {
 // answered at the terminal, or the turn is over.
 func (t *turn) dismiss() {
 	for _, q := range t.questions {
-		fifo.FIFO{Path: t.askFile(q.hook.Pid) + replySuffix}.Remove()
+		q.reply.Remove()
 	}
 	t.questions = nil
 }

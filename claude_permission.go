@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// asksPermission: AskUserQuestion has the hook run for a question of the model's. To
+// allow it is to answer with nothing (2.1.104, 2.1.158).
+func (c Claude) asksPermission(tool string) bool { return tool != "AskUserQuestion" }
+
 // dialog reads a question about a permission. Whether an option says yes, and no
 // more than that, goes by whole words that were seen: one that is not known does
 // not.
@@ -15,7 +19,7 @@ func (c Claude) dialog(screen string) *dialog {
 		return nil
 	}
 	m := findMenu(rows)
-	if m == nil || m.blocked.Kind != "permission" {
+	if m == nil {
 		return nil
 	}
 	d := &dialog{

@@ -110,10 +110,11 @@ const (
 	maxMessage = 10_000
 )
 
-// asks tells whether err is a question for the host.
+// asks tells whether err is a question for the host: a menu that is drawn while the
+// agent's hook asks for a permission, or one whose words say so.
 func (t *turn) asks(err error) bool {
 	blocked, ok := err.(*BlockedError)
-	return ok && blocked.Kind == "permission" && t.req.OnPermission != nil
+	return ok && t.req.OnPermission != nil && (blocked.Kind == "permission" || len(t.questions) > 0 && len(blocked.Options) > 0)
 }
 
 // permit has the host decide on the question that w has seen. It returns nil when

@@ -415,7 +415,7 @@ func (t *turn) answer(ctx context.Context) error {
 				if t.log.Told() {
 					return nil
 				}
-				if time.Since(w.footSince) < toldWait {
+				if len(t.questions) == 0 && time.Since(w.footSince) < toldWait {
 					continue
 				}
 				if t.asks(err) {

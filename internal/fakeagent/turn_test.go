@@ -70,15 +70,6 @@ func TestTurns(t *testing.T) {
 			},
 		},
 		{
-			name: "permission refused with a message", turn: Turn{Tool: &Tool{Ask: true}, More: []Tool{{}}},
-			at: "Do you want to proceed?", keys: "\x1b[A\t1. use mv\r",
-			want: "user assistant:tool_use assistant:tool_use user user assistant:end_turn system:turn_duration",
-			check: func(is *is.I, rs []record) {
-				is.True(strings.HasSuffix(only(rs, "user")[1].text(), "the user said:\n1. use mv"))
-				is.Equal(only(rs, "user")[2].text(), "(Bash completed with no output)")
-			},
-		},
-		{
 			name: "an unknown dialog", turn: Turn{UnknownDialog: true}, at: "How is it outside?", keys: yes,
 			want: "user assistant:end_turn system:turn_duration",
 		},

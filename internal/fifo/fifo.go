@@ -34,6 +34,10 @@ func New(path string) (FIFO, error) {
 	return FIFO{path, hold(path)}, nil
 }
 
+// At is the FIFO that somebody has made at path. It must be removed, unless Open has
+// succeeded.
+func At(path string) FIFO { return FIFO{path, hold(path)} }
+
 // way is the path to open: it leads to the FIFO itself, where the system has such
 // a path, also when a cleaner of temporary files has taken the name. A reader that
 // had opened the FIFO before would wait for ever.

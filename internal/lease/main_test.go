@@ -3,6 +3,7 @@ package lease
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -56,8 +57,9 @@ var roles = map[string]func(args []string){
 func host(args []string) {
 	var parent string
 	parent, shell, toolPath = args[0], args[1], args[2]
-	if slices.Contains(args[3:], "stopped polite") {
-		// A busy machine may let nobody leave in half a second.
+	if slices.Equal(args[3:], []string{"stopped polite"}) {
+		// A busy machine may let nobody leave in half a second. Beside programs that
+		// never leave this would take a minute.
 		guardianScript = strings.NewReplacer("HUP 8", "HUP 2000", "-lt 100", "-lt 2100").Replace(guardianScript)
 	}
 	l := must(New(context.Background(), parent))
@@ -191,6 +193,12 @@ func must[T any](v T, err error) T {
 // test.
 const runVar = "LEASE_TEST_RUN"
 
+// runName tells this run of a test from others at the same time, and from what one
+// that was killed has left.
+func runName(t testing.TB) string { return t.Name() + "-" + thisRun }
+
+var thisRun = rand.Text()
+
 // A helper is a process that plays a role, and what it has said of itself.
 type helper struct {
 	cmd      *exec.Cmd
@@ -206,7 +214,7 @@ func play(t testing.TB, role string, args ...string) *helper {
 	t.Helper()
 	h := &helper{cmd: exec.Command(must(os.Executable()), append([]string{helperArg, role}, args...)...)}
 	// The race detector makes a program sleep for a second when it ends.
-	h.cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", runVar + "=" + t.Name(), "GORACE=atexit_sleep_ms=0"}
+	h.cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", runVar + "=" + runName(t), "GORACE=atexit_sleep_ms=0"}
 	h.cmd.Dir = t.TempDir()
 	h.cmd.Stderr = os.Stderr
 	h.in = must(h.cmd.StdinPipe())

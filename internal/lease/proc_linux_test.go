@@ -12,7 +12,7 @@ import (
 
 // left are the processes that a test has started and that run.
 func left(t testing.TB) []proc.Identity {
-	return running(t, "environ", runVar+"="+t.Name()+"\x00")
+	return running(t, "environ", runVar+"="+runName(t)+"\x00")
 }
 
 // guardians are those of the leases that have dir in their path.
