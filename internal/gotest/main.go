@@ -19,7 +19,9 @@ type event struct {
 }
 
 func main() {
-	args := append([]string{"test", "-json"}, os.Args[1:]...)
+	// A limit of time is for a hang: a machine that other programs keep busy takes
+	// minutes for one package.
+	args := append([]string{"test", "-json", "-timeout=30m"}, os.Args[1:]...)
 	cmd := exec.Command("go", append(args, "./...", "./examples/...")...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
