@@ -131,7 +131,7 @@ func (c *talk) broken(prompt string, after time.Duration, byContext bool) *tuitu
 	is.Equal(errors.Is(err, context.Canceled), byContext)
 	is.Equal(errors.Is(err, tuiturn.ErrInterrupted), !byContext)
 	is.True(!errors.Is(err, tuiturn.ErrEnded))
-	is.True(took.Sub(at) < 5*time.Second) // two to stop, two until the line is empty
+	is.True(took.Sub(at) < time.Minute) // four seconds, and more for an agent that gets no processor
 	c.t.Logf("%.20q: interrupted in %v", prompt, took.Sub(at).Round(time.Millisecond))
 	return res
 }

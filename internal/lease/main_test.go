@@ -102,7 +102,7 @@ var programs = map[string]string{
 	"a daemon":         `(setsid sh -c 'trap "" HUP TERM; echo $$; echo .; exec sleep 60' &)`,
 	"stopped":          `echo $$; echo .; kill -STOP $$; exec sleep 60`,
 	"stopped stubborn": `trap '' HUP TERM; echo $$; echo .; kill -STOP $$; exec sleep 60`,
-	"stopped polite":   `trap 'echo so be it >hung-up; exit' HUP; echo $$; echo .; kill -STOP $$; sleep 60`,
+	"stopped polite":   `trap 'echo so be it >hung-up; exit' HUP; echo $$; echo .; kill -STOP $$; sleep 60 & wait`, // a shell that waits hears a signal at once
 	"a server":         `trap '' HUP TERM; echo $$; echo .; exec sleep 60`,
 }
 
