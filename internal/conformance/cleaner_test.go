@@ -85,7 +85,8 @@ func TestTempDirEmptied(t *testing.T) {
 			}
 		})
 		t.Logf("made anew: %v; %q, %v", anew, x.res.Text, x.err)
-		if x.err != nil || x.res.Text != wantNumber(1) {
+		// Where the agent asks for a permission after that, no hook can report it.
+		if told := x.err != nil && strings.Contains(x.err.Error(), "by a cleaner of temporary files"); !told && (x.err != nil || x.res.Text != wantNumber(1)) {
 			t.Errorf("the turn: %q, %v", x.res.Text, x.err)
 		}
 		for i := range 2 {
