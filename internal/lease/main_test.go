@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -112,6 +113,9 @@ func start(mark, script string) *exec.Cmd {
 	if err != nil {
 		panic(err)
 	}
+	// Under nohup the tests ignore SIGHUP, and a shell cannot trap what was ignored
+	// when it started. What is handled here is not ignored there.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	cmd := exec.Command("/bin/sh", "-c", script)
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", mark, runVar + "=" + os.Getenv(runVar)}
 	cmd.Stdout = w
