@@ -312,7 +312,7 @@ func homeOfAnotherVersion(t *testing.T, h *host) {
 	is := is.New(t)
 	all := versions()
 	if len(all) == 1 {
-		t.Skip("only one version is tested")
+		return // there is no other version
 	}
 	// The one before; the oldest gets the home of the newest.
 	before := all[(slices.Index(all, h.version)+len(all)-1)%len(all)]
