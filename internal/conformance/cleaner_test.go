@@ -66,7 +66,8 @@ func TestCleaner(t *testing.T) {
 func TestTempDirEmptied(t *testing.T) {
 	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
-		c := &cleaning{host: newHost(t, version, terminal)}
+		// A question that comes after the removal cannot be reported.
+		c := &cleaning{host: newHost(t, version, terminal), tool: "ls"}
 		c.work = c.workDir(t)
 		anew := false
 		x := c.ask(t, 1, true, &tuiturn.Trace{Done: func() {
@@ -85,8 +86,7 @@ func TestTempDirEmptied(t *testing.T) {
 			}
 		})
 		t.Logf("made anew: %v; %q, %v", anew, x.res.Text, x.err)
-		// Where the agent asks for a permission after that, no hook can report it.
-		if told := x.err != nil && strings.Contains(x.err.Error(), "by a cleaner of temporary files"); !told && (x.err != nil || x.res.Text != wantNumber(1)) {
+		if x.err != nil || x.res.Text != wantNumber(1) {
 			t.Errorf("the turn: %q, %v", x.res.Text, x.err)
 		}
 		for i := range 2 {
@@ -102,6 +102,7 @@ type cleaning struct {
 	*host
 	r    *rand.Rand
 	work string
+	tool string // a command; empty: one that is asked about
 
 	right, told, extra int
 	errors             map[string]int
@@ -171,6 +172,10 @@ func wantNumber(i int) string { return fmt.Sprintf("It is %d.", i) }
 func (c *cleaning) ask(t *testing.T, i int, tool bool, trace *tuiturn.Trace, asked func()) exchange {
 	t.Helper()
 	once := sync.OnceFunc(asked)
+	command := c.tool
+	if command == "" {
+		command = "echo hello >made"
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	return c.turn(t, ctx, tuiturn.Request{
@@ -181,7 +186,7 @@ func (c *cleaning) ask(t *testing.T, i int, tool bool, trace *tuiturn.Trace, ask
 	}, func(r standin.Request) standin.Reply {
 		once()
 		if tool && len(r.ToolResults()) == 0 {
-			return standin.Reply{Delay: 200 * time.Millisecond, Tools: []standin.ToolUse{{Name: "Bash", Input: map[string]any{"command": "echo hello >made", "description": "make"}}}}
+			return standin.Reply{Delay: 200 * time.Millisecond, Tools: []standin.ToolUse{{Name: "Bash", Input: map[string]any{"command": command, "description": "make"}}}}
 		}
 		return standin.Reply{Delay: 300 * time.Millisecond, Text: wantNumber(i)}
 	})
