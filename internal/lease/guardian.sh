@@ -43,10 +43,11 @@ set -- $(ls -di "$dir")
 if [ "$1" != "$inode" ]; then
 	[ -O "$dir" ] && [ ! -L "$dir" ] && [ ! -e "$dir/lease" ] || exit
 	set +f
-	set -- "$dir"/t-[0-9]*
-	[ -d "$1" ] || exit
-	rm -rf "$@"
-	rmdir "$dir"
+	for turn in "$dir"/t-[0-9]*; do
+		case ${turn##*/t-} in *[!0-9]*) continue ;; esac
+		rm -rf "$turn"
+		rmdir "$dir"
+	done
 	exit
 fi
 if [ -e "$dir/lease" ]; then

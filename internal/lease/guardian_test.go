@@ -111,6 +111,28 @@ func TestAnyShellWillDo(t *testing.T) {
 	}
 }
 
+// Of a directory that has the lease's name only the directories of turns go.
+func TestTheGuardianKeepsWhatIsNotATurns(t *testing.T) {
+	for name, s := range shells(t) {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			t.Parallel()
+			h := play(t, "host", t.TempDir(), s.shell, s.path).ready(t)
+			is.NoErr(os.RemoveAll(h.dir))
+			for _, name := range []string{"t-1/t", "t-2", "t-2-notes", "t-3.old", "other"} {
+				is.NoErr(os.MkdirAll(filepath.Join(h.dir, name), 0o755))
+			}
+			h.kill()
+			eventually(t, "the guardian to go", func() bool { return !alive(h.guardian) })
+			var kept []string
+			for _, name := range must(os.ReadDir(h.dir)) {
+				kept = append(kept, name.Name())
+			}
+			is.Equal(kept, []string{"other", "t-2-notes", "t-3.old"})
+		})
+	}
+}
+
 // Whoever can is given the time to leave in order.
 func TestTheGuardianHangsUpFirst(t *testing.T) {
 	is := is.New(t)

@@ -232,7 +232,7 @@ func play(t testing.TB, role string, args ...string) *helper {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.SetReadDeadline(time.Now().Add(20 * time.Second))
+	r.SetReadDeadline(time.Now().Add(2 * time.Minute))
 	h.out = bufio.NewScanner(r)
 	t.Cleanup(func() {
 		h.kill()
