@@ -57,6 +57,30 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// The error of an end that nobody has recorded names the disk once.
+func TestFullDiskIsNamedOnce(t *testing.T) {
+	if os.Getenv(spaceVar) == "" {
+		ownMounts(t)
+		return
+	}
+	is := is.New(t)
+	s := newStage(t, Pty, answers(fakeagent.Turn{Rest: &fakeagent.Rest{}}))
+	is.NoErr(os.MkdirAll(s.home, 0o700))
+	is.NoErr(syscall.Mount("tmpfs", s.home, "tmpfs", 0, "size=1m"))
+	t.Cleanup(func() { syscall.Unmount(s.home, syscall.MNT_DETACH) })
+	fill := func() {
+		f, err := os.Create(filepath.Join(s.home, "filler"))
+		is.NoErr(err)
+		_, err = f.Write(make([]byte, 2<<20))
+		is.True(errors.Is(err, syscall.ENOSPC))
+		is.NoErr(f.Close())
+	}
+	_, err := s.turn(t.Context(), Request{Prompt: "hello", Trace: &Trace{Submitted: fill}})
+	is.True(errors.Is(err, ErrNoAnswer))
+	is.True(errors.Is(err, syscall.ENOSPC))
+	is.Equal(strings.Count(err.Error(), "can't be written to"), 1)
+}
+
 // ownMounts runs the test again where it may mount: as root in a mount namespace,
 // else in a user namespace too.
 func ownMounts(t *testing.T) {

@@ -531,7 +531,7 @@ func (t *turn) settle() (op string, err error) {
 		e := o.APIError
 		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.redactor.redact(e.Message), Attempts: e.Attempts}
 	default:
-		err = t.full(t.noAnswer(o))
+		err = t.noAnswer(o) // explained later
 	}
 	if diverged != nil {
 		err = multierror.Append(err, diverged)

@@ -247,7 +247,7 @@ func (t *turn) talk(ctx context.Context) (op string, err error) {
 	t.settled = true
 	t.req.Trace.mark(func(tr *Trace) func() { return tr.Done })
 	op, err = t.settle()
-	if t.unrecorded != "" {
+	if t.unrecorded != "" || errors.Is(err, ErrNoAnswer) {
 		err = t.explain(ctx, err)
 	}
 	return op, err
