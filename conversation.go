@@ -284,6 +284,7 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 
 	t.offset, t.past, t.ids = c.offset, c.past, make(map[string]bool)
 	t.overdue.owed = c.owed
+	given := false // the prompt, or a part of it, may have come to the input line
 	stop := t.follow(ctx)
 	defer func() {
 		stop()
@@ -294,13 +295,14 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 		c.offset, c.past, c.owed = t.offset, t.ids, t.owes()
 		if t.settled {
 			c.left = nil
-		} else if left, ok := t.agent.leaves(t.prompt, t.pasted); ok {
+		} else if left, ok := t.agent.leaves(t.prompt, t.pasted); ok && given {
 			c.left = append(c.left, left)
 		}
 	}()
 	if err = t.greet(ctx); err != nil {
 		op, err = "waiting for the agent to take a prompt", t.explain(ctx, cause(ctx, err))
 	} else {
+		given = true
 		op, err = t.talk(ctx)
 	}
 	switch {
@@ -335,8 +337,9 @@ func (c *Conversation) remember(prompt string) {
 // when the next turn can begin, 0.2 to 0.9 s later on an idle machine. Its error is
 // ErrEnded if the agent did not stop within two seconds, or did not leave an empty
 // input line within two more, or ctx's. On a busy machine both take longer: an
-// agent that works, or waits for a core, has up to twenty seconds each time. The callbacks of the turn, for which it
-// would wait, must not call it; OnPermission may.
+// agent that works, or waits for a core, has up to twenty seconds each time. The
+// callbacks of the turn, for which it would wait, must not call it; OnPermission
+// may.
 //
 // A prompt that the agent has not begun to answer is taken back: the agent does
 // not know of it in the next turn, but History has it, and so has the agent after

@@ -3,7 +3,9 @@ package tuiturn
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,6 +85,27 @@ func TestPromptThatIsRecordedLate(t *testing.T) {
 			})
 		}
 	})
+}
+
+// A long prompt whose turn was broken off before the agent got it may be given again.
+func TestAPromptThatWasNotGivenLeavesNothing(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	s := newStage(t, Pty, fakeagent.Script{})
+	var look atomic.Pointer[func()]
+	none := func() {}
+	look.Store(&none)
+	s.Log = slog.New(nosy{look: func() { (*look.Load())() }})
+	c := s.talk(Request{})
+	ctx, cancel := context.WithCancel(t.Context())
+	stop := func() { cancel() }
+	look.Store(&stop) // the home is prepared for the turn
+	long := strings.TrimSpace(strings.Repeat("a long prompt ", 1000))
+	_, err := c.say(ctx, long)
+	is.True(errors.Is(err, context.Canceled))
+	is.Equal(as[*Error](t, err).Op, "waiting for the agent to take a prompt")
+	look.Store(&none)
+	c.echoed(long)
 }
 
 // An agent keeps what it has put aside of a long prompt until the next one goes
