@@ -83,12 +83,13 @@ func (t *turn) asked(pid int) {
 	if err == nil {
 		err = json.Unmarshal(b, &report)
 	}
-	if err != nil {
-		t.runner.log().Warn("a question of the agent's cannot be read", "session", t.session, "error", err)
-		return
-	}
 	os.Remove(file)
 	reply := fifo.At(file + replySuffix)
+	if err != nil {
+		t.runner.log().Warn("a question of the agent's cannot be read", "session", t.session, "error", err)
+		reply.Remove() // the hook ends, and decides nothing
+		return
+	}
 	if !t.agent.asksPermission(report.Tool) {
 		reply.Remove() // the hook ends, and decides nothing
 		return

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,4 +128,26 @@ func TestHookPrintsTheDecision(t *testing.T) {
 	w.Close()
 	is.NoErr(cmd.Wait())
 	is.Equal(out.String(), decision)
+}
+
+// A hook whose report cannot be read is not left to wait.
+func TestAQuestionThatCannotBeReadEnds(t *testing.T) {
+	t.Parallel()
+	for name, report := range map[string]string{"torn": `{"tool_name":"Ba`, "gone": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			is := is.New(t)
+			dir := t.TempDir()
+			asks := &turn{pane: &pane{dir: dir}, runner: &Runner{}, agent: Claude{}}
+			is.NoErr(syscall.Mkfifo(asks.askFile(1)+replySuffix, 0o600))
+			if report != "" {
+				is.NoErr(os.WriteFile(asks.askFile(1), []byte(report), 0o600))
+			}
+			asks.asked(1)
+			is.Equal(len(asks.questions), 0)
+			left, err := os.ReadDir(dir)
+			is.NoErr(err)
+			is.Equal(len(left), 0)
+		})
+	}
 }
