@@ -109,6 +109,6 @@ func (t *turn) doubtful() bool { return !t.overdue.since.IsZero() }
 // have come by now if what has come was another's.
 func (t *turn) taken(w *watch) bool {
 	since := time.Since(t.overdue.since)
-	return since >= transcript.DefaultSettle && (!w.view.input || w.view.text == "" && !w.worked(w.work, w.still())) ||
+	return since >= transcript.DefaultSettle && (!w.view.input || w.view.text == "" && !w.busy()) ||
 		since >= idleQuiet && w.view.text == ""
 }

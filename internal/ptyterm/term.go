@@ -39,7 +39,9 @@ const readSize = 512
 // become makes a shell become the program. Its environment may hold secrets: a
 // core file would show them to whoever can read the working directory. Only a
 // process can lower the limit for what it becomes, and the host's is not ours to
-// change. The program gets none of the variables that the shell adds.
+// change. The program gets none of the variables that the shell adds. (Where
+// /bin/sh is bash its exec adds SHLVL=0 all the same. Variables that the shell keeps
+// for itself, such as PPID and OPTIND, do not arrive as they were given.)
 const (
 	posixShell = "/bin/sh"
 	become     = `ulimit -c 0 2>/dev/null; unset PWD OLDPWD SHLVL _; exec "$@"`
