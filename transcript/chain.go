@@ -77,10 +77,10 @@ func (t *Turn) heldAt(uuid string) int {
 	return slices.IndexFunc(t.held, func(h heldLine) bool { return h.UUID == uuid })
 }
 
-// settle takes the lines that have been kept back for one that has come.
+// settle takes the lines that have been kept back for one that has come. It mostly
+// finds none, and then copies none: there can be many.
 func (t *Turn) settle() {
-	for again := true; again; {
-		again = false
+	for slices.ContainsFunc(t.held, t.placed) {
 		held := t.held
 		t.held = nil
 		for _, h := range held {
@@ -90,12 +90,18 @@ func (t *Turn) settle() {
 			case seen:
 			case known:
 				t.take(h.Event, ours, false)
-				again = true
 			default:
 				t.held = append(t.held, h)
 			}
 		}
 	}
+}
+
+// placed tells whether a line need not be kept back any more.
+func (t *Turn) placed(h heldLine) bool {
+	_, seen := t.lines[h.UUID]
+	_, known := t.lines[h.ParentUUID]
+	return seen || known
 }
 
 // release takes lines behind the prompt that have waited in vain, in the file's
