@@ -110,11 +110,11 @@ const (
 	maxMessage = 10_000
 )
 
-// asks tells whether err is a question for the host: a menu that is drawn while the
-// agent's hook asks for a permission, or one whose words say so.
+// asks tells whether err may be a question for the host: a menu whose words say so,
+// or any other, for which the agent's hook may ask for a permission. permit knows.
 func (t *turn) asks(err error) bool {
 	blocked, ok := err.(*BlockedError)
-	return ok && t.req.OnPermission != nil && (blocked.Kind == "permission" || len(t.questions) > 0 && len(blocked.Options) > 0)
+	return ok && t.req.OnPermission != nil && (blocked.Kind == "permission" || len(blocked.Options) > 0)
 }
 
 // permit has the host decide on the question that w has seen. It returns nil when
@@ -134,11 +134,15 @@ func (t *turn) permit(ctx context.Context, w *watch, blocked error) error {
 		return fmt.Errorf("%w: %w", err, &BlockedError{"permission", req.Options, req.Highlighted})
 	}
 	q, err := t.question(ctx, w, asked)
-	if err != nil {
+	switch {
+	case errors.Is(err, errChanged):
+		return nil
+	case err != nil:
 		return err
-	}
-	if q != nil {
+	case q != nil:
 		req.Tool, req.Input = q.tool, q.input
+	case asked.Kind != "permission":
+		return blocked // neither the hook nor the words say that it is for the host
 	}
 	decision, refusal, err := t.consult(ctx, w, asked, req)
 	if refusal != nil {
@@ -166,7 +170,9 @@ func agentEnded(err error) bool {
 // errChanged says that the question is not there any more.
 var errChanged = errors.New("the dialog has changed")
 
-// question is the reported question that a dialog is about, nil if none is.
+// question is the reported question that a dialog is about, nil if none is. On a
+// busy machine the report comes long after the dialog: the hook is a process of its
+// own (0.6 s and more on 2.1.104, whose plan's dialog has words that no rule lists).
 func (t *turn) question(ctx context.Context, w *watch, asked *dialog) (*question, error) {
 	for rest := t.rest(); ; {
 		if q := t.shown(asked); q != nil || rest.over(reportWait) {
@@ -174,6 +180,12 @@ func (t *turn) question(ctx context.Context, w *watch, asked *dialog) (*question
 		}
 		if err := t.attend(ctx, bootLook, nil); err != nil {
 			return nil, err
+		}
+		if err := w.look(ctx); err != nil {
+			return nil, err
+		}
+		if t.log.Told() || !t.agent.dialog(w.last).same(asked) {
+			return nil, errChanged // or the turn is over, and it is an offer
 		}
 	}
 }

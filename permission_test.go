@@ -396,6 +396,34 @@ func TestPermissionBeforeTheReceipt(t *testing.T) {
 	})
 }
 
+// The hook reports the question late, and the dialog's words are not known: those of
+// 2.1.104 about an empty plan are "Exit plan mode?".
+func TestPermissionReportedLate(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, asking(fakeagent.Tool{Words: "Exit plan mode?", Options: []string{"Yes", "No"}, LateReport: 2 * toldWait}))
+		p := permitter{decisions: []Decision{allow}}
+		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
+		is.NoErr(err)
+		is.Equal(res.Text, "done")
+		is.Equal(p.commands(), []string{"Bash touch file0"})
+	})
+}
+
+// A menu of which no hook reports anything is not for the host.
+func TestMenuIsNoPermission(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, answers(fakeagent.Turn{UnknownDialog: true}))
+		var p permitter
+		_, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
+		is.Equal(as[*BlockedError](t, err).Kind, "question")
+		is.Equal(len(p.asked), 0)
+	})
+}
+
 func TestClaudeDialogs(t *testing.T) {
 	for name, c := range map[string]struct {
 		plain           bool

@@ -101,7 +101,11 @@ func permissionDialog(t *Tool) *dialog {
 	for line := range strings.SplitSeq(t.command(), "\n") {
 		d.title = append(d.title, "   "+line)
 	}
-	d.title = append(d.title, "", " Do you want to proceed?")
+	words := t.Words
+	if words == "" {
+		words = "Do you want to proceed?"
+	}
+	d.title = append(d.title, "", " "+words)
 	if len(d.options) == 0 {
 		d.options = []string{"Yes", "Yes, and don't ask again for this command", "No"}
 	}

@@ -244,8 +244,13 @@ type Tool struct {
 	// let the model go on without it.
 	Ask bool
 
-	// Unreported asks no hook.
+	// Unreported asks no hook. LateReport is how long the hook is asked after the
+	// menu is drawn.
 	Unreported bool
+	LateReport time.Duration
+
+	// Words are the menu's question; empty means "Do you want to proceed?".
+	Words string
 
 	// Stall is how long the agent works without drawing anything or reading a key
 	// before it asks, from the Enter on that submitted the prompt.

@@ -329,6 +329,9 @@ func (a *agent) tool(ctx context.Context, t *Tool) (declined bool, message strin
 	decided := make(chan decision, 1)
 	if !t.Unreported {
 		go func() {
+			if !pause(ctx, t.LateReport) {
+				return
+			}
 			if d := a.permission(map[string]any{"command": t.command()}); d != (decision{}) {
 				decided <- d
 				cancel()
