@@ -263,6 +263,23 @@ func TestConversationSurvivesAContext(t *testing.T) {
 	})
 }
 
+// A list that stands there when the next turn begins is left.
+func TestRewindIsLeft(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		s := newStage(t, kind, fakeagent.Script{Rewinds: true})
+		c := s.talk(Request{})
+		c.echoed("before")
+		for range 2 {
+			if err := c.pane.term.SendKeys(t.Context(), stopKey); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(200 * time.Millisecond) // else it is one key
+		}
+		c.echoed("after")
+	})
+}
+
 // An agent that does not stop is ended, and the conversation says so.
 func TestInterruptIsIgnored(t *testing.T) {
 	t.Parallel()

@@ -37,7 +37,15 @@ const (
 // is not part of the prompt.
 func (t *turn) greet(ctx context.Context) error {
 	t.declined = 0
-	if err := t.ready(ctx); err != nil {
+	err := t.ready(ctx)
+	if blocked, ok := err.(*BlockedError); ok && blocked.Kind == "unknown" {
+		// No agent asks for something between two turns: it is a list, such as that
+		// of a rewind, and Escape leaves it.
+		if err = t.term.SendKeys(ctx, stopKey); err == nil {
+			err = t.ready(ctx)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	w := watch{pane: t.pane}

@@ -328,6 +328,8 @@ func (a *agent) press(k key) {
 		switch now := time.Now(); {
 		case a.running != nil:
 			a.running()
+		case now.Sub(a.lastEscape) < twice && a.script.Rewinds && a.line.empty():
+			go a.ask(context.Background(), rewindDialog())
 		case now.Sub(a.lastEscape) < twice:
 			a.line.clear()
 		default:

@@ -135,6 +135,14 @@ func offerDialog() *dialog {
 	}
 }
 
+func rewindDialog() *dialog {
+	return &dialog{
+		title:   []string{" Rewind", "", " Restore the conversation to the point before…", ""},
+		options: []string{"(current)"},
+		footer:  "Enter to continue · Esc to cancel",
+	}
+}
+
 func unknownDialog() *dialog {
 	return &dialog{
 		title:   []string{" A survey about your weather", "", " How is it outside?"},

@@ -58,6 +58,10 @@ type Script struct {
 	// file with errors. Escape ends it with status 1.
 	SettingsFault []string
 
+	// Rewinds makes two Escapes at an empty input line open a list, which another
+	// one closes.
+	Rewinds bool
+
 	// NoEditor makes Ctrl+G do nothing.
 	NoEditor bool
 
