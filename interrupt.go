@@ -25,8 +25,11 @@ const (
 	comeBackMost = 10 * comeBackWait
 
 	// stopAgain is how long an agent may go on before it is told again: one that
-	// has just taken a prompt may miss it.
-	stopAgain = 500 * time.Millisecond
+	// has just taken a prompt may miss it. One that works, or waits for a core, may
+	// not have come to the key yet, and has stopAgainBusy: the keys too many would
+	// open the list of a rewind, after all has come to rest (2.1.158, 2.1.332).
+	stopAgain     = 500 * time.Millisecond
+	stopAgainBusy = 4 * stopAgain
 
 	// givenBack is how long a text must have stood in the input line after the
 	// key to be the prompt, given back, and not on its way to be taken yet.
@@ -146,6 +149,7 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 	defer tick.Stop()
 	stopped := t.entered.since.IsZero() // it has been given nothing
 	var told time.Time
+	tells := 0
 	var toldWork time.Duration // the agent's, then
 	quiet := time.Now()        // since when no line has come
 	for {
@@ -157,8 +161,10 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 		switch {
 		case w.view.input && w.view.text == "":
 			// A prompt that was given back may be recorded up to 100 ms later, and
-			// on a screen that still changes the agent works.
-			if t.log.Done() || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
+			// on a screen that still changes the agent works. Of two keys the second
+			// has had its effect when the agent rests.
+			rests := still >= transcript.DefaultSettle && t.heard(ctx) && !w.worked(toldWork, time.Since(told))
+			if t.log.Done() && (tells < 2 || rests) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
 				return nil
 			}
 		case w.view.input && (t.entered.since.IsZero() ||
@@ -171,11 +177,12 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 				return err
 			}
 		}
-		if t.mustTell(ctx, &w, stopped, told) {
+		if t.mustTell(ctx, &w, stopped, told, toldWork) {
 			if err := t.term.SendKeys(ctx, stopKey); err != nil {
 				return err
 			}
 			told, t.overdue.told = time.Now(), true
+			tells++
 			toldWork, _ = proc.WorkTime(t.term.Pid())
 		}
 		select {
@@ -198,11 +205,15 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 
 // mustTell tells whether it is time to tell the agent to stop: at once, and again
 // if it goes on. Read together with another key the key would be another one.
-func (t *turn) mustTell(ctx context.Context, w *watch, stopped bool, told time.Time) bool {
+func (t *turn) mustTell(ctx context.Context, w *watch, stopped bool, told time.Time, toldWork time.Duration) bool {
+	again := stopAgain
+	if w.worked(toldWork, time.Since(told)) {
+		again = stopAgainBusy
+	}
 	switch {
 	case stopped && w.view.input:
 		return false
-	case !told.IsZero() && (time.Since(told) < stopAgain || w.view.input && w.still() > transcript.DefaultSettle):
+	case !told.IsZero() && (time.Since(told) < again || w.view.input && w.still() > transcript.DefaultSettle):
 		return false
 	}
 	return t.heard(ctx)
