@@ -21,6 +21,10 @@ type PermissionRequest struct {
 	// nothing that the model writes can make it another one. Input is complete and
 	// is not redacted. It can be the use of a subagent.
 	//
+	// The keys of Input count as they are written. Decode it into a map, or compare
+	// it whole: for a struct's field encoding/json takes a key in any case, and the
+	// last of several, which is not the one that the tool reads.
+	//
 	// Tool is empty and Input nil where the agent draws such a dialog and reports
 	// nothing: for a question that is not about a tool, or where its hooks are
 	// switched off or cannot run. Such a question can be denied and not allowed.
