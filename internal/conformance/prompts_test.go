@@ -167,7 +167,7 @@ func hostile(each bool) (prompts []hostilePrompt) {
 // wanted is what the model is to receive from an agent of that version.
 func (p hostilePrompt) wanted(version string) string {
 	switch {
-	case p.want330 != "" && version == "2.1.330":
+	case p.want330 != "" && version >= "2.1.330":
 		return p.want330
 	case p.want != "":
 		return p.want
