@@ -87,10 +87,8 @@ func (t *turn) asked(pid int) {
 	reply := fifo.At(file + replySuffix)
 	if err != nil {
 		t.runner.log().Warn("a question of the agent's cannot be read", "session", t.session, "error", err)
-		reply.Remove() // the hook ends, and decides nothing
-		return
 	}
-	if !t.agent.asksPermission(report.Tool) {
+	if err != nil || !t.agent.asksPermission(report.Tool) {
 		reply.Remove() // the hook ends, and decides nothing
 		return
 	}
@@ -105,11 +103,11 @@ func (t *turn) asked(pid int) {
 // a decision goes to the question that it was made for, whatever is on the screen.
 func (t *turn) shown(d *dialog) *question {
 	t.questions = slices.DeleteFunc(t.questions, func(q *question) bool {
-		open := q.open()
-		if !open {
-			q.reply.Remove()
+		if q.open() {
+			return false
 		}
-		return !open
+		q.reply.Remove()
+		return true
 	})
 	var best *question
 	most := -1

@@ -114,11 +114,11 @@ const (
 	maxMessage = 10_000
 )
 
-// asks tells whether err may be a question for the host: a menu whose words say so,
-// or any other, for which the agent's hook may ask for a permission. permit knows.
+// asks tells whether err may be a question for the host: a menu. Whether the agent's
+// hook, or its words, ask for a permission is for permit to know.
 func (t *turn) asks(err error) bool {
 	blocked, ok := err.(*BlockedError)
-	return ok && t.req.OnPermission != nil && (blocked.Kind == "permission" || len(blocked.Options) > 0)
+	return ok && t.req.OnPermission != nil && len(blocked.Options) > 0
 }
 
 // permit has the host decide on the question that w has seen. It returns nil when

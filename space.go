@@ -38,8 +38,8 @@ const tryLength = 128 << 10
 // tryWrite writes a file in dir and removes it. While there is no dir it tries the
 // directories above, up to top, which is never left: what is above top is not ours.
 // It returns an error where the file system is the reason why that fails: no space,
-// no inodes, a quota, or a file system that can only be read. Only an attempt tells: a quota or what is
-// reserved for root don't show in the numbers of a file system.
+// no inodes, a quota, or a file system that can only be read. Only an attempt tells:
+// a quota or what is reserved for root don't show in the numbers of a file system.
 func tryWrite(dir, top string) error {
 	f, err := os.CreateTemp(dir, ".tuiturn-")
 	if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && dir != top && parent != dir {

@@ -40,15 +40,8 @@ type lurer struct {
 // newLurer opens the conversation, with servers' tools.
 func newLurer(t *testing.T, h *host) *lurer {
 	t.Helper()
-	self, err := os.Executable()
-	must(t, err)
 	c := &lurer{t: t, work: h.workDir(t), calls: filepath.Join(h.dir, "calls")}
-	config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{
-		"sky": map[string]any{"command": self, "env": map[string]string{
-			mcpServer: "1", mcpTools: "rm,lookup,get_weather", mcpCalls: c.calls,
-		}},
-	}})
-	must(t, err)
+	config := sky(t, map[string]string{mcpServer: "1", mcpTools: "rm,lookup,get_weather", mcpCalls: c.calls})
 	api := standin.Start(func(r standin.Request) standin.Reply {
 		switch {
 		case r.IsTitle():
@@ -65,8 +58,9 @@ func newLurer(t *testing.T, h *host) *lurer {
 	t.Cleanup(api.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), turnTimeout)
 	defer cancel()
+	var err error
 	c.talk, err = h.runner.Open(ctx, tuiturn.Request{
-		WorkDir: c.work, Env: []string{"ANTHROPIC_BASE_URL=" + api.URL}, MCPConfig: string(config), OnPermission: c.decide,
+		WorkDir: c.work, Env: []string{"ANTHROPIC_BASE_URL=" + api.URL}, MCPConfig: config, OnPermission: c.decide,
 		Tools: []string{"Bash", "Write"}, // with all of them 2.1.332 offers a server's tools by a search
 	})
 	must(t, err)

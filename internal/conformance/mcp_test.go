@@ -86,20 +86,24 @@ func serveMCP() {
 	}
 }
 
+// sky is the configuration of a server that is the test binary, with this
+// environment.
+func sky(t *testing.T, env map[string]string) string {
+	t.Helper()
+	self, err := os.Executable()
+	must(t, err)
+	config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{
+		"sky": map[string]any{"command": self, "env": env},
+	}})
+	must(t, err)
+	return string(config)
+}
+
 // TestMCP has the agent use a tool of a server's. None of the versions waits for
 // servers with its first prompt, and 2.1.330 has none there yet.
 func TestMCP(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{
-		"sky": map[string]any{"command": self, "env": map[string]string{mcpServer: "1"}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := sky(t, map[string]string{mcpServer: "1"})
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		if !itsTurn(1, version, terminal) {
 			return
@@ -124,7 +128,7 @@ func TestMCP(t *testing.T) {
 		defer cancel()
 		talk, err := h.runner.Open(ctx, tuiturn.Request{
 			WorkDir: work, Env: []string{"ANTHROPIC_BASE_URL=" + api.URL},
-			Tools: []string{}, MCPConfig: string(config),
+			Tools: []string{}, MCPConfig: config,
 			OnPermission: func(_ context.Context, req tuiturn.PermissionRequest) (tuiturn.Decision, error) {
 				asked = append(asked, req.Tool)
 				return allow, nil
@@ -148,16 +152,7 @@ func TestMCP(t *testing.T) {
 // its form.
 func TestMCPForm(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	config, err := json.Marshal(map[string]any{"mcpServers": map[string]any{
-		"sky": map[string]any{"command": self, "env": map[string]string{mcpServer: "asks"}},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	config := sky(t, map[string]string{mcpServer: "asks"})
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		if !itsTurn(1, version, terminal) {
 			return
@@ -181,7 +176,7 @@ func TestMCPForm(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), turnTimeout)
 		defer cancel()
 		talk, err := h.runner.Open(ctx, tuiturn.Request{
-			WorkDir: work, Env: []string{"ANTHROPIC_BASE_URL=" + api.URL}, Tools: []string{}, MCPConfig: string(config),
+			WorkDir: work, Env: []string{"ANTHROPIC_BASE_URL=" + api.URL}, Tools: []string{}, MCPConfig: config,
 		})
 		is.NoErr(err)
 		var res *tuiturn.Result
