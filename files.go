@@ -116,14 +116,28 @@ func (p *pane) blame(err error) error {
 		return err
 	}
 	why := p.missing()
-	path, ok := errors.AsType[*fs.PathError](err)
-	if why == nil && ok && errors.Is(path, fs.ErrNotExist) && strings.HasPrefix(path.Path, p.place.lease.Dir()+"/") {
-		why = cleaned(path.Path)
+	if path := notThere(err); why == nil && strings.HasPrefix(path, p.place.lease.Dir()+"/") {
+		why = cleaned(path)
 	}
 	if why == nil {
 		return err
 	}
 	return fmt.Errorf("%w: %w", err, why)
+}
+
+// notThere returns the path that an error says does not exist, or "".
+func notThere(err error) string {
+	path, ok := errors.AsType[*fs.PathError](err)
+	link, linked := errors.AsType[*os.LinkError](err)
+	switch {
+	case !errors.Is(err, fs.ErrNotExist):
+		return ""
+	case ok:
+		return path.Path
+	case linked:
+		return link.Old
+	}
+	return ""
 }
 
 var errCleaned = errors.New("has been removed while it was in use, by a cleaner of temporary files it seems")

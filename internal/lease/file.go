@@ -92,23 +92,45 @@ func parseFile(data []byte) (file, identity, error) {
 	return c, id, nil
 }
 
-// writeFile replaces old, what the file holds; nil is none.
+// writeFile replaces old, what the file holds; nil is none. A cleaner of temporary
+// files may take the new one before it has its name, or the old one: then it is
+// written again.
 func writeFile(dir string, c file, old []byte) ([]byte, error) {
 	data, err := json.Marshal(c)
 	if err != nil {
 		return nil, err
 	}
-	p, err := atomicfile.Stage(filepath.Join(dir, fileName), data)
-	if err != nil {
+	for range maxMade {
+		if err = replaceFile(dir, data, old); !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if _, gone := os.Lstat(filepath.Join(dir, fileName)); gone != nil {
+			old = nil
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: %w", err, errTaken)
+	case err != nil:
 		return nil, err
+	}
+	return data, nil
+}
+
+// replaceFile's error wraps [fs.ErrNotExist] if the new file is gone, or the old.
+func replaceFile(dir string, data, old []byte) error {
+	path := filepath.Join(dir, fileName)
+	p, err := atomicfile.Stage(path, data)
+	if err != nil {
+		return err
 	}
 	defer p.Discard()
 	ok, err := p.Commit(old)
-	if err != nil {
-		return nil, err
+	if err != nil || ok {
+		return err
 	}
-	if !ok {
-		return nil, errors.New("its file " + fileName + " was changed by somebody else")
+	if _, err := os.Lstat(path); err != nil {
+		return err
 	}
-	return data, nil
+	return errors.New("its file " + fileName + " was changed by somebody else")
 }

@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -143,4 +144,48 @@ func TestTheGuardianOfALostLease(t *testing.T) {
 func TestADescriptorAboveTheLimit(t *testing.T) {
 	is := is.New(t)
 	is.Equal(play(t, "lowered", t.TempDir()).rest(), []string{"made: drwx------"})
+}
+
+// A cleaner that never rests may take any file the moment it is made: whatever a
+// lease then fails at, it says why.
+func TestACleanerThatNeverRests(t *testing.T) {
+	is := is.New(t)
+	parent := t.TempDir()
+	ctx, rest := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		for ctx.Err() == nil {
+			files, _ := filepath.Glob(filepath.Join(parent, "*", "*"))
+			for _, f := range files {
+				os.Remove(f)
+			}
+		}
+	}()
+	defer func() { rest(); <-over }()
+
+	told := 0
+	honest := func(err error) bool {
+		if err != nil && !errors.Is(err, errTaken) {
+			t.Errorf("not told of the cleaner: %v", err)
+		}
+		if err != nil {
+			told++
+		}
+		return err == nil
+	}
+	for range 100 {
+		l, err := New(t.Context(), parent)
+		if _, dir := errors.AsType[*DirError](err); err != nil && !dir {
+			t.Errorf("not told that another directory may do: %v", err)
+		}
+		if !honest(err) {
+			continue
+		}
+		for _, socket := range []string{"/run/a", "/run/b", "/run/c"} {
+			honest(l.AddServer(SharedServer{socket, "/usr/bin/tmux", "turn-"}))
+		}
+		is.NoErr(l.Release())
+	}
+	t.Logf("told %d times of 400", told)
 }

@@ -54,17 +54,20 @@ func New(ctx context.Context, parent string) (*Lease, error) {
 	for n := 1; n < maxMade && errors.Is(err, errTaken); n++ {
 		l, err = newLease(ctx, parent)
 	}
+	if errors.Is(err, errTaken) {
+		err = &DirError{fmt.Errorf("%w: exempt %s* from the cleaner, or name another directory", err, prefix)}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("making a private directory: %w", err)
 	}
 	return l, nil
 }
 
-// maxMade is how often a directory is made that a cleaner of temporary files takes
-// before the lease is whole.
+// maxMade is how often a directory, or a file in it, is made that a cleaner of
+// temporary files takes before it is whole.
 const maxMade = 3
 
-var errTaken = errors.New("a cleaner has removed it again")
+var errTaken = errors.New("a cleaner of temporary files has removed it again")
 
 func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	if ctx.Err() != nil {
@@ -111,7 +114,11 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	if l.guardian, err = startGuardian(l.id, l.dir, l.info); err != nil {
 		return nil, err
 	}
-	if l.written, err = writeFile(l.dir, l.file, nil); err != nil {
+	l.written, err = writeFile(l.dir, l.file, nil)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // the cleaner's: see writeFile
+		return nil, fmt.Errorf("saying whose it is: %w", err)
+	case err != nil:
 		return nil, &DirError{fmt.Errorf("saying whose it is: %w: make room there, or name another directory", err)}
 	}
 	enroll(l)
