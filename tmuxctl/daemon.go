@@ -24,6 +24,7 @@ func (in *instance) startDaemon(ctx context.Context) error {
 	err := in.keep(whole)
 	if err == nil {
 		if _, err = in.watch(); err == nil {
+			in.up = true
 			return nil
 		}
 	}

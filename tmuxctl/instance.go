@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -40,7 +41,7 @@ type instance struct {
 	env     []string
 	shared  *shared // nil: the server is our own
 	server  proc.Identity
-	up      bool          // it has started
+	up      bool          // it has listened, and heeds signals
 	deaf    atomic.Bool   // see mend
 	ended   chan struct{} // closed when the server is no more
 	control *control      // nil: there is none
@@ -101,7 +102,15 @@ func (in *instance) unique(prefix string) string {
 	return fmt.Sprintf("%s-%d", prefix, in.last.Add(1))
 }
 
-func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *instance, err error) {
+func startInstance(ctx context.Context, tmux, tempDir string, env []string) (*instance, error) {
+	in, err := tryInstance(ctx, tmux, tempDir, env)
+	if errors.Is(err, errNoSocket) {
+		in, err = tryInstance(ctx, tmux, tempDir, env)
+	}
+	return in, err
+}
+
+func tryInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *instance, err error) {
 	in := &instance{tmux: tmux}
 	if err := in.makeDir(ctx, tempDir); err != nil {
 		return nil, err
@@ -112,7 +121,6 @@ func startInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *
 	}
 	if err == nil {
 		if err = in.prepare(ctx); err == nil {
-			in.up = true
 			return in, nil
 		}
 		in.server.Signal(syscall.SIGKILL)
@@ -154,8 +162,9 @@ func (in *instance) startChild(ctx context.Context) error {
 		cmd.Wait()
 		close(ended)
 	}()
-	err := in.listening(ctx)
+	err := in.listening(ctx, startWait)
 	if err == nil {
+		in.up = true
 		err = in.keep(ctx)
 	}
 	if err == nil {
@@ -208,11 +217,20 @@ func (in *instance) removeDir() error {
 	return nil
 }
 
-// listening waits until the server answers on its socket.
-func (in *instance) listening(ctx context.Context) error {
+// startWait is how long a server that starts may have no socket: 3 ms on an idle
+// machine. Then a cleaner of temporary files may have taken it, and another is
+// started. SIGUSR1, for which a server makes its socket anew, would end one that has
+// not come so far.
+const startWait = 3 * time.Second
+
+var errNoSocket = errors.New("the server has no socket")
+
+// listening waits until the server answers on its socket. While there is none it
+// waits no longer than absent.
+func (in *instance) listening(ctx context.Context, absent time.Duration) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	late := time.After(commandTimeout)
+	none, late := time.After(absent), time.After(commandTimeout)
 	for {
 		conn, err := net.Dial("unix", in.socket())
 		if err == nil {
@@ -225,6 +243,10 @@ func (in *instance) listening(ctx context.Context) error {
 		case <-tick.C:
 		case <-in.ended:
 			return errors.New("the server ended at once")
+		case <-none:
+			if !in.listens() {
+				return fmt.Errorf("%w: %w", errNoSocket, in.unlistened())
+			}
 		case <-late:
 			return fmt.Errorf("the server does not listen: %w", err)
 		case <-ctx.Done():
@@ -317,7 +339,7 @@ func (in *instance) process(ctx context.Context, stdin []byte, args ...string) (
 		return nil, err
 	}
 	out, err := in.processOnce(ctx, stdin, args...)
-	if err != nil && strings.Contains(err.Error(), "error connecting") && !in.listens() && in.mend(ctx) == nil && in.listens() {
+	if errors.Is(err, fs.ErrNotExist) && in.mend(ctx) == nil && in.listens() {
 		out, err = in.processOnce(ctx, stdin, args...)
 	}
 	return out, err
@@ -342,6 +364,8 @@ func (in *instance) processOnce(ctx context.Context, stdin []byte, args ...strin
 		return nil, ErrServerClosed
 	case in.shared != nil && !in.listens():
 		return nil, fmt.Errorf("the socket %s of the shared tmux server was removed while it was in use: kill -USR1 %d makes that server create it again", in.socket(), in.server.Pid)
+	case in.shared == nil && strings.Contains(said.String(), "error connecting") && !in.listens():
+		return nil, in.unlistened()
 	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1:
 		return nil, newRefusal(said.Bytes())
 	}

@@ -30,9 +30,7 @@ func (in *instance) mend(ctx context.Context) error {
 	// A server that was told to end, and is wedged, has removed its socket itself
 	// and makes none. Whoever needs it is told so by a client.
 	in.server.Signal(syscall.SIGUSR1)
-	wait, cancel := context.WithTimeout(ctx, socketWait)
-	defer cancel()
-	if in.listening(wait) != nil && ctx.Err() == nil {
+	if in.listening(ctx, socketWait) != nil && ctx.Err() == nil {
 		in.deaf.Store(true)
 	}
 	return nil
@@ -46,6 +44,11 @@ const socketWait = time.Second
 func (in *instance) listens() bool {
 	_, err := os.Lstat(in.socket())
 	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// unlistened tells that the socket is gone.
+func (in *instance) unlistened() error {
+	return &fs.PathError{Op: "connect", Path: in.socket(), Err: syscall.ENOENT}
 }
 
 // homeless tells whether the server, which is our own, has lost the directory of

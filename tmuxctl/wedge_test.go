@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -272,6 +273,41 @@ func TestTheSocketIsRemoved(t *testing.T) {
 	shut(t, x)
 	shut(t, y)
 	within(t, 3*time.Second, "closing the server", func() { is.NoErr(s.Close()) })
+}
+
+// A cleaner that never rests takes the socket the moment it is made, also while the
+// server starts: the session begins, or the error names what was taken.
+func TestTheSocketIsRemovedAtOnce(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	for range 5 {
+		s := newServer(t)
+		ctx, rest := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			for ctx.Err() == nil {
+				for _, pattern := range []string{"*/s", "*/*/s"} {
+					sockets, _ := filepath.Glob(filepath.Join(s.TempDir, pattern))
+					for _, socket := range sockets {
+						os.Remove(socket)
+					}
+				}
+			}
+		}()
+		x, err := s.NewSession(t.Context(), script("turn", "echo there; exec sleep 60"))
+		rest()
+		<-over
+		if path, ok := errors.AsType[*fs.PathError](err); err != nil && (!ok || filepath.Base(path.Path) != "s" || !errors.Is(err, fs.ErrNotExist)) {
+			t.Errorf("the session: %v", err)
+		}
+		if err == nil {
+			see(t, x, "there")
+			shut(t, x)
+		}
+		within(t, 3*time.Second, "closing the server", func() { is.NoErr(s.Close()) })
+		is.Equal(len(list(t, s.TempDir)), 0)
+	}
 }
 
 func TestCloseTwiceAtOnce(t *testing.T) {

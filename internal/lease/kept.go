@@ -105,11 +105,12 @@ func (l *Lease) removeAll() error {
 
 // RemakeParent makes the directory that the lease's was made in again, as it was,
 // if a cleaner has removed that too and it was this user's.
-func (l *Lease) RemakeParent() {
+func (l *Lease) RemakeParent() { l.remake(filepath.Dir(l.dir)) }
+
+func (l *Lease) remake(parent string) {
 	if owner(l.parent) != os.Geteuid() {
 		return
 	}
-	parent := filepath.Dir(l.dir)
 	if os.Mkdir(parent, 0o700) == nil {
 		os.Chmod(parent, l.parent.Mode().Perm()|l.parent.Mode()&fs.ModeSticky)
 	}

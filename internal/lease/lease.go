@@ -81,12 +81,24 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 		parent = os.TempDir()
 	}
 	l := &Lease{id: id.String(), unlock: func() {}}
-	if l.dir, l.info, err = makeDir(parent); err != nil {
-		return nil, &DirError{fmt.Errorf("%w: name a directory on a local file system that can be written in", err)}
+	if parent, err = realPath(parent); err == nil {
+		l.parent, err = os.Stat(parent)
+	}
+	if err != nil {
+		return nil, elsewhere(err)
+	}
+	l.dir, l.info, err = makeDir(parent)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		l.remake(parent)
+		return nil, fmt.Errorf("%w: %w", err, errTaken)
+	case err != nil:
+		return nil, elsewhere(err)
 	}
 	defer func() {
 		if err != nil {
 			if _, gone := os.Lstat(l.dir); errors.Is(gone, fs.ErrNotExist) {
+				l.remake(parent)
 				err = fmt.Errorf("%w: %w", err, errTaken)
 			}
 			l.release()
@@ -94,9 +106,6 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	}()
 
 	if l.pin, err = os.Open(l.dir); err != nil {
-		return nil, err
-	}
-	if l.parent, err = os.Stat(filepath.Dir(l.dir)); err != nil {
 		return nil, err
 	}
 	// Until the file is written the directory is nobody's; it is too young for
@@ -132,13 +141,13 @@ func (e *DirError) Error() string { return e.Err.Error() }
 
 func (e *DirError) Unwrap() error { return e.Err }
 
+func elsewhere(err error) error {
+	return &DirError{fmt.Errorf("%w: name a directory on a local file system that can be written in", err)}
+}
+
 // makeDir makes the directory and checks that it is what was asked for: some
 // file systems keep no modes, or give what root makes to nobody.
 func makeDir(parent string) (string, fs.FileInfo, error) {
-	parent, err := realPath(parent)
-	if err != nil {
-		return "", nil, err
-	}
 	dir, err := os.MkdirTemp(parent, prefix)
 	if err != nil {
 		return "", nil, err
