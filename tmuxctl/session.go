@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -459,10 +460,18 @@ func (t *Session) Close(ctx context.Context) error {
 	return nil
 }
 
+// closeDelay is how long a busy server may take to end a session. Of 60 that 20
+// processes closed at once on two busy cores, 4 took more than 2 s.
+const closeDelay = 5 * time.Second
+
 // endPane ends the session in tmux, of a shared server our pane alone, wherever a
 // person has put it.
 func (t *Session) endPane(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, statusDelay)
+	limit := closeDelay
+	if t.in.shared != nil && proc.Stopped(t.in.server.Pid) {
+		limit = statusDelay // ours is woken
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if t.in.shared != nil {
 		return t.in.endPanes(ctx, t.mark)

@@ -29,7 +29,7 @@ func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall
 	var told time.Time
 	ctx, cancel := context.WithTimeout(ctx, statusDelay)
 	defer cancel()
-	in.wake()
+	go in.keepAwake(ctx)
 	tick := time.NewTicker(statusTick)
 	defer tick.Stop()
 	for ctx.Err() == nil && !in.gone() {
@@ -56,6 +56,19 @@ func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall
 		<-tick.C
 	}
 	return status, known
+}
+
+// keepAwake wakes the server until ctx ends: who stops it may do so at any moment.
+func (in *instance) keepAwake(ctx context.Context) {
+	tick := time.NewTicker(drainDelay)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		in.wake()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
 }
 
 // notice begins what a tmux before 3.3 writes over the last row of a pane whose

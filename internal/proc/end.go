@@ -11,8 +11,9 @@ import (
 )
 
 // killWait bounds how long End waits for processes that were sent SIGKILL: one
-// in an uninterruptible system call does not go before that call returns.
-const killWait = 2 * time.Second
+// in an uninterruptible system call does not go before that call returns. On a
+// machine with twelve programs for each core, hundreds took more than 2 s to go.
+const killWait = 5 * time.Second
 
 // A Target is a process and everything that it started.
 type Target struct {
@@ -96,7 +97,7 @@ func End(ctx context.Context, t Target) error {
 
 		// A look reads a file or two for each process of the host, 10 to 20 µs each.
 		// However many there are, looking takes a tenth of a core; not for the
-		// last two seconds, in which whoever is found late must be seen to end.
+		// last seconds, in which whoever is found late must be seen to end.
 		pause := max(5*time.Millisecond, 9*time.Since(began))
 		if sig == unix.SIGKILL {
 			pause = min(pause, 50*time.Millisecond)
