@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"path"
 	"strings"
+
+	"github.com/tuiturn/tuiturn/internal/text"
 )
 
 // asksPermission: AskUserQuestion has the hook run for a question of the model's. To
@@ -52,15 +54,15 @@ func (m *found) alone(rows []string, i int) bool {
 func (c Claude) shows(d *dialog, input json.RawMessage) (n int) {
 	var fields map[string]any
 	json.Unmarshal(input, &fields) // what is no object shows nothing
-	text := squeeze(d.text)
+	shown := text.Squeeze(d.text)
 	for _, value := range fields {
 		s, _ := value.(string)
 		if path.IsAbs(s) {
 			s = path.Base(s)
 		}
-		s = squeeze(s)
+		s = text.Squeeze(s)
 		s = s[max(0, len(s)-cutOff):]
-		if s != "" && strings.Contains(text, s) {
+		if s != "" && strings.Contains(shown, s) {
 			n++
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+
+	"github.com/tuiturn/tuiturn/internal/text"
 )
 
 // exitWords end the agent when they are all that is typed.
@@ -25,7 +27,7 @@ var exitWords = []string{"exit", "quit", ":q", ":q!", ":wq", ":wq!"}
 //   - the agent's own placeholders, where it would replace them: see foldLength.
 //     All of them while its input line holds what an earlier prompt has left.
 func (c Claude) disarm(req *Request, left []string) (string, error) {
-	prompt := normalize(req.Prompt)
+	prompt := text.Normalize(req.Prompt)
 	if !req.AllowCommands {
 		if at := firstVisible(prompt); actsAlone(prompt[at:]) {
 			prompt = prompt[:at] + `\` + prompt[at:]
@@ -150,7 +152,7 @@ func trimmed(c rune) bool { return unicode.IsSpace(c) || c == '\ufeff' }
 
 // dropInvisible drops what 2.1.330 takes out of its input.
 func dropInvisible(c rune) rune {
-	if unicode.IsSpace(c) || isVisible(c) {
+	if unicode.IsSpace(c) || text.IsVisible(c) {
 		return c
 	}
 	return -1
@@ -159,23 +161,5 @@ func dropInvisible(c rune) rune {
 // firstVisible is the index of the first character that is neither white space
 // nor invisible: what 2.1.330 sees as the first. There is one, see checkPrompt.
 func firstVisible(s string) int {
-	return strings.IndexFunc(s, isVisible)
-}
-
-// normalize ends lines with a newline alone and shows other control characters
-// as the pictures that Unicode has for them, ESC as "␛". Agents remove or obey
-// them, each version differently; U+FFFD stands for those without a picture.
-func normalize(s string) string {
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
-	return strings.Map(func(c rune) rune {
-		switch {
-		case c == '\t' || c == '\n' || !unicode.IsControl(c):
-			return c
-		case c < ' ':
-			return '\u2400' + c
-		case c == 0x7f:
-			return '\u2421'
-		}
-		return unicode.ReplacementChar
-	}, s)
+	return strings.IndexFunc(s, text.IsVisible)
 }

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/redact"
+	"github.com/tuiturn/tuiturn/internal/text"
 	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -83,7 +85,7 @@ func (r *Runner) Open(ctx context.Context, req Request) (*Conversation, error) {
 func (r *Runner) converse(ctx context.Context, session string, req Request, resume bool) (*Conversation, error) {
 	req.Prompt, req.AllowCommands = "", false
 	t := &turn{runner: r, req: &req, res: &Result{SessionID: session}, agent: r.agent()}
-	t.redactor = newRedactor(r.secrets(&req)...)
+	t.redactor = redact.New(r.secrets(&req)...)
 	c, op, err := t.open(ctx, resume)
 	if err != nil {
 		return nil, t.fault(op, err)
@@ -117,7 +119,7 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
 			return nil, "finding the session", err
 		}
-		t.redactor = newRedactor(append(r.secrets(t.req), c.prompts...)...)
+		t.redactor = redact.New(append(r.secrets(t.req), c.prompts...)...)
 	}
 	ctx, place, done, err := r.open(ctx, t.queued())
 	if err != nil {
@@ -272,7 +274,7 @@ func (c *Conversation) lost(place *place) error {
 // other one.
 func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over error) {
 	secrets := append(c.runner.secrets(t.req), c.prompts...)
-	t.redactor = newRedactor(secrets...)
+	t.redactor = redact.New(secrets...)
 	c.pane.redactor = t.redactor
 	c.remember(t.req.Prompt)
 	if t.prompt, err = t.agent.disarm(t.req, c.left); err != nil {
@@ -326,7 +328,7 @@ const maxPrompts = 20
 
 // remember keeps a prompt out of what an error shows.
 func (c *Conversation) remember(prompt string) {
-	if c.prompts = append(c.prompts, normalize(prompt)); len(c.prompts) > maxPrompts {
+	if c.prompts = append(c.prompts, text.Normalize(prompt)); len(c.prompts) > maxPrompts {
 		c.prompts = slices.Delete(c.prompts, 0, 1)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -421,7 +422,7 @@ func TestConversationIsDiscreet(t *testing.T) {
 	is.NoErr(err)
 	_, err = c.say(t.Context(), "the second secret of three")
 	screen := as[*Error](t, err).Screen
-	is.True(strings.Contains(screen, redacted))
+	is.True(strings.Contains(screen, redact.Mask))
 	is.True(!strings.Contains(screen, "secret"))
 	as[*BlockedError](t, err)
 	is.NoErr(c.Interrupt(t.Context())) // the dialog is gone

@@ -121,7 +121,7 @@ func (t *turn) noAnswer(o transcript.Outcome) error {
 	if len(known) == 0 {
 		return ErrNoAnswer
 	}
-	return fmt.Errorf("%w: %s", ErrNoAnswer, t.redactor.redact(strings.Join(known, "; ")))
+	return fmt.Errorf("%w: %s", ErrNoAnswer, t.redactor.Redact(strings.Join(known, "; ")))
 }
 
 // hookSaid tells which hook has stopped the agent, and why.
@@ -133,7 +133,7 @@ func (t *turn) hookSaid(h *transcript.HookOutput) string {
 	if reason == "" {
 		reason = "no reason given"
 	}
-	return fmt.Sprintf("a %s hook stopped it: %s", event, t.redactor.redact(reason))
+	return fmt.Sprintf("a %s hook stopped it: %s", event, t.redactor.Redact(reason))
 }
 
 // refused is the error of a prompt that a hook of the home's did not let through.
@@ -163,5 +163,5 @@ func (t *turn) refused(ctx context.Context, h *transcript.HookOutput) error {
 	if reason == "" {
 		reason = "no reason given"
 	}
-	return fmt.Errorf("%w: a UserPromptSubmit hook blocked it: %s (%s)", ErrNotAccepted, t.redactor.redact(reason), where)
+	return fmt.Errorf("%w: a UserPromptSubmit hook blocked it: %s (%s)", ErrNotAccepted, t.redactor.Redact(reason), where)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/redact"
 )
 
 func TestErrorText(t *testing.T) {
@@ -83,16 +84,16 @@ func TestErrorsKeepSecrets(t *testing.T) {
 				late := func() { time.AfterFunc(2*time.Second, func() { cancel(context.DeadlineExceeded) }) }
 				_, err := s.turn(ctx, Request{Prompt: prompt, Trace: &Trace{Delivered: late}})
 				e := as[*Error](t, err)
-				is.True(strings.Contains(e.Screen, redacted))
+				is.True(strings.Contains(e.Screen, redact.Mask))
 				shown := err.Error() + "\n" + e.Screen
 				for _, word := range words {
 					if len(word) > 5 && strings.Contains(shown, word) {
 						t.Errorf("the error has %q: %s", word, shown)
 					}
 				}
-				for i := range len(dummyToken) - gram {
-					if strings.Contains(shown, dummyToken[i:i+gram]) {
-						t.Fatalf("the error has %q: %s", dummyToken[i:i+gram], shown)
+				for i := range len(dummyToken) - redact.Gram {
+					if strings.Contains(shown, dummyToken[i:i+redact.Gram]) {
+						t.Fatalf("the error has %q: %s", dummyToken[i:i+redact.Gram], shown)
 					}
 				}
 			})

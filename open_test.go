@@ -17,6 +17,7 @@ import (
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/redact"
 )
 
 // A conversation that is being opened counts until its agent is gone.
@@ -94,7 +95,7 @@ func TestResumeIsDiscreet(t *testing.T) {
 	s.Agent = astray{s.Agent.(Claude), elsewhere}
 	_, err := s.Resume(t.Context(), c.SessionID(), Request{WorkDir: s.work})
 	screen := as[*Error](t, err).Screen
-	is.True(strings.Contains(screen, redacted))
+	is.True(strings.Contains(screen, redact.Mask))
 	is.True(!strings.Contains(screen, said))
 }
 

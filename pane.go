@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/terminal"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
@@ -104,7 +105,7 @@ type pane struct {
 	untold   bool   // nobody waits for what close returns but the place
 	session  string
 	kind     TerminalKind
-	redactor *redactor
+	redactor *redact.Redactor
 
 	dir      string // the door, the settings, what the hooks report, the agent's TMPDIR
 	files    []file // in it, TMPDIR and the door's aside
@@ -248,7 +249,7 @@ func (p *pane) recheck(ctx context.Context) (op string, err error) {
 
 // explain returns the last screen, redacted, and an error that does not say
 // more than may be said. ctx may have ended.
-func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen string, _ error) {
+func (p *pane) explain(ctx context.Context, r *redact.Redactor, err error) (screen string, _ error) {
 	if p.term == nil {
 		return "", p.blame(err)
 	}
@@ -256,22 +257,22 @@ func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen stri
 	defer cancel()
 	last, screenErr := p.term.Screen(ctx)
 	if screenErr == nil {
-		screen = r.screenTail(last)
+		screen = r.Tail(last)
 	}
 	if agentEnded(err) {
 		<-p.term.Done() // soon: the method that failed knew it
 		err = &ExitError{p.term.Status()}
 		if p.refused != nil {
-			err = fmt.Errorf("%w; it was declined with Escape, and %w", r.blocked(p.refused), err)
+			err = fmt.Errorf("%w; it was declined with Escape, and %w", redactBlocked(r, p.refused), err)
 		}
 	}
 	if b, ok := err.(*BlockedError); ok {
-		err = r.blocked(b)
+		err = redactBlocked(r, b)
 		if rows := strings.Count(last, "\n"); b.Kind == "unknown" && screenErr == nil && rows < minRows {
 			err = fmt.Errorf("the agent's terminal has %d rows, too few for what it draws: leave its tmux pane its size: %w", rows, err)
 		}
 		if fault := p.agent.fault(last); b.Kind == "settings" && fault != "" {
-			err = fmt.Errorf("%w: %s", err, r.redact(fault))
+			err = fmt.Errorf("%w: %s", err, r.Redact(fault))
 		}
 	}
 	return screen, p.full(p.blame(err))
@@ -281,9 +282,9 @@ func (p *pane) explain(ctx context.Context, r *redactor, err error) (screen stri
 // its rules and footer, can be told.
 const minRows = 10
 
-// blocked is b without what may not be shown.
-func (r *redactor) blocked(b *BlockedError) *BlockedError {
-	return &BlockedError{b.Kind, r.redactAll(b.Options), b.Highlighted}
+// redactBlocked is b without what may not be shown.
+func redactBlocked(r *redact.Redactor, b *BlockedError) *BlockedError {
+	return &BlockedError{b.Kind, r.RedactAll(b.Options), b.Highlighted}
 }
 
 // close ends the agent and removes the pane's files, however far it has come.

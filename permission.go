@@ -130,9 +130,9 @@ func (t *turn) permit(ctx context.Context, w *watch, blocked error) error {
 		return blocked // a menu with the words of such a question
 	}
 	req := PermissionRequest{
-		Options:     t.redactor.redactAll(asked.Options),
+		Options:     t.redactor.RedactAll(asked.Options),
 		Highlighted: asked.Highlighted,
-		Screen:      strings.TrimRight(t.redactor.redact(w.last), " \n"),
+		Screen:      strings.TrimRight(t.redactor.Redact(w.last), " \n"),
 	}
 	failed := func(err error) error {
 		return fmt.Errorf("%w: %w", err, &BlockedError{"permission", req.Options, req.Highlighted})
@@ -316,16 +316,6 @@ func checkMessage(message string) (string, error) {
 		return "", fmt.Errorf("%w: remove the control characters from Decision.Message", ErrCannotTell)
 	}
 	return trimmed, nil
-}
-
-// squeeze takes out what a screen puts into a text to draw it, and white space.
-func squeeze(text string) string {
-	return strings.Map(func(c rune) rune {
-		if counts(c) {
-			return c
-		}
-		return -1
-	}, text)
 }
 
 // attend takes what the agent reports until d has passed or done is closed. It

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
@@ -375,7 +376,7 @@ func (p *pool) boot(ctx context.Context, s setup) (*pane, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, bootWait)
 	defer cancel()
-	pane := r.newPane(place, s, uuid.New(), newRedactor(r.secrets(&s.Request)...))
+	pane := r.newPane(place, s, uuid.New(), redact.New(r.secrets(&s.Request)...))
 	pane.leave, pane.untold = place.turns.Done, true
 	op, err := pane.prepare(ctx)
 	if err = cause(ctx, err); err == nil {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/matryer/is"
+	"github.com/tuiturn/tuiturn/internal/text"
 )
 
 func TestCheckPrompt(t *testing.T) {
@@ -186,7 +187,7 @@ func FuzzDisarm(f *testing.F) {
 			}
 		}
 		same := strings.TrimSuffix(got, " ")
-		if want := normalize(prompt); same != want && strings.Replace(same, `\`, "", 1) != want {
+		if want := text.Normalize(prompt); same != want && strings.Replace(same, `\`, "", 1) != want {
 			t.Fatalf("disarm(%q) = %q changes more than it has to", prompt, got)
 		}
 		// The receipt is recognised.

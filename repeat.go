@@ -48,5 +48,5 @@ func (t *turn) repeats(ctx context.Context) error {
 	if message == "" {
 		return nil
 	}
-	return &APIError{Message: t.redactor.redact(message), Attempts: attempt}
+	return &APIError{Message: t.redactor.Redact(message), Attempts: attempt}
 }

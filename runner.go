@@ -13,7 +13,9 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/admission"
 	"github.com/tuiturn/tuiturn/internal/lease"
+	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
@@ -77,7 +79,7 @@ type Runner struct {
 
 	drift     transcript.Drift
 	counts    tally
-	admission admission
+	admission admission.Queue
 
 	mu       sync.Mutex
 	place    *place         // made with the first turn
@@ -156,9 +158,9 @@ func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ 
 			all()
 		}
 	}()
-	leave, err := r.admission.enter(ctx, queued)
+	leave, err := r.admission.Enter(ctx, queued)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, nil, cause(ctx, err)
 	}
 	undo = append(undo, leave)
 	place, err := r.enter(ctx)
@@ -191,7 +193,7 @@ func (r *Runner) begin() (closed context.Context, err error) {
 	if first = r.ctx == nil; first {
 		r.ctx, r.cancel = context.WithCancelCause(context.Background())
 		r.drift.Log = r.Log
-		r.admission.setLimits(r.Limits)
+		r.admission.SetLimits(r.Limits.Turns, r.Limits.waiting())
 		if r.SweepEvery >= 0 {
 			r.sweeper = r.startSweeper()
 		}
@@ -246,7 +248,7 @@ func (r *Runner) current(p *place) bool {
 
 // newPane is a pane to be. The caller holds the place until it is closed, or
 // sets leave.
-func (r *Runner) newPane(place *place, s setup, session string, redactor *redactor) *pane {
+func (r *Runner) newPane(place *place, s setup, session string, redactor *redact.Redactor) *pane {
 	return &pane{
 		setup: s, runner: r, agent: r.agent(), place: place, leave: func() {},
 		session: session, redactor: redactor,

@@ -47,7 +47,7 @@ func (r *Runner) Stats() Stats {
 	pool := r.pool
 	r.mu.Unlock()
 	s := r.counts.stats()
-	s.Running, s.Waiting = r.admission.counts()
+	s.Running, s.Waiting = r.admission.Counts()
 	s.Drift, s.Pool = r.drift.Counts(), pool.stats()
 	return s
 }

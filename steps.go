@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/text"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -90,7 +91,7 @@ func (w *watch) lookNow(ctx context.Context) error {
 	if screen != w.last || w.since.IsZero() {
 		w.last, w.since = screen, time.Now()
 		w.view = w.pane.agent.read(screen)
-		w.blank = len(visible(screen)) == 0
+		w.blank = len(text.Visible(screen)) == 0
 		w.work, _ = proc.WorkTime(w.pane.term.Pid())
 		foot := "" // there is no dialog while the input line is there
 		if !w.view.input {
@@ -166,7 +167,7 @@ func (p *pane) decline(ctx context.Context, menu *BlockedError) bool {
 	}
 	p.declined++
 	p.refused = menu
-	p.runner.log().Info("declined a menu of the agent's", "session", p.session, "options", p.redactor.redactAll(menu.Options))
+	p.runner.log().Info("declined a menu of the agent's", "session", p.session, "options", p.redactor.RedactAll(menu.Options))
 	return true
 }
 
@@ -492,7 +493,7 @@ func (t *turn) late(ctx context.Context) error {
 
 // failed is the error of a request that the agent repeats.
 func (t *turn) failed(r *transcript.APIRetry) *APIError {
-	return &APIError{Status: r.Status, Type: r.Type, Message: t.redactor.redact(r.Message), Attempts: r.Attempt}
+	return &APIError{Status: r.Status, Type: r.Type, Message: t.redactor.Redact(r.Message), Attempts: r.Attempt}
 }
 
 // record puts what the transcript tells into the Result.
@@ -529,7 +530,7 @@ func (t *turn) settle() (op string, err error) {
 		err = ErrInterrupted
 	case transcript.Failed:
 		e := o.APIError
-		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.redactor.redact(e.Message), Attempts: e.Attempts}
+		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.redactor.Redact(e.Message), Attempts: e.Attempts}
 	default:
 		err = t.noAnswer(o) // explained later
 	}

@@ -13,7 +13,9 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/secret"
+	"github.com/tuiturn/tuiturn/internal/text"
 	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -28,7 +30,7 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
 	res := &Result{SessionID: uuid.New()}
 	t := &turn{runner: r, req: &req, res: res, agent: r.agent(), lap: began}
-	t.redactor = newRedactor(r.secrets(&req)...)
+	t.redactor = redact.New(r.secrets(&req)...)
 
 	return t.make(ctx, began, t.run)
 }
@@ -71,7 +73,7 @@ func (t *turn) fault(op string, err error) error {
 func (r *Runner) secrets(req *Request) []string {
 	return slices.Concat(
 		secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), secretsOfMCP(req.MCPConfig),
-		[]string{r.Token.Reveal(), normalize(req.Prompt), req.SystemPrompt},
+		[]string{r.Token.Reveal(), text.Normalize(req.Prompt), req.SystemPrompt},
 	)
 }
 
@@ -83,7 +85,7 @@ type turn struct {
 	req      *Request
 	res      *Result
 	agent    Agent
-	redactor *redactor // knows the prompt, too
+	redactor *redact.Redactor // knows the prompt, too
 
 	prompt    string // as it goes in
 	pasted    bool   // it went in by the paste door

@@ -1,10 +1,12 @@
-package tuiturn
+package redact
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/text"
 )
 
 func TestRedact(t *testing.T) {
@@ -33,39 +35,39 @@ func TestRedact(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			is.Equal(newRedactor(c.secret).redact(c.screen), c.want)
+			is.Equal(New(c.secret).Redact(c.screen), c.want)
 		})
 	}
 }
 
 func TestScreenTail(t *testing.T) {
 	is := is.New(t)
-	r := newRedactor("hunter2-hunter2")
-	is.Equal(r.screenTail(""), "")
-	is.Equal(r.screenTail("\n\na  \n\n  b\n\n"), "a\n  b")
-	// A secret that the cut goes through is redacted before.
-	is.Equal(r.screenTail("hunter2-\nhunter2"+strings.Repeat("\nx", 19)), "[redacted]"+strings.Repeat("\nx", 19))
+	r := New("hunter2-hunter2")
+	is.Equal(r.Tail(""), "")
+	is.Equal(r.Tail("\n\na  \n\n  b\n\n"), "a\n  b")
+	// A secret that the cut goes through is Mask before.
+	is.Equal(r.Tail("hunter2-\nhunter2"+strings.Repeat("\nx", 19)), "[redacted]"+strings.Repeat("\nx", 19))
 }
 
 // BenchmarkRedact: a prompt of a megabyte is a secret too.
 func BenchmarkRedact(b *testing.B) {
-	r := newRedactor(strings.Repeat("All work and no play. ", 1<<20/22))
+	r := New(strings.Repeat("All work and no play. ", 1<<20/22))
 	screen := strings.Repeat(strings.Repeat("no play. ", 13)+"\n", 40)
 	b.ReportAllocs()
 	for b.Loop() {
-		r.redact(screen)
+		r.Redact(screen)
 	}
 }
 
-// However a screen wraps, indents and frames a secret of gram characters or
-// more, what is shown has no gram of it.
+// However a screen wraps, indents and frames a secret of Gram characters or
+// more, what is shown has no Gram of it.
 func FuzzRedact(f *testing.F) {
 	f.Add("hunter2-hunter2", "before ", " after", uint8(7), uint8(2), false)
 	f.Add("sk-ant-oat01-AbCdEfGhIjKlMnOpQr", "", "", uint8(1), uint8(0), true)
 	f.Add("tell no one\n\tabout this 👩‍👩‍👧", "❯ ", "\n────", uint8(3), uint8(40), true)
 	f.Fuzz(func(t *testing.T, secret, before, after string, width, indent uint8, frame bool) {
 		secret, before, after = strings.ToValidUTF8(secret, ""), strings.ToValidUTF8(before, ""), strings.ToValidUTF8(after, "")
-		if countUpTo(secret, gram) < gram {
+		if countUpTo(secret, Gram) < Gram {
 			return
 		}
 		var screen strings.Builder
@@ -81,11 +83,11 @@ func FuzzRedact(f *testing.F) {
 			screen.WriteRune(c)
 		}
 		screen.WriteString(after)
-		shown := newRedactor(secret).redact(screen.String())
+		shown := New(secret).Redact(screen.String())
 
 		// Without the marks of what was taken out, of which each ends a run.
-		for piece := range strings.SplitSeq(shown, redacted) {
-			if n := longest(secret, piece); n >= gram {
+		for piece := range strings.SplitSeq(shown, Mask) {
+			if n := longest(secret, piece); n >= Gram {
 				t.Errorf("secret %q, screen %q: %d characters of it are in %q", secret, screen.String(), n, shown)
 			}
 		}
@@ -93,17 +95,17 @@ func FuzzRedact(f *testing.F) {
 }
 
 // longest is how many characters that count s and t have in common in a row, up
-// to gram.
+// to Gram.
 func longest(s, t string) int {
 	known := make(map[string]bool)
 	a := counting(s)
-	for i := 0; i+gram <= len(a); i++ {
-		known[string(a[i:i+gram])] = true
+	for i := 0; i+Gram <= len(a); i++ {
+		known[string(a[i:i+Gram])] = true
 	}
 	b := counting(t)
-	for i := 0; i+gram <= len(b); i++ {
-		if known[string(b[i:i+gram])] {
-			return gram
+	for i := 0; i+Gram <= len(b); i++ {
+		if known[string(b[i:i+Gram])] {
+			return Gram
 		}
 	}
 	return 0
@@ -111,7 +113,7 @@ func longest(s, t string) int {
 
 func counting(s string) (out []rune) {
 	for _, c := range s {
-		if counts(c) {
+		if text.IsContent(c) {
 			out = append(out, c)
 		}
 	}

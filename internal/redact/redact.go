@@ -1,4 +1,5 @@
-package tuiturn
+// Package redact takes secrets out of what is shown to people.
+package redact
 
 import (
 	"regexp"
@@ -6,19 +7,22 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tuiturn/tuiturn/internal/text"
 )
 
-const redacted = "[redacted]"
+// Mask takes the place of a secret.
+const Mask = "[redacted]"
 
-// gram is the length, in characters that count, from which a piece of a secret
+// Gram is the length, in characters that count, from which a piece of a secret
 // is taken for the secret. A screen wraps, indents and frames what it shows, so
 // a secret may stand there in pieces.
-const gram = 8
+const Gram = 8
 
 var tokenShape = regexp.MustCompile(`sk-[A-Za-z0-9_-]{8,}`)
 
-// A redactor replaces secrets in what is shown to people.
-type redactor struct {
+// A Redactor replaces secrets by "[redacted]". It is safe for concurrent use.
+type Redactor struct {
 	long  []string
 	short []shortSecret
 
@@ -27,7 +31,7 @@ type redactor struct {
 	composes bool
 }
 
-// A shortSecret has fewer than gram characters that count, so all of them must
+// A shortSecret has fewer than Gram characters that count, so all of them must
 // be there: in a row, with blanks where the secret has some, or with the end of
 // a row anywhere.
 type shortSecret struct {
@@ -35,19 +39,19 @@ type shortSecret struct {
 	blank []bool // is there one before each
 }
 
-// newRedactor knows the secrets in use. Prompts are among them and may be long:
-// all work on them is left to redact, which most turns do not need. A single
+// New knows the secrets in use. Prompts are among them and may be long:
+// all work on them is left to Redact, which most turns do not need. A single
 // character is no secret.
-func newRedactor(secrets ...string) *redactor {
-	r := &redactor{}
+func New(secrets ...string) *Redactor {
+	r := &Redactor{}
 	for _, s := range secrets {
-		switch n := countUpTo(s, gram); {
-		case n == gram:
+		switch n := countUpTo(s, Gram); {
+		case n == Gram:
 			r.long = append(r.long, s)
 		case n > 1:
 			r.short = append(r.short, newShortSecret(s))
 		}
-		r.composes = r.composes || strings.ContainsFunc(s, composes)
+		r.composes = r.composes || strings.ContainsFunc(s, text.Composes)
 	}
 	return r
 }
@@ -55,7 +59,7 @@ func newRedactor(secrets ...string) *redactor {
 func newShortSecret(s string) (short shortSecret) {
 	blank := false
 	for _, c := range s {
-		if !counts(c) {
+		if !text.IsContent(c) {
 			blank = true
 			continue
 		}
@@ -68,7 +72,7 @@ func newShortSecret(s string) (short shortSecret) {
 
 func countUpTo(s string, limit int) (n int) {
 	for _, c := range s {
-		if counts(c) {
+		if text.IsContent(c) {
 			if n++; n == limit {
 				break
 			}
@@ -77,16 +81,12 @@ func countUpTo(s string, limit int) (n int) {
 	return n
 }
 
-// counts tells whether a character is part of a text as opposed to the white
-// space and the lines that a screen draws around it.
-func counts(c rune) bool { return isVisible(c) && (c < '\u2500' || c > '\u257f') }
-
-// A window is gram characters in a row.
-type window [gram]rune
+// A window is Gram characters in a row.
+type window [Gram]rune
 
 func (w *window) push(c rune) {
 	copy(w[:], w[1:])
-	w[gram-1] = c
+	w[Gram-1] = c
 }
 
 // A sighting is a text in which secrets are looked for.
@@ -96,18 +96,18 @@ type sighting struct {
 	hide []bool // which are to be hidden
 }
 
-// redact replaces each run of characters that belongs to a secret, however it
+// Redact replaces each run of characters that belongs to a secret, however it
 // is wrapped. A secret that is shown in another encoding (base64, escaped) is not
 // found.
-func (r *redactor) redact(s string) string {
-	s = tokenShape.ReplaceAllString(s, redacted)
+func (r *Redactor) Redact(s string) string {
+	s = tokenShape.ReplaceAllString(s, Mask)
 	v := sighting{text: []rune(s)}
 	v.hide = make([]bool, len(v.text))
 	// Once more for secrets in rows that a screen puts a sign in front of.
 	v.find(isAlnum)
 	v.hideLong(r.long, isAlnum)
-	v.find(counts)
-	v.hideLong(r.long, counts)
+	v.find(text.IsContent)
+	v.hideLong(r.long, text.IsContent)
 	for _, short := range r.short {
 		v.hideShort(short)
 	}
@@ -127,14 +127,14 @@ func (v *sighting) find(counts func(rune) bool) {
 	}
 }
 
-// hideLong hides every piece of gram characters that count or more. Indexed is
+// hideLong hides every piece of Gram characters that count or more. Indexed is
 // the text, which is a screen, and not the secrets, which may be a prompt of
 // megabytes.
 func (v *sighting) hideLong(secrets []string, counts func(rune) bool) {
 	ends := make(map[window][]int)
 	var w window
 	for i, at := range v.at {
-		if w.push(v.text[at]); i+1 >= gram {
+		if w.push(v.text[at]); i+1 >= Gram {
 			ends[w] = append(ends[w], i+1)
 		}
 	}
@@ -146,7 +146,7 @@ func (v *sighting) hideLong(secrets []string, counts func(rune) bool) {
 			}
 			w.push(c)
 			for _, end := range ends[w] {
-				for _, at := range v.at[end-gram : end] {
+				for _, at := range v.at[end-Gram : end] {
 					v.hide[at] = true
 				}
 			}
@@ -201,9 +201,9 @@ func isAlnum(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 func (v *sighting) hideComposed() {
 	for i := 0; i < len(v.text); {
 		end, odd := i, false
-		for ; end < len(v.text) && counts(v.text[end]); end++ {
+		for ; end < len(v.text) && text.IsContent(v.text[end]); end++ {
 			c := v.text[end]
-			odd = odd || composes(c) || c >= utf8.RuneSelf && unicode.IsLetter(c)
+			odd = odd || text.Composes(c) || c >= utf8.RuneSelf && unicode.IsLetter(c)
 		}
 		for ; i < end; i++ {
 			v.hide[i] = v.hide[i] || odd
@@ -220,7 +220,7 @@ func (v *sighting) String() string {
 			b.WriteRune(v.text[i])
 			continue
 		}
-		b.WriteString(redacted)
+		b.WriteString(Mask)
 		// To the end of the row or of the secret: the spaces between its words
 		// go too.
 		for end := i; end < len(v.text) && v.text[end] != '\n' && (v.hide[end] || unicode.IsSpace(v.text[end])); end++ {
@@ -232,18 +232,18 @@ func (v *sighting) String() string {
 	return b.String()
 }
 
-func (r *redactor) redactAll(texts []string) []string {
+func (r *Redactor) RedactAll(texts []string) []string {
 	var out []string
 	for _, s := range texts {
-		out = append(out, r.redact(s))
+		out = append(out, r.Redact(s))
 	}
 	return out
 }
 
-// screenTail is the end of a screen, fit for an error.
-func (r *redactor) screenTail(screen string) string {
+// Tail is the end of a screen, fit for an error.
+func (r *Redactor) Tail(screen string) string {
 	var rows []string
-	for row := range strings.Lines(r.redact(screen)) {
+	for row := range strings.Lines(r.Redact(screen)) {
 		if row = strings.TrimRight(row, " \n"); row != "" {
 			rows = append(rows, row)
 		}
