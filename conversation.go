@@ -277,7 +277,7 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 	t.redactor = redact.New(secrets...)
 	c.pane.redactor = t.redactor
 	c.remember(t.req.Prompt)
-	if t.prompt, err = t.agent.disarm(t.req, c.left); err != nil {
+	if err := t.disarm(c.left); err != nil {
 		return "reading the prompt", err, nil
 	}
 	if op, err := t.recheck(ctx); err != nil {
@@ -297,7 +297,7 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 		c.offset, c.past, c.owed = t.offset, t.ids, t.owes()
 		if t.settled {
 			c.left = nil
-		} else if left, ok := t.agent.leaves(t.prompt, t.pasted); ok && given {
+		} else if left, ok := t.agent.Leaves(&t.given); ok && given {
 			c.left = append(c.left, left)
 		}
 	}()

@@ -272,7 +272,7 @@ func TestRewindIsLeft(t *testing.T) {
 		c := s.talk(Request{})
 		c.echoed("before")
 		for range 2 {
-			if err := c.pane.term.SendKeys(t.Context(), stopKey); err != nil {
+			if err := c.pane.term.SendKeys(t.Context(), "Escape"); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(200 * time.Millisecond) // else it is one key

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/tuiturn/tuiturn/internal/fifo"
@@ -20,12 +19,6 @@ import (
 // being opened proves that the agent takes keys.
 
 const (
-	// editorKey asks claude for the editor, 2.1.104 to 2.1.330.
-	editorKey = "C-g"
-
-	// clearKey empties a row of its input line.
-	clearKey = "C-u"
-
 	// keyAgain is how long the editor is waited for before the key is sent
 	// again, and then twice as long each time. An agent that still starts loses
 	// keys: 2.1.104 took the third at 250 ms.
@@ -134,11 +127,11 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 			return giveUp(err)
 		}
 		if !time.Now().Before(next) {
-			if unread, _ := p.term.Unread(ctx); unread == 0 && w.view.input {
+			if unread, _ := p.term.Unread(ctx); unread == 0 && w.view.Input {
 				if idle >= doorWait {
 					return giveUp(errNoDoor)
 				}
-				if err := p.term.SendKeys(ctx, editorKey); err != nil {
+				if err := p.term.SendKeys(ctx, p.agent.Traits().Keys.Editor); err != nil {
 					return giveUp(cause(ctx, err))
 				}
 				idle += wait
@@ -161,22 +154,18 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 	}
 }
 
-// picture is the name of a file that claude attaches in place of its name when
-// it is pasted, quoted and escaped in whatever way.
-var picture = regexp.MustCompile(`(?i)\.(png|jpe?g|gif|webp|bmp|tiff?|heic)\b`)
-
 // paste puts the prompt into the input line as a bracketed paste. On its way a
 // tab becomes four spaces, and 2.1.330 wraps three lines or more in a tag.
 func (t *turn) paste(ctx context.Context) error {
-	if name := picture.FindString(t.prompt); name != "" && !t.req.AllowMentions {
-		return fmt.Errorf("%w: it has to be pasted, and a name that ends in %s would send the file along: spell the name differently, or set Request.AllowMentions", ErrInvalidPrompt, name)
+	put, err := t.agent.Pasted(&t.given)
+	if err != nil {
+		return err
 	}
 	// An agent that has no editor may have taken the key for text.
 	if err := t.clear(ctx); err != nil {
 		return err
 	}
-	// The agent does not look for spaces at the end of what it folds.
-	return t.term.Paste(ctx, []byte(strings.TrimRight(t.prompt, " ")+" "))
+	return t.term.Paste(ctx, []byte(put))
 }
 
 // clear empties the input line with keys, each of which takes a row or a line
@@ -187,10 +176,10 @@ func (p *pane) clear(ctx context.Context) error {
 		if err := w.look(ctx); err != nil {
 			return err
 		}
-		if w.view.text == "" {
+		if w.view.Text == "" {
 			break
 		}
-		if err := p.term.SendKeys(ctx, clearKey); err != nil {
+		if err := p.term.SendKeys(ctx, p.agent.Traits().Keys.Clear); err != nil {
 			return err
 		}
 		select {

@@ -71,14 +71,14 @@ func (t *turn) standing(w *watch) standing {
 		retrying: t.log.Retrying() != nil,
 		stopping: t.stopping,
 		said:     t.lastSaid != "",
-		working:  w.view.working,
+		working:  w.view.Working,
 	}
 }
 
 // over tells whether a turn has ended although the transcript does not say so. quiet
 // is how long the transcript has stood still.
 func (t *turn) over(w *watch, quiet time.Duration) bool {
-	if !w.view.input || w.view.text != "" {
+	if !w.view.Input || w.view.Text != "" {
 		return false
 	}
 	s := t.standing(w)
@@ -146,7 +146,7 @@ func (t *turn) refused(ctx context.Context, h *transcript.HookOutput) error {
 		if err := w.look(ctx); err != nil {
 			return err
 		}
-		if w.view.input && w.still() >= transcript.DefaultSettle {
+		if w.view.Input && w.still() >= transcript.DefaultSettle {
 			break
 		}
 		select {
@@ -156,7 +156,7 @@ func (t *turn) refused(ctx context.Context, h *transcript.HookOutput) error {
 		}
 	}
 	where := "the agent has erased the prompt"
-	if w.view.input && w.view.text != "" {
+	if w.view.Input && w.view.Text != "" {
 		where = "the prompt stands in the input line again"
 	}
 	reason := h.Reason

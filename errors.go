@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -169,6 +170,11 @@ func (e *BlockedError) inTurn() *BlockedError {
 		return e
 	}
 	return &BlockedError{Kind: "question", Options: e.Options, Highlighted: e.Highlighted}
+}
+
+// blockedBy is the error of an agent that waits in a menu.
+func blockedBy(m *agent.Menu) *BlockedError {
+	return &BlockedError{Kind: m.Kind, Options: m.Options, Highlighted: m.Highlighted}
 }
 
 // Is makes a login dialog ErrAuthentication.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 	"github.com/tuiturn/tuiturn/tuiauth"
@@ -226,8 +227,22 @@ type astray struct {
 	home string
 }
 
-func (a astray) env(s *setup, tmp string) []string {
-	return append(a.Claude.env(s, tmp), "HOME="+a.home)
+func (a astray) agent() agent.Agent {
+	return launcher{a.Claude.agent(), func(l *agent.Launch) { l.Env = append(l.Env, "HOME="+a.home) }}
+}
+
+// A launcher is an agent whose launch is changed, or looked at.
+type launcher struct {
+	agent.Agent
+	with func(*agent.Launch)
+}
+
+func (l launcher) Launch(s *agent.Start) (agent.Launch, error) {
+	launch, err := l.Agent.Launch(s)
+	if err == nil {
+		l.with(&launch)
+	}
+	return launch, err
 }
 
 // The agent asks before it takes a prompt, because its home was not prepared.

@@ -15,30 +15,6 @@ import (
 // under its name. When that directory is gone, its name may be anybody's: nothing
 // is read or written there any more.
 
-// A file is one that the agent is told of.
-type file struct {
-	path, content string
-}
-
-// list fills p.files, and returns the paths of those that the agent's arguments
-// name.
-func (p *pane) list(version string) (f agentFiles) {
-	add := func(name, content string) string {
-		path := filepath.Join(p.dir, name)
-		p.files = append(p.files, file{path, content})
-		return path
-	}
-	f.settings = add("settings.json", p.agent.settings(&p.setup, version))
-	p.files = append(p.files, file{p.hooksFile(), ""}) // before anybody else makes one
-	if p.setup.SystemPrompt != "" {
-		f.systemPrompt = add("system-prompt", p.setup.SystemPrompt)
-	}
-	if p.setup.MCPConfig != "" {
-		f.mcp = add("mcp.json", p.setup.MCPConfig)
-	}
-	return f
-}
-
 // tmp is the agent's TMPDIR: what it leaves there goes with the turn. Keep its name
 // short: 2.1.330 makes a socket some 20 bytes further down, and uses /tmp where the
 // path is too long for one.
@@ -52,16 +28,16 @@ func (p *pane) make() error {
 		}
 	}
 	for _, f := range p.files {
-		w, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		w, err := os.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		_, err = w.WriteString(f.content)
+		_, err = w.WriteString(f.Content)
 		if err := errors.Join(err, w.Close()); err != nil {
-			os.Remove(f.path) // or the next look would take it for whole
+			os.Remove(f.Path) // or the next look would take it for whole
 			return err
 		}
 	}
@@ -97,7 +73,7 @@ func (p *pane) missing() error {
 	}
 	paths := []string{p.dir, p.tmp()}
 	for _, f := range p.files {
-		paths = append(paths, f.path)
+		paths = append(paths, f.Path)
 	}
 	if p.door != nil {
 		paths = append(paths, p.door.script)

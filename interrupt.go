@@ -12,10 +12,6 @@ import (
 )
 
 const (
-	// stopKey makes the agent stop, or leave a menu without a choice. Pressed
-	// twice at an empty input line it opens a menu.
-	stopKey = "Escape"
-
 	// comeBackWait is how long an agent may take to stop when it is told to, and
 	// then once more until its input line is empty. With an answer begun 2.1.104
 	// to 2.1.330 took 0.2 s until they had recorded it, else 0.1 s, and 0.3 s
@@ -44,7 +40,7 @@ func (t *turn) greet(ctx context.Context) error {
 	if blocked, ok := err.(*BlockedError); ok && blocked.Kind == "unknown" {
 		// No agent asks for something between two turns: it is a list, such as that
 		// of a rewind, and Escape leaves it.
-		if err = t.term.SendKeys(ctx, stopKey); err == nil {
+		if err = t.term.SendKeys(ctx, t.agent.Traits().Keys.Stop); err == nil {
 			err = t.ready(ctx)
 		}
 	}
@@ -55,7 +51,7 @@ func (t *turn) greet(ctx context.Context) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
-	if w.view.text == "" {
+	if w.view.Text == "" {
 		return nil
 	}
 	return t.empty(ctx)
@@ -159,7 +155,7 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 		stopped = stopped || t.log.Done()
 		still := min(w.still(), time.Since(quiet))
 		switch {
-		case w.view.input && w.view.text == "":
+		case w.view.Input && w.view.Text == "":
 			// A prompt that was given back may be recorded up to 100 ms later, and
 			// on a screen that still changes the agent works. Of two keys the second
 			// has had its effect when the agent rests.
@@ -167,7 +163,7 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 			if t.log.Done() && (tells < 2 || rests) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
 				return nil
 			}
-		case w.view.input && (t.entered.since.IsZero() ||
+		case w.view.Input && (t.entered.since.IsZero() ||
 			!told.IsZero() && min(w.still(), time.Since(told)) >= givenBack && t.heard(ctx) && !w.worked(toldWork, time.Since(told))):
 			if !stopped {
 				stopped = true
@@ -178,7 +174,7 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 			}
 		}
 		if t.mustTell(ctx, &w, stopped, told, toldWork) {
-			if err := t.term.SendKeys(ctx, stopKey); err != nil {
+			if err := t.term.SendKeys(ctx, t.agent.Traits().Keys.Stop); err != nil {
 				return err
 			}
 			told, t.overdue.told = time.Now(), true
@@ -211,9 +207,9 @@ func (t *turn) mustTell(ctx context.Context, w *watch, stopped bool, told time.T
 		again = stopAgainBusy
 	}
 	switch {
-	case stopped && w.view.input:
+	case stopped && w.view.Input:
 		return false
-	case !told.IsZero() && (time.Since(told) < again || w.view.input && w.still() > transcript.DefaultSettle):
+	case !told.IsZero() && (time.Since(told) < again || w.view.Input && w.still() > transcript.DefaultSettle):
 		return false
 	}
 	return t.heard(ctx)

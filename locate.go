@@ -12,10 +12,10 @@ import (
 // is right also when only the version cannot be told. The program gets no token.
 func (r *Runner) Locate(ctx context.Context) (path, version string, err error) {
 	env := r.tokenless()
-	if path, err = r.agent().path(lookup(env, "PATH")); err != nil {
+	if path, err = r.agent().Path(lookup(env, "PATH")); err != nil {
 		return "", "", err
 	}
-	version, err = r.agent().version(ctx, path, env)
+	version, err = r.agent().Version(ctx, path, env)
 	return path, version, err
 }
 
@@ -23,7 +23,3 @@ func (r *Runner) Locate(ctx context.Context) (path, version string, err error) {
 func (r *Runner) tokenless() []string {
 	return append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...)
 }
-
-// Tested are the versions of claude that tuiturn's tests run, the oldest first.
-// Those between and after are expected to work.
-func (Claude) Tested() []string { return []string{"2.1.104", "2.1.158", "2.1.330"} }

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,7 +15,6 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
-	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/internal/redact"
 )
 
@@ -110,45 +108,6 @@ func TestCancelCauseBeforeThePlace(t *testing.T) {
 	_, _, _, err := s.open(ctx, nil)
 	is.True(errors.Is(err, gone))
 	is.True(errors.Is(err, context.Canceled))
-}
-
-// Nobody waits for a program that another one has asked for its version.
-func TestVersionIsNotWaitedFor(t *testing.T) {
-	t.Parallel()
-	is := is.New(t)
-	program := filepath.Join(t.TempDir(), "agent")
-	is.NoErr(os.WriteFile(program, []byte("#!/bin/sh\necho asked >"+program+".log; exec sleep 8"), 0o700))
-	ctx, cancel := context.WithCancel(t.Context())
-	var asking sync.WaitGroup
-	asking.Go(func() { versionOf(ctx, program, nil) })
-	defer asking.Wait()
-	defer cancel()
-	is.True(eventually(func() bool { return fileSize(program+".log") > 0 }))
-	late, stop := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer stop()
-	began := time.Now()
-	_, err := versionOf(late, program, nil)
-	is.True(errors.Is(err, context.DeadlineExceeded))
-	is.True(inTime(time.Since(began), time.Second))
-}
-
-// Nothing is left of a program that does not tell its version, a script's child
-// neither, and the error says what is wrong with it.
-func TestVersionThatDoesNotCome(t *testing.T) {
-	t.Parallel()
-	is := is.New(t)
-	program := filepath.Join(t.TempDir(), "agent")
-	is.NoErr(os.WriteFile(program, []byte("#!/bin/sh\nsleep 60 & echo $! >"+program+".pid; wait"), 0o700))
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	_, err := askVersion(ctx, program, nil)
-	is.True(err != nil)
-	is.True(strings.Contains(err.Error(), "no answer after"))
-	pid, err := os.ReadFile(program + ".pid")
-	is.NoErr(err)
-	child, err := strconv.Atoi(strings.TrimSpace(string(pid)))
-	is.NoErr(err)
-	is.True(eventually(func() bool { _, alive := proc.StartTime(child); return !alive }))
 }
 
 // An agent that was stopped between two turns takes no prompt, and says nothing.

@@ -2,12 +2,13 @@ package tuiturn
 
 import (
 	"errors"
-	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 )
 
@@ -51,11 +52,9 @@ func TestOptionsReachTheAgent(t *testing.T) {
 	is := is.New(t)
 	s := newStage(t, Pty, fakeagent.Script{Version: "2.1.111"})
 	var cfg []string
-	s.Agent = recording{s.Agent.(Claude), func(args []string, files agentFiles) {
-		cfg = args
-		b, err := os.ReadFile(files.systemPrompt)
-		is.NoErr(err)
-		is.Equal(string(b), "Be brief.")
+	s.Agent = recording{s.Agent.(Claude), func(l *agent.Launch) {
+		cfg = l.Args
+		is.True(slices.ContainsFunc(l.Files, func(f agent.File) bool { return f.Content == "Be brief." }))
 	}}
 	_, err := s.turn(t.Context(), Request{Prompt: "hello", SystemPrompt: "Be brief.", Effort: "xhigh", Tools: []string{"Read", "TaskStop"}})
 	is.NoErr(err)
@@ -69,11 +68,7 @@ func TestOptionsReachTheAgent(t *testing.T) {
 // recording is claude with its arguments looked at.
 type recording struct {
 	Claude
-	look func(args []string, files agentFiles)
+	look func(*agent.Launch)
 }
 
-func (r recording) args(sessionID string, s *setup, files agentFiles) []string {
-	args := r.Claude.args(sessionID, s, files)
-	r.look(args, files)
-	return args
-}
+func (r recording) agent() agent.Agent { return launcher{r.Claude.agent(), r.look} }

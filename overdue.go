@@ -45,7 +45,7 @@ func (t *turn) owes() []owed {
 // recordedAs is isPrompt, also for a command, which is recorded between tags.
 func (t *turn) recordedAs(text string) bool {
 	if t.isCommand() {
-		return strings.Contains(text, strings.Fields(t.prompt)[0])
+		return t.agent.Names(&t.given, text)
 	}
 	return t.isPrompt(text)
 }
@@ -109,6 +109,6 @@ func (t *turn) doubtful() bool { return !t.overdue.since.IsZero() }
 // have come by now if what has come was another's.
 func (t *turn) taken(w *watch) bool {
 	since := time.Since(t.overdue.since)
-	return since >= transcript.DefaultSettle && (!w.view.input || w.view.text == "" && !w.busy()) ||
-		since >= idleQuiet && w.view.text == ""
+	return since >= transcript.DefaultSettle && (!w.view.Input || w.view.Text == "" && !w.busy()) ||
+		since >= idleQuiet && w.view.Text == ""
 }

@@ -9,11 +9,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
+	"github.com/tuiturn/tuiturn/internal/hook"
 	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/terminal"
 	"github.com/tuiturn/tuiturn/tuiauth"
@@ -99,7 +102,7 @@ var toolName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 type pane struct {
 	setup    setup
 	runner   *Runner
-	agent    Agent
+	agent    agent.Agent
 	place    *place
 	leave    func() // the place
 	untold   bool   // nobody waits for what close returns but the place
@@ -107,8 +110,8 @@ type pane struct {
 	kind     TerminalKind
 	redactor *redact.Redactor
 
-	dir      string // the door, the settings, what the hooks report, the agent's TMPDIR
-	files    []file // in it, TMPDIR and the door's aside
+	dir      string       // the door, the settings, what the hooks report, the agent's TMPDIR
+	files    []agent.File // in it, TMPDIR and the door's aside
 	door     *door
 	cfg      terminal.Config
 	term     terminal.Terminal
@@ -124,27 +127,26 @@ func (p *pane) prepare(ctx context.Context) (op string, err error) {
 		return "choosing a terminal", err
 	}
 	env := tuiauth.Environ(r.Environ, r.Home, r.Token)
-	path, err := p.agent.path(lookup(append(env, r.Env...), "PATH"))
+	path, err := p.agent.Path(lookup(append(env, r.Env...), "PATH"))
 	if err != nil {
 		return "finding the agent", err
 	}
 	if err := p.prepareHome(ctx); err != nil {
 		return "preparing the home", err
 	}
-	version := p.version(ctx, path)
-	if err := p.agent.check(&p.setup, version); err != nil {
-		return "checking the request", err
-	}
-
 	if p.dir, err = os.MkdirTemp(p.place.lease.Dir(), "t-"); err != nil {
 		return "making the turn's directory", err
 	}
-	files := p.list(version)
+	launch, err := p.agent.Launch(p.request(sync.OnceValue(func() string { return p.version(ctx, path) })))
+	if err != nil {
+		return "checking the request", err
+	}
+	p.files = append(launch.Files, agent.File{Path: p.hooksFile()}) // before anybody else makes one
 	if err := p.make(); err != nil {
 		return "making the turn's directory", err
 	}
-	env = append(env, hooksVar+"="+p.hooksFile())
-	env = append(env, p.agent.env(&p.setup, p.tmp())...)
+	env = append(env, hook.FileVar+"="+p.hooksFile())
+	env = append(env, launch.Env...)
 	env = append(env, p.door.env()...)
 	env = append(env, r.Env...)
 	env = append(env, p.setup.Env...)
@@ -156,20 +158,28 @@ func (p *pane) prepare(ctx context.Context) (op string, err error) {
 		Name: name,
 		Mark: p.place.lease.Mark(name),
 		Path: path,
-		Args: p.agent.args(p.session, &p.setup, files),
+		Args: launch.Args,
 		Env:  env,
 		Dir:  p.setup.workdir,
 	}
 	return "", nil
 }
 
-// version is the agent's, where it is needed; empty if it cannot be told.
-func (p *pane) version(ctx context.Context, path string) string {
-	if !p.agent.needsVersion(&p.setup) {
-		return ""
+// request is what the agent is asked to start.
+func (p *pane) request(version func() string) *agent.Start {
+	s := &p.setup
+	return &agent.Start{
+		Session: p.session, Resume: s.resume,
+		Model: s.Model, Effort: s.Effort, SystemPrompt: s.SystemPrompt, MCPConfig: s.MCPConfig,
+		Tools: s.Tools, NoTools: s.NoTools, AllowProject: s.AllowProject, AllowMentions: s.AllowMentions,
+		Stream: s.stream, Dir: p.dir, Tmp: p.tmp(), Version: version,
 	}
+}
+
+// version is the agent's, empty if it cannot be told.
+func (p *pane) version(ctx context.Context, path string) string {
 	r := p.runner
-	version, err := p.agent.version(ctx, path, r.tokenless())
+	version, err := p.agent.Version(ctx, path, r.tokenless())
 	if err != nil {
 		r.log().Warn("what only some versions have is not used", "session", p.session, "error", err)
 	}
@@ -271,7 +281,7 @@ func (p *pane) explain(ctx context.Context, r *redact.Redactor, err error) (scre
 		if rows := strings.Count(last, "\n"); b.Kind == "unknown" && screenErr == nil && rows < minRows {
 			err = fmt.Errorf("the agent's terminal has %d rows, too few for what it draws: leave its tmux pane its size: %w", rows, err)
 		}
-		if fault := p.agent.fault(last); b.Kind == "settings" && fault != "" {
+		if fault := p.agent.Explain(last).Fault; b.Kind == agent.Settings && fault != "" {
 			err = fmt.Errorf("%w: %s", err, r.Redact(fault))
 		}
 	}

@@ -11,6 +11,9 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
+	"github.com/tuiturn/tuiturn/internal/hook"
 )
 
 // A PermissionRequest is a question that the agent asks a person: may it use a
@@ -86,17 +89,9 @@ var (
 	ErrCannotTell = errors.New("the message cannot be told to the model")
 )
 
-// A dialog is a question about a permission as it stands on the screen. The same
-// question has the same text and options, whichever is highlighted.
-type dialog struct {
-	*BlockedError
-	text  string // above the options
-	plain bool   // one option says yes, one says no, and neither says more
-}
-
-// same tells whether d, which may be nil, is still the question that was asked.
-func (d *dialog) same(asked *dialog) bool {
-	return d != nil && d.text == asked.text && slices.Equal(d.Options, asked.Options)
+// same tells whether a menu, which may be nil, is still the question that was asked.
+func same(m, asked *agent.Menu) bool {
+	return m != nil && m.Text == asked.Text && slices.Equal(m.Options, asked.Options)
 }
 
 const (
@@ -125,7 +120,7 @@ func (t *turn) asks(err error) bool {
 // the question has been answered or is no longer there; what the screen shows
 // then is looked at anew.
 func (t *turn) permit(ctx context.Context, w *watch, blocked error) error {
-	asked := t.agent.dialog(w.last)
+	asked := w.view.Menu
 	if asked == nil {
 		return blocked // a menu with the words of such a question
 	}
@@ -144,8 +139,8 @@ func (t *turn) permit(ctx context.Context, w *watch, blocked error) error {
 	case err != nil:
 		return err
 	case q != nil:
-		req.Tool, req.Input = q.tool, q.input
-	case asked.Kind != "permission":
+		req.Tool, req.Input = q.Tool, q.Input
+	case asked.Kind != agent.Permission:
 		return blocked // neither the hook nor the words say that it is for the host
 	}
 	decision, refusal, err := t.consult(ctx, w, asked, req)
@@ -177,7 +172,7 @@ var errChanged = errors.New("the dialog has changed")
 // question is the reported question that a dialog is about, nil if none is. On a
 // busy machine the report comes long after the dialog: the hook is a process of its
 // own (0.6 s and more on 2.1.104, whose plan's dialog has words that no rule lists).
-func (t *turn) question(ctx context.Context, w *watch, asked *dialog) (*question, error) {
+func (t *turn) question(ctx context.Context, w *watch, asked *agent.Menu) (*hook.Question, error) {
 	for rest := t.rest(); ; {
 		if q := t.shown(asked); q != nil || rest.over(reportWait) {
 			return q, nil
@@ -188,7 +183,7 @@ func (t *turn) question(ctx context.Context, w *watch, asked *dialog) (*question
 		if err := w.look(ctx); err != nil {
 			return nil, err
 		}
-		if t.log.Told() || !t.agent.dialog(w.last).same(asked) {
+		if t.log.Told() || !same(w.view.Menu, asked) {
 			return nil, errChanged // or the turn is over, and it is an offer
 		}
 	}
@@ -196,7 +191,7 @@ func (t *turn) question(ctx context.Context, w *watch, asked *dialog) (*question
 
 // consult calls OnPermission, and does not wait for it when the question is gone
 // or the turn has to end. refusal is the error that OnPermission returned.
-func (t *turn) consult(ctx context.Context, w *watch, asked *dialog, req PermissionRequest) (_ Decision, refusal, err error) {
+func (t *turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req PermissionRequest) (_ Decision, refusal, err error) {
 	calling, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
@@ -235,14 +230,14 @@ func (t *turn) consult(ctx context.Context, w *watch, asked *dialog, req Permiss
 		if err := w.look(ctx); err != nil {
 			return Decision{}, nil, err
 		}
-		if !t.agent.dialog(w.last).same(asked) {
+		if !same(w.view.Menu, asked) {
 			return Decision{}, nil, errChanged
 		}
 	}
 }
 
 // carryOut does what the host has decided. q may be nil.
-func (t *turn) carryOut(ctx context.Context, w *watch, asked *dialog, q *question, d Decision) error {
+func (t *turn) carryOut(ctx context.Context, w *watch, asked *agent.Menu, q *hook.Question, d Decision) error {
 	message, err := checkMessage(d.Message)
 	switch {
 	case d.Verdict != AllowOnce && d.Verdict != Deny, d.Verdict == AllowOnce && d.Message != "":
@@ -255,11 +250,11 @@ func (t *turn) carryOut(ctx context.Context, w *watch, asked *dialog, q *questio
 		return fmt.Errorf("%w: the agent has not reported which tool use it asks about", ErrCannotTell)
 	case q == nil:
 		return t.refuse(ctx, w, asked)
-	case d.Verdict == AllowOnce && !asked.plain:
+	case d.Verdict == AllowOnce && !asked.Plain:
 		return fmt.Errorf("%w: its dialog has no plain Yes", ErrCannotAllow)
 	}
 	reported := t.asking
-	if err := t.reply(ctx, q, t.agent.decide(d.Verdict == AllowOnce, message)); err != nil {
+	if err := t.reply(ctx, q, t.agent.Decide(d.Verdict == AllowOnce, message)); err != nil {
 		return err
 	}
 	return t.acted(ctx, w, asked, reported)
@@ -267,14 +262,14 @@ func (t *turn) carryOut(ctx context.Context, w *watch, asked *dialog, q *questio
 
 // refuse says no to a question that only the screen knows. Escape does what the
 // option that says no does (2.1.104, 2.1.158, 2.1.330), and cannot allow.
-func (t *turn) refuse(ctx context.Context, w *watch, asked *dialog) error {
+func (t *turn) refuse(ctx context.Context, w *watch, asked *agent.Menu) error {
 	if err := w.lookNow(ctx); err != nil {
 		return err
 	}
-	if !t.agent.dialog(w.last).same(asked) {
+	if !same(w.view.Menu, asked) {
 		return errChanged
 	}
-	if err := t.term.SendKeys(ctx, stopKey); err != nil {
+	if err := t.term.SendKeys(ctx, t.agent.Traits().Keys.Stop); err != nil {
 		return err
 	}
 	return t.acted(ctx, w, asked, t.asking)
@@ -284,7 +279,7 @@ func (t *turn) refuse(ctx context.Context, w *watch, asked *dialog) error {
 // another question. One that looks the same may be drawn for the next question, which
 // its hook tells, and the agent then rests. Until it is drawn the next question must
 // not be decided: 2.1.332 loses a decision that comes before its dialog.
-func (t *turn) acted(ctx context.Context, w *watch, asked *dialog, reported int) error {
+func (t *turn) acted(ctx context.Context, w *watch, asked *agent.Menu, reported int) error {
 	var next *rest // since the next question has been reported
 	for rest := t.rest(); ; {
 		if err := w.lookNow(ctx); err != nil {
@@ -293,7 +288,7 @@ func (t *turn) acted(ctx context.Context, w *watch, asked *dialog, reported int)
 		if next == nil && t.asking > reported {
 			next = t.rest()
 		}
-		if !t.agent.dialog(w.last).same(asked) || rest.over(effectWait) || next != nil && next.over(drawWait) {
+		if !same(w.view.Menu, asked) || rest.over(effectWait) || next != nil && next.over(drawWait) {
 			return nil
 		}
 		if err := t.attend(ctx, bootLook, nil); err != nil {

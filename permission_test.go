@@ -17,7 +17,9 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/claude"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
+	"github.com/tuiturn/tuiturn/internal/hook"
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
@@ -127,12 +129,12 @@ func TestPermission(t *testing.T) {
 		},
 		"denied with a message": {
 			[]tool{{}}, []Decision{tell("1. use mv\n2. not\x20touch: é 漢字")}, []string{"Bash touch file0"}, nil,
-			[]string{rejected + " To tell you how to proceed, the user said:\n1. use mv\n2. not touch: é 漢字"}, nil,
+			[]string{claude.Rejected + " To tell you how to proceed, the user said:\n1. use mv\n2. not touch: é 漢字"}, nil,
 		},
 		"one of each": {
 			[]tool{{}, {}, {}}, []Decision{allow, tell("no"), allow},
 			[]string{"Bash touch file0", "Bash touch file1", "Bash touch file2"},
-			[]string{"ran touch file0", "ran touch file2"}, []string{rejected + " To tell you how to proceed, the user said:\nno"}, nil,
+			[]string{"ran touch file0", "ran touch file2"}, []string{claude.Rejected + " To tell you how to proceed, the user said:\nno"}, nil,
 		},
 		"the same twice": {
 			[]tool{{Command: "ls"}, {Command: "ls"}}, []Decision{allow, deny}, []string{"Bash ls", "Bash ls"}, []string{"ran ls"}, []string{declined}, ErrInterrupted,
@@ -160,12 +162,12 @@ func TestPermission(t *testing.T) {
 		},
 		"denied with a long message": {
 			[]tool{{}}, []Decision{tell(strings.Repeat("é ", maxMessage/3))}, []string{"Bash touch file0"}, nil,
-			[]string{rejected + " To tell you how to proceed, the user said:\n" + strings.TrimSpace(strings.Repeat("é ", maxMessage/3))}, nil,
+			[]string{claude.Rejected + " To tell you how to proceed, the user said:\n" + strings.TrimSpace(strings.Repeat("é ", maxMessage/3))}, nil,
 		},
 		"a command that quotes the next one": {
 			[]tool{{Command: "touch evil # printf ok > harmless.txt"}, {Command: "printf ok > harmless.txt"}}, []Decision{allow, tell("no")},
 			[]string{"Bash touch evil # printf ok > harmless.txt", "Bash printf ok > harmless.txt"},
-			[]string{"ran touch evil # printf ok > harmless.txt"}, []string{rejected + " To tell you how to proceed, the user said:\nno"}, nil,
+			[]string{"ran touch evil # printf ok > harmless.txt"}, []string{claude.Rejected + " To tell you how to proceed, the user said:\nno"}, nil,
 		},
 		"not reported, allowed": {
 			[]tool{{Unreported: true}}, []Decision{allow}, []string{" "}, nil, nil, ErrCannotAllow,
@@ -332,7 +334,7 @@ func TestPermissionAgentEnds(t *testing.T) {
 		s := newStage(t, kind, asking(fakeagent.Tool{}))
 		told := make(chan bool)
 		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: func(ctx context.Context, req PermissionRequest) (Decision, error) {
-			for _, s := range carrying(hooksVar + "=" + s.TempDir) {
+			for _, s := range carrying(hook.FileVar + "=" + s.TempDir) {
 				pid, _ := strconv.Atoi(s)
 				syscall.Kill(pid, syscall.SIGKILL)
 			}
@@ -422,77 +424,4 @@ func TestMenuIsNoPermission(t *testing.T) {
 		is.Equal(as[*BlockedError](t, err).Kind, "question")
 		is.Equal(len(p.asked), 0)
 	})
-}
-
-func TestClaudeDialogs(t *testing.T) {
-	for name, c := range map[string]struct {
-		plain           bool
-		shown, notShown string // of an input
-	}{
-		"2.1.330 permission":                              {true, `{"command":"touch made-by-tool"}`, `{"command":"touch made-by-hand"}`},
-		"2.1.158 permission, with words of other dialogs": {true, `{"command":"git commit -m\n\"sign in\""}`, `{"path":"/tmp/sign out"}`},
-		"2.1.104 write":                                   {true, `{"file_path":"/tmp/w/w0.txt"}`, `{"file_path":"/tmp/w/w1.txt"}`},
-		"2.1.158 fetch":                                   {true, `{"url":"http://127.0.0.1:1/"}`, `{"url":["http://127.0.0.1:1/"]}`},
-		"2.1.330 with a message":                          {true, `{"command":"touch made0"}`, `{"command":""}`},
-		"a plan":                                          {false, `{"x":"write_plan"}`, `"write_plan"`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			is := is.New(t)
-			screen := claudeDialogScreens[name]
-			if screen == "" {
-				screen = claudeScreens[name].screen
-			}
-			d := Claude{}.dialog(widen(screen))
-			is.True(d != nil)
-			is.Equal(d.plain, c.plain)
-			is.Equal(Claude{}.shows(d, json.RawMessage(c.shown)), 1)
-			is.Equal(Claude{}.shows(d, json.RawMessage(c.notShown)), 0)
-		})
-	}
-}
-
-var claudeDialogScreens = map[string]string{
-	"2.1.104 write": `
-─
- Create file
- w0.txt
-  1 hello
-  2 ❯ 1. Yes
-  3   2. No
- Do you want to create w0.txt?
- ❯ 1. Yes
-   2. Yes, allow all edits during this session (shift+tab)
-   3. No
-
- Esc to cancel · Tab to amend`,
-
-	"2.1.158 fetch": `
-─
- Fetch
-   url: "http://127.0.0.1:1/", prompt: "what"
-   Claude wants to fetch content from 127.0.0.1
- Do you want to allow Claude to fetch this content?
- ❯ 1. Yes
-   2. Yes, and don't ask again for 127.0.0.1
-   3. No, and tell Claude what to do differently (esc)`,
-
-	"2.1.330 with a message": `
-─
- Bash command
- touch made0
- Do you want to proceed?
-   1. Yes
-   2. Yes, and switch to auto mode · auto mode handles these prompts for you
- ❯ 3. No, 1. use mv
-          and not touch
- Esc to cancel`,
-
-	"a plan": `
-─
- Ready to write_plan?
- Do you want to
-   1. Yes, and auto-accept edits
- ❯ 2. Yes
-      with all that follows from it
-   3. No, keep planning`,
 }

@@ -234,7 +234,7 @@ func (s *spare) well(ctx context.Context, maxAge time.Duration) error {
 	if err != nil {
 		return err
 	}
-	if v := s.agent.read(screen); !v.input || v.text != "" {
+	if v := s.agent.See(screen); !v.Input || v.Text != "" {
 		return errors.New("it shows something else than an empty input line")
 	}
 	return nil

@@ -112,7 +112,7 @@ func TestPoolLosesAgents(t *testing.T) {
 		is.NoErr(s.spare(t).term.SendKeys(t.Context(), "x"))
 		is.True(eventually(func() bool {
 			screen, err := s.spare(t).term.Screen(t.Context())
-			return err == nil && s.agent().read(screen).text == "x"
+			return err == nil && s.agent().See(screen).Text == "x"
 		}))
 		res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 		is.NoErr(err)

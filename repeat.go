@@ -44,9 +44,9 @@ func (t *turn) repeats(ctx context.Context) error {
 	if err != nil {
 		return nil
 	}
-	message, attempt := t.agent.repeats(screen)
-	if message == "" {
+	notes := t.agent.Explain(screen)
+	if notes.Retry == "" {
 		return nil
 	}
-	return &APIError{Message: t.redactor.Redact(message), Attempts: attempt}
+	return &APIError{Message: t.redactor.Redact(notes.Retry), Attempts: notes.Attempt}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/admission"
+	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/tmuxctl"
@@ -301,11 +302,11 @@ func (r *Runner) Close() error {
 	return nil
 }
 
-func (r *Runner) agent() Agent {
+func (r *Runner) agent() agent.Agent {
 	if r.Agent == nil {
-		return Claude{}
+		return Claude{}.agent()
 	}
-	return r.Agent
+	return r.Agent.agent()
 }
 
 func (r *Runner) log() *slog.Logger {

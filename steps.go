@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/internal/text"
 	"github.com/tuiturn/tuiturn/transcript"
@@ -57,7 +58,7 @@ const (
 type watch struct {
 	pane  *pane
 	when  time.Time // of the last look
-	view  view
+	view  agent.Sees
 	blank bool
 	last  string
 	since time.Time
@@ -90,16 +91,12 @@ func (w *watch) lookNow(ctx context.Context) error {
 	}
 	if screen != w.last || w.since.IsZero() {
 		w.last, w.since = screen, time.Now()
-		w.view = w.pane.agent.read(screen)
+		w.view = w.pane.agent.See(screen)
 		w.blank = len(text.Visible(screen)) == 0
 		w.work, _ = proc.WorkTime(w.pane.term.Pid())
-		foot := "" // there is no dialog while the input line is there
-		if !w.view.input {
-			foot = w.pane.agent.foot(screen)
-		}
 		w.moves++
-		if foot != w.foot || w.footSince.IsZero() {
-			w.foot, w.footSince, w.footWork, w.moves = foot, w.since, w.work, 0
+		if w.view.Foot != w.foot || w.footSince.IsZero() {
+			w.foot, w.footSince, w.footWork, w.moves = w.view.Foot, w.since, w.work, 0
 		}
 	}
 	return nil
@@ -123,14 +120,14 @@ func (w *watch) worked(before, d time.Duration) bool {
 func (w *watch) blocked(long time.Duration) error {
 	still := time.Since(w.footSince)
 	switch {
-	case w.view.input:
+	case w.view.Input:
 		return nil
 	case w.blank:
 		long = blankStill // it may be starting
 	}
 	switch {
-	case w.view.menu != nil && still >= 100*time.Millisecond:
-		return w.view.menu
+	case w.view.Menu != nil && still >= 100*time.Millisecond:
+		return blockedBy(w.view.Menu)
 	case still >= long && !w.worked(w.footWork, still),
 		// It works, but only at its clock: that moves, and what stands below does
 		// not (a form of an MCP server's on 2.1.158).
@@ -154,19 +151,19 @@ const (
 // offer and grants nothing. Questions about trust, the login and the settings are
 // for the operator, and Escape would end the agent there, as it does wherever an
 // option is to exit (2.1.104 to 2.1.332).
-func (p *pane) decline(ctx context.Context, menu *BlockedError) bool {
+func (p *pane) decline(ctx context.Context, menu *agent.Menu) bool {
 	switch menu.Kind {
-	case "trust", "login", "onboarding", "settings":
+	case agent.Trust, agent.Login, agent.Onboarding, agent.Settings:
 		return false
 	}
 	if slices.ContainsFunc(menu.Options, exits.MatchString) {
 		return false
 	}
-	if p.declined >= maxDeclined || p.term.SendKeys(ctx, "Escape") != nil {
+	if p.declined >= maxDeclined || p.term.SendKeys(ctx, p.agent.Traits().Keys.Stop) != nil {
 		return false
 	}
 	p.declined++
-	p.refused = menu
+	p.refused = blockedBy(menu)
 	p.runner.log().Info("declined a menu of the agent's", "session", p.session, "options", p.redactor.RedactAll(menu.Options))
 	return true
 }
@@ -180,7 +177,7 @@ func (w *watch) unblock(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if w.view.menu == nil || !w.pane.decline(ctx, w.view.menu) {
+	if w.view.Menu == nil || !w.pane.decline(ctx, w.view.Menu) {
 		return err
 	}
 	w.footSince = time.Now().Add(declineAgain)
@@ -196,7 +193,7 @@ func (p *pane) ready(ctx context.Context) error {
 		if err := w.look(ctx); err != nil {
 			return cause(ctx, err)
 		}
-		if w.view.input {
+		if w.view.Input {
 			p.refused = nil // the agent has lived through it
 			return nil
 		}
@@ -215,7 +212,7 @@ func (p *pane) ready(ctx context.Context) error {
 
 // deliver puts the prompt into the input line, through the editor if it can be.
 func (t *turn) deliver(ctx context.Context) error {
-	err := t.door.deliver(ctx, t.pane, t.prompt)
+	err := t.door.deliver(ctx, t.pane, t.given.Put)
 	if !errors.Is(err, errNoDoor) {
 		return cause(ctx, err)
 	}
@@ -224,13 +221,13 @@ func (t *turn) deliver(ctx context.Context) error {
 	if err := w.look(ctx); err != nil {
 		return cause(ctx, err)
 	}
-	if !w.view.input {
+	if !w.view.Input {
 		// Declines or reports what is there instead.
 		if err := t.ready(ctx); err != nil {
 			return err
 		}
 	}
-	t.pasted = true
+	t.given.Pasted = true
 	t.runner.log().Warn("the agent does not open an editor; the prompt is pasted", "session", t.res.SessionID)
 	return cause(ctx, t.paste(ctx))
 }
@@ -295,7 +292,7 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 		return err
 	}
 	switch {
-	case !w.view.input:
+	case !w.view.Input:
 		err := w.blocked(submitStill)
 		if time.Since(w.footSince) < toldWait {
 			return nil
@@ -304,16 +301,16 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 			return nil // 2.1.158 and 2.1.330 may ask before they record the prompt; answer sees to it
 		}
 		return err
-	case w.view.text == "":
+	case w.view.Text == "":
 		// Not drawn yet, or taken and not recorded yet. Neither lasts.
 		t.entered.taken = !t.entered.since.IsZero()
-		if w.still() >= idleQuiet && !w.view.working && !w.busy() {
+		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: perhaps a UserPromptSubmit hook of the home's blocked it, which claude before 2.1.294 does not record (see the screen)", ErrNotAccepted)
 		}
 	case t.entered.taken:
 		// The agent gave it back. With another Enter it would be taken again, and
 		// the hook that blocked it would run again (2.1.330 and 2.1.332).
-		if w.still() >= idleQuiet && !w.view.working && !w.busy() {
+		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
 			return fmt.Errorf("%w: it took the prompt, gave it back to the input line and recorded nothing (see the screen)", ErrNotAccepted)
 		}
 	case time.Since(t.entered.since) >= enterAgain:
@@ -326,7 +323,7 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 			return nil
 		}
 		// The last look may be old, and a question may stand there by now.
-		if err := w.lookNow(ctx); err != nil || !w.view.input || w.view.text == "" {
+		if err := w.lookNow(ctx); err != nil || !w.view.Input || w.view.Text == "" {
 			return err
 		}
 		if t.entered.times == maxEnters {
@@ -335,7 +332,7 @@ func (t *turn) press(ctx context.Context, w *watch) error {
 		t.entered.times++
 		again := !t.entered.since.IsZero()
 		t.entered.mark(t.pane) // also if it fails: the key may have gone
-		if err := t.term.SendKeys(ctx, "Enter"); err != nil {
+		if err := t.term.SendKeys(ctx, t.agent.Traits().Keys.Submit); err != nil {
 			return err
 		}
 		if again {

@@ -2,8 +2,6 @@ package tuiturn
 
 import (
 	"context"
-	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -172,50 +170,4 @@ func TestStopHookObjects(t *testing.T) {
 		is.NoErr(err)
 		is.Equal(res.Text, "Then: more")
 	})
-}
-
-func TestVersionOf(t *testing.T) {
-	is := is.New(t)
-	dir := t.TempDir()
-	program := filepath.Join(dir, "agent")
-	write := func(script string) {
-		is.NoErr(os.WriteFile(program+".new", []byte("#!/bin/sh\n"+script), 0o700))
-		is.NoErr(os.Rename(program+".new", program))
-	}
-	ask := func() (string, error) { return versionOf(t.Context(), program, []string{"NAME=of the test"}) }
-
-	write("echo called >>" + program + `.log; echo "2.1.330 ($NAME)"`)
-	for range 3 {
-		v, err := ask()
-		is.NoErr(err)
-		is.Equal(v, "2.1.330")
-	}
-	calls, err := os.ReadFile(program + ".log")
-	is.NoErr(err)
-	is.Equal(string(calls), "called\n") // asked once
-
-	write(`echo 2.1.3; : an update`)
-	v, err := ask()
-	is.NoErr(err)
-	is.Equal(v, "2.1.3")
-
-	write("echo no version of that kind")
-	_, err = ask()
-	is.True(err != nil)
-	write("exit 3")
-	_, err = ask()
-	is.True(err != nil)
-	is.NoErr(os.Remove(program))
-	_, err = ask()
-	is.True(errors.Is(err, os.ErrNotExist))
-}
-
-func TestAtLeast(t *testing.T) {
-	is := is.New(t)
-	for _, v := range []string{"2.1.152", "2.1.153", "2.2.0", "3.0.0", "10.0.0", "2.1.1000"} {
-		is.True(atLeast(v, "2.1.152"))
-	}
-	for _, v := range []string{"", "2", "2.1", "2.1.151", "2.0.999", "1.9.999", "two.1.152", "0.0.0-fake"} {
-		is.True(!atLeast(v, "2.1.152"))
-	}
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
+	"github.com/tuiturn/tuiturn/internal/hook"
 	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/secret"
 	"github.com/tuiturn/tuiturn/internal/text"
@@ -84,20 +86,19 @@ type turn struct {
 	runner   *Runner
 	req      *Request
 	res      *Result
-	agent    Agent
+	agent    agent.Agent
 	redactor *redact.Redactor // knows the prompt, too
 
-	prompt    string // as it goes in
-	pasted    bool   // it went in by the paste door
-	entered   enter  // zero: Enter has not been pressed
+	given     agent.Prompt
+	entered   enter // zero: Enter has not been pressed
 	log       *transcript.Turn
 	deltas    *transcript.Deltas // nil: nobody asks for them
 	events    chan transcript.Event
 	hooks     chan hookEvent
-	stopping  bool        // the agent's Stop hooks run
-	lastSaid  string      // what it had said then
-	questions []*question // that the agent asks and nobody has decided, in the order of their reports
-	asking    int         // counts those that have been reported
+	stopping  bool             // the agent's Stop hooks run
+	lastSaid  string           // what it had said then
+	questions []*hook.Question // that the agent asks and nobody has decided, in the order of their reports
+	asking    int              // counts those that have been reported
 	followErr chan error
 	settled   bool // the agent has ended the turn
 
@@ -134,7 +135,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	if err := checkPrompt(t.req.Prompt); err != nil {
 		return "reading the prompt", err
 	}
-	if t.prompt, err = t.agent.disarm(t.req, nil); err != nil {
+	if err := t.disarm(nil); err != nil {
 		return "reading the prompt", err
 	}
 	ctx, place, done, err := t.runner.open(ctx, t.queued())
@@ -168,6 +169,14 @@ func withTeardown(op string, err, closeErr error) (string, error) {
 		return "tearing down", closeErr
 	}
 	return op, multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
+}
+
+// disarm makes the prompt fit to be put in. left is what earlier prompts have left in
+// the input line.
+func (t *turn) disarm(left []string) (err error) {
+	t.given = agent.Prompt{Text: t.req.Prompt, Commands: t.req.AllowCommands, Mentions: t.req.AllowMentions}
+	t.given.Put, err = t.agent.Disarm(&t.given, left)
+	return err
 }
 
 // queued is what is called if the turn has to wait.

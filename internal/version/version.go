@@ -1,4 +1,5 @@
-package tuiturn
+// Package version asks programs for their versions and compares those.
+package version
 
 import (
 	"context"
@@ -42,9 +43,9 @@ type saidVersion struct {
 	err     error
 }
 
-// versionOf asks a program for its version: "2.1.330". It is asked once for each
+// Of asks a program for its version: "2.1.330". It is asked once for each
 // file, whatever it answered, until that is too long ago.
-func versionOf(ctx context.Context, path string, env []string) (string, error) {
+func Of(ctx context.Context, path string, env []string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return "", err
@@ -55,7 +56,7 @@ func versionOf(ctx context.Context, path string, env []string) (string, error) {
 	case said.asking <- struct{}{}:
 		defer func() { <-said.asking }()
 	case <-ctx.Done():
-		return "", why(ctx)
+		return "", context.Cause(ctx)
 	}
 	holds := versionHolds
 	if said.err != nil {
@@ -64,7 +65,7 @@ func versionOf(ctx context.Context, path string, env []string) (string, error) {
 	if said.when.IsZero() || time.Since(said.when) > holds {
 		version, err := askVersion(ctx, path, env)
 		if ctx.Err() != nil {
-			return "", why(ctx) // it is not the program's fault
+			return "", context.Cause(ctx) // it is not the program's fault
 		}
 		said.when, said.version, said.err = time.Now(), version, err
 	}
@@ -99,9 +100,9 @@ func askVersion(ctx context.Context, path string, env []string) (string, error) 
 // versionWord begins a line: there may be warnings before it.
 var versionWord = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\b`)
 
-// atLeast compares versions number by number. What is no version is older than
+// AtLeast compares versions number by number. What is no version is older than
 // any.
-func atLeast(version, oldest string) bool {
+func AtLeast(version, oldest string) bool {
 	have, want := strings.Split(version, "."), strings.Split(oldest, ".")
 	for i := range want {
 		if i >= len(have) {

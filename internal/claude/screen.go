@@ -1,4 +1,4 @@
-package tuiturn
+package claude
 
 import (
 	"regexp"
@@ -6,17 +6,38 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
 )
 
-// read finds the input line by its shape, a prompt glyph under a horizontal
-// rule, and a menu by its cursor. The words around both change: those of the
-// footer did five times in a year.
-func (c Claude) read(screen string) view {
+// See finds the input line by its shape, a prompt glyph under a horizontal rule, and
+// a menu by its cursor. The words around both change: those of the footer did five
+// times in a year.
+func (c Claude) See(screen string) agent.Sees {
 	rows := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 	if text, ok := inputLine(rows); ok {
-		return view{input: true, text: text, working: isWorking(rows)}
+		return agent.Sees{Input: true, Text: text, Working: isWorking(rows)}
 	}
-	return view{menu: menu(rows)}
+	m := findMenu(rows)
+	sees := agent.Sees{Foot: foot(rows, m)}
+	if m != nil {
+		sees.Menu = m.menu
+	}
+	return sees
+}
+
+// foot is the menu and what is below it, else what stands below the last rule: the
+// dialog, where there is one. Above it a sign may blink, as 2.1.330 has it while it
+// waits.
+func foot(rows []string, m *found) string {
+	top := len(rows) - 1
+	if m != nil {
+		top = m.top
+	} else {
+		for ; top > 0 && !isRule(rows[top]); top-- {
+		}
+	}
+	return strings.Join(rows[top:], "\n")
 }
 
 // workingRow is the row above the input line in which the agent says that it works,
@@ -117,17 +138,9 @@ var (
 
 // A found menu is one that stands in the rows of a screen.
 type found struct {
-	blocked *BlockedError
-	at      []int // the row of each option
-	top     int   // the dialog's first row: a rule, or the screen's first
-}
-
-// menu reads the menu on the screen, nil if there is none.
-func menu(rows []string) *BlockedError {
-	if m := findMenu(rows); m != nil {
-		return m.blocked
-	}
-	return nil
+	menu *agent.Menu
+	at   []int // the row of each option
+	top  int   // the dialog's first row: a rule, or the screen's first
 }
 
 // findMenu finds the menu that the last cursor on the screen stands in, nil if
@@ -146,7 +159,7 @@ func findMenu(rows []string) *found {
 	if at < 0 {
 		return nil
 	}
-	m := &found{blocked: &BlockedError{Kind: "menu"}}
+	m := &found{menu: &agent.Menu{}}
 	if numberedRow.MatchString(rows[at]) {
 		m.numbered(rows, at)
 	} else {
@@ -160,16 +173,18 @@ func findMenu(rows []string) *found {
 	for m.top > 0 && !isRule(rows[m.top]) {
 		m.top--
 	}
-	m.blocked.Kind = menuKind(strings.Join(rows[m.top:], "\n"))
+	m.menu.Kind = menuKind(strings.Join(rows[m.top:], "\n"))
+	m.menu.Text = strings.Join(rows[m.top:m.at[0]], "\n")
+	m.menu.Plain = m.plain(rows)
 	return m
 }
 
 func (m *found) add(row int, option string, highlighted bool) {
 	if highlighted {
-		m.blocked.Highlighted = len(m.at)
+		m.menu.Highlighted = len(m.at)
 	}
 	m.at = append(m.at, row)
-	m.blocked.Options = append(m.blocked.Options, strings.TrimRight(option, " │"))
+	m.menu.Options = append(m.menu.Options, strings.TrimRight(option, " │"))
 }
 
 // numbered takes the options whose numbers go on from the cursor's, up to 1 and
@@ -233,12 +248,12 @@ func isOption(option func(string) (string, bool), row string) bool {
 func menuKind(screen string) string {
 	screen = strings.ToLower(screen)
 	for _, k := range []struct{ kind, words string }{
-		{"permission", "do you want to"},
-		{"settings", "settings error|continue without these settings"},
-		{"login", "select login method|sign in|log in with|paste code here"},
-		{"trust", "trust"},
-		{"onboarding", "text style|theme|let's get started"},
-		{"permission", "permission|requires approval|proceed"},
+		{agent.Permission, "do you want to"},
+		{agent.Settings, "settings error|continue without these settings"},
+		{agent.Login, "select login method|sign in|log in with|paste code here"},
+		{agent.Trust, "trust"},
+		{agent.Onboarding, "text style|theme|let's get started"},
+		{agent.Permission, "permission|requires approval|proceed"},
 	} {
 		for words := range strings.SplitSeq(k.words, "|") {
 			if strings.Contains(screen, words) {
@@ -246,12 +261,12 @@ func menuKind(screen string) string {
 			}
 		}
 	}
-	return "menu"
+	return agent.Other
 }
 
 // fault takes the file and what is wrong with it: the rows below the title that
 // begin with a path or with the lines of a tree.
-func (c Claude) fault(screen string) string {
+func fault(screen string) string {
 	_, below, found := strings.Cut(screen, "Settings Error\n")
 	if !found {
 		return ""
@@ -274,12 +289,14 @@ func (c Claude) fault(screen string) string {
 // attempt 1/4", 2.1.330 "✻ API error · retrying in 22s · attempt 1/4".
 var repeatRow = regexp.MustCompile(`(?im)^[^\pL\pN\n]*((?:.*· )?retrying in \d+s · attempt (\d+)/\d+)`)
 
-func (c Claude) repeats(screen string) (message string, attempt int) {
-	rows := repeatRow.FindAllStringSubmatch(screen, -1)
-	if rows == nil {
-		return "", 0
+// Explain reads a settings dialog, and the note of an agent that waits to repeat a
+// request.
+func (c Claude) Explain(screen string) agent.Notes {
+	notes := agent.Notes{Fault: fault(screen)}
+	if rows := repeatRow.FindAllStringSubmatch(screen, -1); rows != nil {
+		last := rows[len(rows)-1]
+		notes.Retry = last[1]
+		notes.Attempt, _ = strconv.Atoi(last[2])
 	}
-	last := rows[len(rows)-1]
-	attempt, _ = strconv.Atoi(last[2])
-	return last[1], attempt
+	return notes
 }

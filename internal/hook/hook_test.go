@@ -1,9 +1,10 @@
-package tuiturn
+package hook
 
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -57,7 +58,7 @@ func TestHooksMeanNothing(t *testing.T) {
 						args = append([]string{"sh"}, args...)
 					}
 					cmd := exec.Command(shell, args...)
-					cmd.Env = []string{"PATH=" + c.path, hooksVar + "=" + hooks}
+					cmd.Env = []string{"PATH=" + c.path, FileVar + "=" + hooks}
 					cmd.Stdin = strings.NewReader(`{"hook_event_name":"Stop"}` + "\n")
 					var out bytes.Buffer
 					cmd.Stdout = &out
@@ -97,7 +98,7 @@ func TestHookPrintsTheDecision(t *testing.T) {
 	dir := t.TempDir()
 	hooks := filepath.Join(dir, "hooks.jsonl")
 	cmd := exec.Command("/bin/sh", "-c", askCommand)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), hooksVar + "=" + hooks}
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), FileVar + "=" + hooks}
 	input := `{"tool_name":"Bash","tool_input":{"command":"` + strings.Repeat("x", 1<<20) + `"}}`
 	cmd.Stdin = strings.NewReader(input)
 	var out bytes.Buffer
@@ -115,19 +116,19 @@ func TestHookPrintsTheDecision(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	is.Equal(line.Event, askedEvent)
+	is.Equal(line.Event, Asked)
 	is.Equal(line.Pid, cmd.Process.Pid)
-	file := filepath.Join(dir, fmt.Sprint(askPrefix, line.Pid))
-	b, err := os.ReadFile(file)
+	q, err := Read(dir, line.Pid)
 	is.NoErr(err)
-	is.True(string(b) == input)
-	w, err := os.OpenFile(file+replySuffix, os.O_WRONLY, 0)
-	is.NoErr(err)
-	decision := Claude{}.decide(false, "no \"such\"\nthing")
-	w.WriteString(decision)
-	w.Close()
+	is.Equal(q.Tool, "Bash")
+	is.Equal(`{"tool_name":"Bash","tool_input":`+string(q.Input)+"}", input)
+	is.True(q.Open())
+	decision := `{"hookSpecificOutput":"no \"such\"\nthing"}`
+	is.NoErr(q.Answer(t.Context(), decision, nil))
 	is.NoErr(cmd.Wait())
 	is.Equal(out.String(), decision)
+	is.True(!q.Open())
+	is.True(errors.Is(q.Answer(t.Context(), decision, nil), fs.ErrNotExist))
 }
 
 // A hook whose report cannot be read is not left to wait.
@@ -138,13 +139,13 @@ func TestAQuestionThatCannotBeReadEnds(t *testing.T) {
 			t.Parallel()
 			is := is.New(t)
 			dir := t.TempDir()
-			asks := &turn{pane: &pane{dir: dir}, runner: &Runner{}, agent: Claude{}}
-			is.NoErr(syscall.Mkfifo(asks.askFile(1)+replySuffix, 0o600))
+			file := filepath.Join(dir, askPrefix+"1")
+			is.NoErr(syscall.Mkfifo(file+replySuffix, 0o600))
 			if report != "" {
-				is.NoErr(os.WriteFile(asks.askFile(1), []byte(report), 0o600))
+				is.NoErr(os.WriteFile(file, []byte(report), 0o600))
 			}
-			asks.asked(1)
-			is.Equal(len(asks.questions), 0)
+			_, err := Read(dir, 1)
+			is.True(err != nil)
 			left, err := os.ReadDir(dir)
 			is.NoErr(err)
 			is.Equal(len(left), 0)

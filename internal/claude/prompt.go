@@ -1,4 +1,4 @@
-package tuiturn
+package claude
 
 import (
 	"fmt"
@@ -8,14 +8,15 @@ import (
 	"unicode"
 	"unicode/utf16"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/text"
 )
 
 // exitWords end the agent when they are all that is typed.
 var exitWords = []string{"exit", "quit", ":q", ":q!", ":wq", ":wq!"}
 
-// disarm makes a prompt text for claude's input line. Mentions and magic words
-// are turned off by the environment, see env; what is left is
+// Disarm makes a prompt text for claude's input line. Mentions and magic words
+// are turned off by the environment, see environ; what is left is
 //
 //   - a "/" or "!" in front, or an exit word alone: a backslash goes before it.
 //     Nothing invisible would do: 2.1.330 takes that out before it looks.
@@ -23,12 +24,12 @@ var exitWords = []string{"exit", "quit", ":q", ":q!", ":wq", ":wq!"}
 //     the end that a list of completions opens for, in which Enter chooses: a
 //     space goes behind the text. The agent removes it again.
 //   - line ends other than a newline, and control characters, which versions
-//     treat differently: see normalize.
+//     treat differently: see text.Normalize.
 //   - the agent's own placeholders, where it would replace them: see foldLength.
 //     All of them while its input line holds what an earlier prompt has left.
-func (c Claude) disarm(req *Request, left []string) (string, error) {
-	prompt := text.Normalize(req.Prompt)
-	if !req.AllowCommands {
+func (c Claude) Disarm(p *agent.Prompt, left []string) (string, error) {
+	prompt := text.Normalize(p.Text)
+	if !p.Commands {
 		if at := firstVisible(prompt); actsAlone(prompt[at:]) {
 			prompt = prompt[:at] + `\` + prompt[at:]
 		}
@@ -36,12 +37,12 @@ func (c Claude) disarm(req *Request, left []string) (string, error) {
 	if len(left) > 0 {
 		prompt = breakPlaceholders(prompt, len(prompt), func(uint64) bool { return true })
 	}
-	for _, text := range left {
-		if text != "" && strings.Contains(prompt, text) {
-			return "", fmt.Errorf("%w: it repeats a prompt of over %d characters that was interrupted, which the agent would send as pasted text: have another prompt answered first, or close the conversation and go on with Runner.Resume", ErrInvalidPrompt, foldLength)
+	for _, l := range left {
+		if l != "" && strings.Contains(prompt, l) {
+			return "", fmt.Errorf("%w: it repeats a prompt of over %d characters that was interrupted, which the agent would send as pasted text: have another prompt answered first, or close the conversation and go on with Runner.Resume", agent.ErrInvalidPrompt, foldLength)
 		}
 	}
-	if !c.folds(prompt + " ") {
+	if !folds(prompt + " ") {
 		return prompt + " ", nil
 	}
 	prompt = strings.TrimRightFunc(prompt, trimmed)
@@ -85,7 +86,7 @@ const (
 func foldedID(id uint64) bool { return id == 1 || id >= 1<<31 }
 
 // folds tells whether the agent keeps text folded.
-func (c Claude) folds(text string) bool {
+func folds(text string) bool {
 	return len(text) > foldLength && units(text) > foldLength
 }
 
@@ -97,19 +98,19 @@ func units(s string) (n int) {
 	return n
 }
 
-// leaves: what the agent has moved aside it keeps until a prompt has been taken,
+// Leaves: what the agent has moved aside it keeps until a prompt has been taken,
 // also when the input line is emptied or it has given the prompt back. A
 // placeholder in the next prompt would be replaced by it, and where the next
 // prompt holds the same text, the agent takes that part of it for pasted and puts
 // it into tags (2.1.332).
-func (c Claude) leaves(text string, pasted bool) (left string, ok bool) {
-	if pasted {
+func (c Claude) Leaves(p *agent.Prompt) (left string, ok bool) {
+	if p.Pasted {
 		return "", true
 	}
-	if !c.folds(text) {
+	if !folds(p.Put) {
 		return "", false
 	}
-	body := strings.TrimRightFunc(text, trimmed)
+	body := strings.TrimRightFunc(p.Put, trimmed)
 	// Given back, the text has lost the spaces at its end, and is folded again.
 	head, tail := unitsIndex(body, foldedHead), unitsIndex(body, units(body)-foldedTail)
 	return body[head:max(head, tail)], true
@@ -162,4 +163,46 @@ func dropInvisible(c rune) rune {
 // nor invisible: what 2.1.330 sees as the first. There is one, see checkPrompt.
 func firstVisible(s string) int {
 	return strings.IndexFunc(s, text.IsVisible)
+}
+
+// Took compares what was put in with what the transcript has. White space and characters that cannot be
+// seen do not count, nor does how characters are composed: 2.1.330 takes the
+// invisible out of all that is typed, 2.1.104 and 2.1.158 compose. Nor do
+// backslashes: 2.1.330 puts one into the tag that it marks a paste with.
+//
+// Around what was pasted 2.1.330 puts tags.
+func (c Claude) Took(p *agent.Prompt, recorded string) bool {
+	if p.Pasted {
+		// A key that was read as text must not pass for part of the paste.
+		if strings.ContainsFunc(recorded, func(c rune) bool { return c < ' ' && !unicode.IsSpace(c) }) {
+			return false
+		}
+		if m := pasteTags.FindStringSubmatch(recorded); m != nil {
+			recorded = m[1]
+		}
+	}
+	unescape := strings.NewReplacer(`\`, "")
+	return text.Same(unescape.Replace(p.Put), unescape.Replace(recorded))
+}
+
+// pasteTags is how 2.1.330 gives what was pasted to the model.
+var pasteTags = regexp.MustCompile(`(?s)^\s*<pasted_content id="[^"]*">(.*)</pasted_content[^>]*>\s*$`)
+
+// Names: a command is recorded between tags, with its name.
+func (c Claude) Names(p *agent.Prompt, recorded string) bool {
+	return strings.Contains(recorded, strings.Fields(p.Put)[0])
+}
+
+// picture is the name of a file that claude attaches in place of its name when
+// it is pasted, quoted and escaped in whatever way.
+var picture = regexp.MustCompile(`(?i)\.(png|jpe?g|gif|webp|bmp|tiff?|heic)\b`)
+
+// Pasted refuses the name of a picture: no change to the text would keep every
+// version from sending the file along. The agent does not look for spaces at the end
+// of what it folds, so one is enough.
+func (c Claude) Pasted(p *agent.Prompt) (string, error) {
+	if name := picture.FindString(p.Put); name != "" && !p.Mentions {
+		return "", fmt.Errorf("%w: it has to be pasted, and a name that ends in %s would send the file along: spell the name differently, or set Request.AllowMentions", agent.ErrInvalidPrompt, name)
+	}
+	return strings.TrimRight(p.Put, " ") + " ", nil
 }

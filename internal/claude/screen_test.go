@@ -1,20 +1,22 @@
-package tuiturn
+package claude
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
 )
 
 // The screens are those of claude 2.1.104, 2.1.158 and 2.1.330 at 120 columns,
 // without blank rows. A "─" alone stands for a whole rule.
 var claudeScreens = map[string]struct {
 	screen string
-	want   view
+	want   agent.Sees
 }{
-	"blank":    {"\n\n", view{}},
-	"starting": {"Loading…\n", view{}},
+	"blank":    {"\n\n", agent.Sees{}},
+	"starting": {"Loading…\n", agent.Sees{}},
 
 	"2.1.104 ready": {`
 ▝▜█████▛▘  Sonnet 4.6 · Claude API
@@ -22,7 +24,7 @@ var claudeScreens = map[string]struct {
 ─
 ❯
 ─
-  ? for shortcuts                                                 ● high · /effort`, view{input: true}},
+  ? for shortcuts                                                 ● high · /effort`, agent.Sees{Input: true}},
 
 	"2.1.330 ready": {`
 ▎ Auto mode is now Claude Code's default permission mode.
@@ -30,7 +32,7 @@ var claudeScreens = map[string]struct {
 ─
 ❯` + "\u00a0" + `
 ─
-  ⏵⏵ auto mode on (shift+tab to cycle) · ← for agents`, view{input: true}},
+  ⏵⏵ auto mode on (shift+tab to cycle) · ← for agents`, agent.Sees{Input: true}},
 
 	"2.1.104 with text and a leftover of the editor's": {`
 ─
@@ -42,12 +44,12 @@ var claudeScreens = map[string]struct {
         line two tabbed
   line three ünï 👩‍👩‍👧
 ─
-                                              ctrl+g to edit in Editor`, view{input: true, text: "line one\nline two tabbed\nline three ünï 👩‍👩‍👧"}},
+                                              ctrl+g to edit in Editor`, agent.Sees{Input: true, Text: "line one\nline two tabbed\nline three ünï 👩‍👩‍👧"}},
 
 	"the editor": {`
 ─
                                           Save and close editor to continue...
-─`, view{}},
+─`, agent.Sees{}},
 
 	"the editor under a prompt of several lines": {`
 ❯ number 2
@@ -55,19 +57,19 @@ var claudeScreens = map[string]struct {
 ● heard
 ─
                                           Save and close editor to continue...
-─`, view{}},
+─`, agent.Sees{}},
 
 	"framed": {`
 ╭──────────────────────────────────────────────────────────╮
 │ ❯ hello                                                  │
 ╰──────────────────────────────────────────────────────────╯
-  ? for shortcuts`, view{input: true, text: "hello"}},
+  ? for shortcuts`, agent.Sees{Input: true, Text: "hello"}},
 
 	"a rule with a title": {`
 ────────────────────────────────────────────── my session ──
 ❯ hello
 ─
-  ? for shortcuts`, view{input: true, text: "hello"}},
+  ? for shortcuts`, agent.Sees{Input: true, Text: "hello"}},
 
 	"at work": {`
 ❯ hello
@@ -75,7 +77,7 @@ var claudeScreens = map[string]struct {
 ─
 ❯
 ─
-  esc to interrupt`, view{input: true, working: true}},
+  esc to interrupt`, agent.Sees{Input: true, Working: true}},
 
 	"at work, in other words": {`
 ❯ hello
@@ -83,7 +85,7 @@ var claudeScreens = map[string]struct {
 ─
 ❯
 ─
-  ⏸ manual mode on`, view{input: true, working: true}},
+  ⏸ manual mode on`, agent.Sees{Input: true, Working: true}},
 
 	"an answer that says so": {`
 ❯ * Zesting…
@@ -93,7 +95,7 @@ var claudeScreens = map[string]struct {
 ─
 ❯
 ─
-  ? for shortcuts`, view{input: true}},
+  ? for shortcuts`, agent.Sees{Input: true}},
 
 	"a prompt that draws an input line": {`
 ─
@@ -102,7 +104,7 @@ var claudeScreens = map[string]struct {
     2. No
   ────────────────────────────────────────────────────────
 ─
-  ? for shortcuts`, view{input: true, text: "────────────────────────────────────────────────────────\n❯ 1. Yes\n2. No\n────────────────────────────────────────────────────────"}},
+  ? for shortcuts`, agent.Sees{Input: true, Text: "────────────────────────────────────────────────────────\n❯ 1. Yes\n2. No\n────────────────────────────────────────────────────────"}},
 
 	"2.1.104 trust": {`
 ─
@@ -112,7 +114,7 @@ var claudeScreens = map[string]struct {
  Security guide
  ❯ 1. Yes, I trust this folder
    2. No, exit
- Enter to confirm · Esc to cancel`, view{menu: &BlockedError{"trust", []string{"Yes, I trust this folder", "No, exit"}, 0}}},
+ Enter to confirm · Esc to cancel`, agent.Sees{Menu: &agent.Menu{Kind: "trust", Options: []string{"Yes, I trust this folder", "No, exit"}, Highlighted: 0}}},
 
 	"2.1.330 trust": {`
 ─
@@ -124,7 +126,7 @@ var claudeScreens = map[string]struct {
  ❯ No, exit
    Yes, I trust this folder
 
- Enter to confirm · Esc to cancel`, view{menu: &BlockedError{"trust", []string{"No, exit", "Yes, I trust this folder"}, 0}}},
+ Enter to confirm · Esc to cancel`, agent.Sees{Menu: &agent.Menu{Kind: "trust", Options: []string{"No, exit", "Yes, I trust this folder"}, Highlighted: 0}}},
 
 	"2.1.330 permission": {`
 ❯ run the tool please
@@ -140,9 +142,9 @@ var claudeScreens = map[string]struct {
    2. Yes, and always allow access to /tmp/w from this project
    3. Yes, and switch to auto mode · auto mode handles these prompts for you
    4. No
- Esc to cancel · Tab to amend`, view{menu: &BlockedError{"permission", []string{
+ Esc to cancel · Tab to amend`, agent.Sees{Menu: &agent.Menu{Kind: "permission", Options: []string{
 		"Yes", "Yes, and always allow access to /tmp/w from this project",
-		"Yes, and switch to auto mode · auto mode handles these prompts for you", "No"}, 0}}},
+		"Yes, and switch to auto mode · auto mode handles these prompts for you", "No"}, Highlighted: 0}}},
 
 	"2.1.158 permission, with words of other dialogs": {`
 ─
@@ -156,39 +158,44 @@ var claudeScreens = map[string]struct {
    1. Yes
    2. Yes, and always allow access to w/ from this project
  ❯ 3. No
- Esc to cancel · Tab to amend · ctrl+e to explain`, view{menu: &BlockedError{"permission", []string{
-		"Yes", "Yes, and always allow access to w/ from this project", "No"}, 2}}},
+ Esc to cancel · Tab to amend · ctrl+e to explain`, agent.Sees{Menu: &agent.Menu{Kind: "permission", Options: []string{
+		"Yes", "Yes, and always allow access to w/ from this project", "No"}, Highlighted: 2}}},
 
 	"login": {`
  Select login method:
 
  ❯ 1. Claude account with subscription · Pro, Max, Team, or Enterprise
 
-   2. Anthropic Console account · API usage billing`, view{menu: &BlockedError{"login", []string{
-		"Claude account with subscription · Pro, Max, Team, or Enterprise", "Anthropic Console account · API usage billing"}, 0}}},
+   2. Anthropic Console account · API usage billing`, agent.Sees{Menu: &agent.Menu{Kind: "login", Options: []string{
+		"Claude account with subscription · Pro, Max, Team, or Enterprise", "Anthropic Console account · API usage billing"}, Highlighted: 0}}},
 
 	"onboarding": {`
  Let's get started.
  Choose the text style that looks best with your terminal
    1. Auto (match terminal)
  ❯ 2. Dark mode ✔
-   3. Light mode`, view{menu: &BlockedError{"onboarding", []string{"Auto (match terminal)", "Dark mode ✔", "Light mode"}, 1}}},
+   3. Light mode`, agent.Sees{Menu: &agent.Menu{Kind: "onboarding", Options: []string{"Auto (match terminal)", "Dark mode ✔", "Light mode"}, Highlighted: 1}}},
 
 	"an offer": {`
  Try the new thing?
  ❯ Maybe later
-   Now`, view{menu: &BlockedError{"menu", []string{"Maybe later", "Now"}, 0}}},
+   Now`, agent.Sees{Menu: &agent.Menu{Kind: "menu", Options: []string{"Maybe later", "Now"}, Highlighted: 0}}},
 
 	"a conversation is no menu": {`
 ❯ hello
-● Hello!`, view{}},
+● Hello!`, agent.Sees{}},
 }
 
 func TestClaudeScreens(t *testing.T) {
 	for name, c := range claudeScreens {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			is.Equal(Claude{}.read(widen(c.screen)), c.want)
+			got := Claude{}.See(widen(c.screen))
+			got.Foot = ""
+			if got.Menu != nil { // see TestDialogs
+				got.Menu.Text, got.Menu.Plain = "", false
+			}
+			is.Equal(got, c.want)
 		})
 	}
 }
@@ -204,8 +211,8 @@ func TestClaudeScreensInPart(t *testing.T) {
 		rows := strings.SplitAfter(c.screen, "\n")
 		for from := range rows {
 			for to := from; to <= len(rows); to++ {
-				v := Claude{}.read(strings.ReplaceAll(strings.Join(rows[from:to], ""), "─\n", strings.Repeat("─", 120)+"\n"))
-				if m := v.menu; m != nil && (v.input || len(m.Options) < 2 || m.Highlighted < 0 || m.Highlighted >= len(m.Options)) {
+				v := Claude{}.See(strings.ReplaceAll(strings.Join(rows[from:to], ""), "─\n", strings.Repeat("─", 120)+"\n"))
+				if m := v.Menu; m != nil && (v.Input || len(m.Options) < 2 || m.Highlighted < 0 || m.Highlighted >= len(m.Options)) {
 					t.Errorf("%s, rows %d to %d: %+v", name, from, to, m)
 				}
 			}

@@ -1,0 +1,264 @@
+// Package claude is all that is known of Anthropic's claude CLI, but for its
+// transcript and its home: see packages transcript and tuiauth.
+package claude
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
+	"github.com/tuiturn/tuiturn/internal/hook"
+	"github.com/tuiturn/tuiturn/internal/version"
+)
+
+// Claude is the CLI.
+type Claude struct {
+	// Program is its path or its name; empty means "claude".
+	Program string
+}
+
+var _ agent.Agent = Claude{}
+
+// Traits: the keys are those of 2.1.104 to 2.1.332. Pressed twice at an empty input
+// line, Escape opens a menu.
+func (c Claude) Traits() agent.Traits {
+	return agent.Traits{
+		Name:    "claude",
+		Tested:  []string{"2.1.104", "2.1.158", "2.1.330"},
+		Command: "/",
+		Keys:    agent.Keys{Editor: "C-g", Clear: "C-u", Submit: "Enter", Stop: "Escape"},
+	}
+}
+
+// Path finds the program, and its interpreter where it is a script.
+func (c Claude) Path(searchPath string) (string, error) {
+	name := c.Program
+	if name == "" {
+		name = "claude"
+	}
+	if strings.Contains(name, "/") {
+		path, err := filepath.Abs(name)
+		if err == nil {
+			path, err = exec.LookPath(path)
+		}
+		if err != nil {
+			return "", fmt.Errorf("the agent cannot be run: %w: name the claude program in Claude.Path", err)
+		}
+		return path, checkInterpreter(path)
+	}
+	for _, dir := range filepath.SplitList(searchPath) {
+		// A relative entry would make the working directory decide what runs.
+		if !filepath.IsAbs(dir) {
+			continue
+		}
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, checkInterpreter(path)
+		}
+	}
+	return "", fmt.Errorf("the agent %q is not in PATH: %w: install it (npm install -g @anthropic-ai/claude-code) or name the program in Claude.Path", name, os.ErrNotExist)
+}
+
+// checkInterpreter finds a script's interpreter missing, which exec reports as
+// the script missing. (2.1.104 is a script.)
+func checkInterpreter(path string) error {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // exec tells; opening a FIFO would not return
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil // it may be executable without being readable
+	}
+	defer file.Close()
+	head := make([]byte, 256) // as much as Linux considers
+	n, _ := file.Read(head)
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	words, script := strings.CutPrefix(line, "#!")
+	if fields := strings.Fields(words); script && len(fields) > 0 {
+		if _, err := os.Stat(fields[0]); err != nil {
+			return fmt.Errorf("the agent %s cannot be run: its interpreter: %w: install that", path, err)
+		}
+	}
+	return nil
+}
+
+// byOldName are tools that 2.1.104 runs by an old name although it does not offer
+// them.
+var byOldName = []string{"Brief", "SendUserMessage", "KillShell", "KillBash", "TaskStop", "AgentOutputTool", "BashOutputTool", "BashOutput", "TaskOutput"}
+
+// Launch: the files are named by their paths, so that nothing secret is an argument.
+func (c Claude) Launch(s *agent.Start) (agent.Launch, error) {
+	if err := checkEffort(s); err != nil {
+		return agent.Launch{}, err
+	}
+	var l agent.Launch
+	file := func(name, content string) (path string) {
+		path = filepath.Join(s.Dir, name)
+		l.Files = append(l.Files, agent.File{Path: path, Content: content})
+		return path
+	}
+	session := "--session-id"
+	if s.Resume {
+		session = "--resume" // same id, same file, nothing in it written again (2.1.104 to 2.1.330)
+	}
+	l.Args = []string{
+		session, s.Session,
+		"--settings", file("settings.json", settings(s)),
+		// No servers but those of --mcp-config.
+		"--strict-mcp-config",
+		// 2.1.330 starts in a mode that runs tools without asking.
+		"--permission-mode", "default",
+	}
+	if !s.AllowProject {
+		// Neither settings, hooks and skills nor CLAUDE.md of the working
+		// directory, of its git repository and of what is above it.
+		l.Args = append(l.Args, "--setting-sources", "user")
+	}
+	if s.Model != "" {
+		l.Args = append(l.Args, "--model", s.Model)
+	}
+	if s.Effort != "" {
+		l.Args = append(l.Args, "--effort", s.Effort)
+	}
+	if s.SystemPrompt != "" {
+		l.Args = append(l.Args, "--append-system-prompt-file", file("system-prompt", s.SystemPrompt))
+	}
+	if s.MCPConfig != "" {
+		l.Args = append(l.Args, "--mcp-config", file("mcp.json", s.MCPConfig))
+	}
+	if s.NoTools || s.Tools != nil {
+		hidden := slices.DeleteFunc(slices.Clone(byOldName), func(name string) bool { return slices.Contains(s.Tools, name) })
+		l.Args = append(l.Args, "--tools", strings.Join(s.Tools, ","), "--disallowedTools", strings.Join(hidden, ","))
+	}
+	l.Env = environ(s)
+	return l, nil
+}
+
+// efforts are the levels of Request.Effort, with the first version that has
+// each. An agent exits if it is given one that it does not have.
+var efforts = map[string]string{"low": "", "medium": "", "high": "", "max": "", "xhigh": "2.1.111"}
+
+func checkEffort(s *agent.Start) error {
+	since, known := efforts[s.Effort]
+	switch {
+	case s.Effort != "" && !known:
+		return fmt.Errorf("Request.Effort %q: give low, medium, high, xhigh or max", s.Effort)
+	case since == "":
+		return nil
+	}
+	if v := s.Version(); !version.AtLeast(v, since) {
+		return fmt.Errorf("Request.Effort %q: claude has it from %s on, this one is %q: %w", s.Effort, since, v, errors.ErrUnsupported)
+	}
+	return nil
+}
+
+// Version asks the program once for each of its files.
+func (c Claude) Version(ctx context.Context, path string, env []string) (string, error) {
+	return version.Of(ctx, path, env)
+}
+
+// showsMessages is the first version with a MessageDisplay hook. One that does
+// not know a hook it is given takes no input at all (2.1.104).
+const showsMessages = "2.1.152"
+
+// settings keeps 2.1.104 and 2.1.158 from asking about the servers that a
+// .mcp.json in the working directory names; the answer would be written down
+// there. With --strict-mcp-config they are not started. And it says again what
+// environ says, which a project's settings would overrule on 2.1.104 and 2.1.158.
+func settings(s *agent.Start) string {
+	hooks := []string{"Stop"}
+	if s.Stream && version.AtLeast(s.Version(), showsMessages) {
+		hooks = append(hooks, "MessageDisplay")
+	}
+	settings := map[string]any{
+		"enableAllProjectMcpServers": true,
+		// A still screen is a sign that the agent waits for a prompt, so the
+		// clock of one that works must move.
+		"prefersReducedMotion": false,
+		"hooks":                hook.Settings("PermissionRequest", hooks...),
+	}
+	env := map[string]string{"CLAUDE_CODE_DISABLE_CRON": "1"}
+	if !s.AllowMentions {
+		env["CLAUDE_CODE_DISABLE_ATTACHMENTS"] = "1"
+		env["CLAUDE_CODE_DISABLE_WORKFLOWS"] = "1"
+	}
+	settings["env"] = env
+	b, err := json.Marshal(settings)
+	if err != nil {
+		panic("tuiturn: " + err.Error()) // there is nothing in it that JSON can't hold
+	}
+	return string(b)
+}
+
+func environ(s *agent.Start) []string {
+	env := []string{
+		"TMPDIR=" + s.Tmp,
+		"CLAUDE_CODE_TMPDIR=" + s.Tmp, // 2.1.104 on macOS uses /tmp without it
+
+		// The agent repeats a failed request after 0.5, 1, 2, 4, … s, ten times
+		// by default: minutes in which a caller could have been told. Four take
+		// about 9 s.
+		"CLAUDE_CODE_MAX_RETRIES=4",
+
+		// The grey text that the input line offers for the next prompt would be
+		// sent by an Enter too many.
+		"CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION=false",
+
+		// Nobody sees these, and each costs a request, a process or a dialog.
+		"CLAUDE_CODE_DISABLE_AGENT_VIEW=1",
+		"CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY=1",
+		"CLAUDE_CODE_DISABLE_TERMINAL_TITLE=1",
+		"CLAUDE_CODE_IDE_SKIP_AUTO_INSTALL=1",
+		"DISABLE_TELEMETRY=1",
+		"DISABLE_ERROR_REPORTING=1",
+
+		// What runs in the background would end with the turn.
+		"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
+
+		// The prompts in the working directory's .claude/scheduled_tasks.json would
+		// be sent when they are due, and a model may write them there without
+		// asking (2.1.104 to 2.1.332).
+		"CLAUDE_CODE_DISABLE_CRON=1",
+	}
+	if !s.AllowProject {
+		env = append(env, withoutRepository(s.NoTools)...)
+	}
+	if !s.AllowMentions {
+		env = append(env,
+			// Turns "@file", "@agent" and "@server:…" into text, and words such
+			// as "ultrathink", without a change to them (2.1.104 to 2.1.330).
+			"CLAUDE_CODE_DISABLE_ATTACHMENTS=1",
+			"CLAUDE_CODE_DISABLE_WORKFLOWS=1",
+		)
+	}
+	return env
+}
+
+// withoutRepository are variables that keep the git repository of the working
+// directory from instructing the agent, which runs git at every start: its branch,
+// its commits and its user's name are sent to the model (2.1.104 to 2.1.332), and
+// its configuration names programs. On 2.1.104 and 2.1.158 git ran those of
+// core.fsmonitor, filter.*.clean, gpg.program and, to fetch what a partial clone
+// lacks, core.sshCommand, on 2.1.294 that of filter.*.clean.
+func withoutRepository(noTools bool) []string {
+	env := []string{
+		// No "git status" and "git log" for the model, nor advice about commits.
+		"CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS=1",
+	}
+	if noTools {
+		return append(env, "GIT_DIR=/dev/null") // nobody needs git
+	}
+	// The agent goes on to list files and commits, and a tool may need git.
+	return append(env,
+		"GIT_NO_LAZY_FETCH=1",
+		"GIT_CONFIG_COUNT=2",
+		"GIT_CONFIG_KEY_0=core.fsmonitor", "GIT_CONFIG_VALUE_0=false",
+		"GIT_CONFIG_KEY_1=log.showSignature", "GIT_CONFIG_VALUE_1=false",
+	)
+}

@@ -1,0 +1,100 @@
+package hook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/tuiturn/tuiturn/internal/fifo"
+	"github.com/tuiturn/tuiturn/internal/proc"
+)
+
+// A Question is a tool use that the agent asks a person about. Its hook waits for the
+// answer.
+type Question struct {
+	Tool  string
+	Input json.RawMessage
+
+	process proc.Identity // of the hook
+	reply   fifo.FIFO     // to it
+}
+
+// Read returns the question that the hook with a process id has reported in dir, and
+// removes the report. With an error the hook has been let go.
+func Read(dir string, pid int) (*Question, error) {
+	file := filepath.Join(dir, askPrefix+strconv.Itoa(pid))
+	b, err := os.ReadFile(file)
+	var report struct {
+		Tool  string          `json:"tool_name"`
+		Input json.RawMessage `json:"tool_input"`
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &report)
+	}
+	os.Remove(file)
+	q := &Question{report.Tool, report.Input, proc.Identify(pid), fifo.At(file + replySuffix)}
+	if err != nil {
+		q.Drop()
+		return nil, err
+	}
+	return q, nil
+}
+
+// Open tells whether the hook still waits for an answer.
+func (q *Question) Open() bool {
+	start, alive := proc.StartTime(q.process.Pid)
+	return alive && start == q.process.Start
+}
+
+// Drop lets the hook go. It decides nothing then.
+func (q *Question) Drop() { q.reply.Remove() }
+
+// ReplyPath is the path of the FIFO that the answer goes through.
+func (q *Question) ReplyPath() string { return q.reply.Path }
+
+const (
+	// readerWait is how long the hook's process may take from its report until it
+	// waits for the answer. Nothing but a busy machine is between the two.
+	readerWait = 30 * time.Second
+
+	// readerLook is how often the process is looked for.
+	readerLook = 20 * time.Millisecond
+)
+
+// ErrGone is the error of an answer that nobody waits for any more.
+var ErrGone = errors.New("the hook that asked is gone")
+
+// Answer hands the answer to the hook that asked, and to no other. The error is
+// ErrGone where the hook has ended, and os.ErrProcessDone when the agent has, which
+// ended tells. It wraps fs.ErrNotExist where the hook's FIFO was removed.
+func (q *Question) Answer(ctx context.Context, answer string, ended <-chan struct{}) error {
+	defer q.Drop()
+	for late := time.Now().Add(readerWait); ; {
+		waiting, cancel := context.WithTimeout(ctx, readerLook)
+		w, err := q.reply.Open(waiting, ended)
+		cancel()
+		switch {
+		case err == nil:
+			if err = w.Deliver(ctx, []byte(answer)); errors.Is(err, syscall.EPIPE) {
+				return ErrGone
+			}
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, fifo.ErrGone):
+			return os.ErrProcessDone
+		case !errors.Is(err, context.DeadlineExceeded):
+			return err
+		case !q.Open():
+			return ErrGone
+		case time.Now().After(late):
+			return fmt.Errorf("its hook has not asked for it within %v", readerWait)
+		}
+	}
+}
