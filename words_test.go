@@ -22,20 +22,15 @@ type neutral struct {
 
 var neutrals = map[string]neutral{
 	".": {
-		claude: []string{"claude.go", "claude_permission.go", "claude_prompt.go", "claude_screen.go"},
+		claude: []string{"claude.go"},
 		except: []string{
-			"asks.go: hook_event_name", "asks.go: tool_input", "asks.go: tool_name",
-			"door.go: C-g", "door.go: C-u",
 			"ends.go: Stop hooks", "ends.go: UserPromptSubmit", "ends.go: max_tokens", "ends.go: refusal",
 			"errors.go: AskUserQuestion", "errors.go: ExitPlanMode", "errors.go: authentication_error", "errors.go: authentication_failed", "errors.go: login", "errors.go: settings",
-			"files.go: settings.json",
 			"hooks.go: MessageDisplay", "hooks.go: Stop", "hooks.go: agent_id", "hooks.go: hook_event_name", "hooks.go: last_assistant_message", "hooks.go: message_id", "hooks.go: prompt_id", "hooks.go: turn_id",
-			"interrupt.go: Escape",
-			"locate.go: 2.1.104", "locate.go: 2.1.158", "locate.go: 2.1.330", "locate.go: Claude",
 			"overdue.go: Request interrupted by user",
-			"pane.go: Escape", "pane.go: settings", "pane.go: trust",
+			"pane.go: Escape", "pane.go: trust",
 			"runner.go: CLAUDE_CODE_OAUTH_TOKEN", "runner.go: CLAUDE_CONFIG_DIR", "runner.go: Claude",
-			"steps.go: 2.1.294", "steps.go: Escape", "steps.go: Stop", "steps.go: UserPromptSubmit", "steps.go: blocked_by_hook", "steps.go: claude", "steps.go: login", "steps.go: onboarding", "steps.go: settings", "steps.go: trust",
+			"steps.go: 2.1.294", "steps.go: Stop", "steps.go: UserPromptSubmit", "steps.go: blocked_by_hook", "steps.go: claude",
 		},
 	},
 }
