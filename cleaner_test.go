@@ -145,7 +145,7 @@ func TestTheAgentMakesItsDirectoryAnew(t *testing.T) {
 			res, err := s.turn(t.Context(), Request{
 				Prompt: "hello",
 				OnPermission: func(context.Context, PermissionRequest) (Decision, error) {
-					dir = s.place.lease.Dir()
+					dir = s.place.Lease.Dir()
 					is.NoErr(os.RemoveAll(dir))
 					return Decision{Verdict: AllowOnce}, nil
 				},
@@ -176,7 +176,7 @@ func TestTheDirectoryIsSomebodyElses(t *testing.T) {
 				is.NoErr(os.Mkdir(victim, 0o700))
 				is.NoErr(os.WriteFile(filepath.Join(victim, "precious"), nil, 0o600))
 				c := s.talk(Request{})
-				dir := s.place.lease.Dir()
+				dir := s.place.Lease.Dir()
 				is.NoErr(os.RemoveAll(dir))
 				is.NoErr(replace(dir, victim))
 
@@ -205,7 +205,7 @@ func TestACleanerTakesWhatStandsReady(t *testing.T) {
 		is := is.New(t)
 		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 1})
 		is.NoErr(s.warm(Request{}))
-		dir := s.spare(t).dir
+		dir := s.spare(t).Start.Dir
 		is.NoErr(os.RemoveAll(dir))
 		res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 		is.NoErr(err)
@@ -224,7 +224,7 @@ func TestCloseTellsOfAPlaceThatWasLost(t *testing.T) {
 	is.NoErr(err)
 	lost := s.place
 	lost.failed(errors.New("something is left"))
-	is.NoErr(os.RemoveAll(lost.lease.Dir()))
+	is.NoErr(os.RemoveAll(lost.Lease.Dir()))
 	_, err = s.turn(t.Context(), Request{Prompt: "hello"})
 	is.NoErr(err)
 	err = s.Close()

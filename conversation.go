@@ -2,13 +2,13 @@ package tuiturn
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/text"
 	"github.com/tuiturn/tuiturn/internal/uuid"
@@ -24,8 +24,9 @@ import (
 // Runner.Resume goes on with its session.
 type Conversation struct {
 	runner *Runner
-	pane   *pane
+	seat   *seat
 	opened Request // what it was opened with: the turns' callbacks
+	setup  Request // what is fixed for all turns
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -38,11 +39,8 @@ type Conversation struct {
 	running *running
 
 	// Of the turn that runs.
-	offset  int64           // where it begins in the transcript
-	past    map[string]bool // ids of the one before
-	left    []string        // see Agent.leaves
-	owed    []owed          // see overdue
-	prompts []string        // that the screen may still show
+	session drive.Session
+	prompts []string // that the screen may still show
 }
 
 // talking are the sessions of the conversations that this process has open.
@@ -84,8 +82,7 @@ func (r *Runner) Open(ctx context.Context, req Request) (*Conversation, error) {
 
 func (r *Runner) converse(ctx context.Context, session string, req Request, resume bool) (*Conversation, error) {
 	req.Prompt, req.AllowCommands = "", false
-	t := &turn{runner: r, req: &req, res: &Result{SessionID: session}, agent: r.agent()}
-	t.redactor = redact.New(r.secrets(&req)...)
+	t := r.newTurn(&req, &Result{SessionID: session}, time.Now())
 	c, op, err := t.open(ctx, resume)
 	if err != nil {
 		return nil, t.fault(op, err)
@@ -98,13 +95,13 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	const starting = "starting the conversation"
 	r := t.runner
 	if ctx.Err() != nil {
-		return nil, starting, why(ctx)
+		return nil, starting, drive.Why(ctx)
 	}
 	setup, op, err := r.setup(*t.req)
 	if err != nil {
 		return nil, op, err
 	}
-	c = &Conversation{runner: r, opened: *t.req}
+	c = &Conversation{runner: r, opened: *t.req, setup: setup.Request}
 	opened := false // not with err, nor when a callback has panicked
 	if setup.resume = resume; resume {
 		// First, so that nobody else writes what find reads.
@@ -136,17 +133,17 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	}
 	if !t.res.Warm { // what stood ready holds its place itself
 		place.turns.Add(1)
-		t.leave = place.turns.Done
+		t.seat.leave = place.turns.Done
 	}
-	key, leave := sessionKey{r.Home.Dir, t.pane.session}, t.leave
+	key, leave := sessionKey{r.Home.Dir, t.seat.Start.Session}, t.seat.leave
 	talking.Store(key, c)
-	t.leave = func() { // its agent is gone, and Runner.Close still waits
+	t.seat.leave = func() { // its agent is gone, and Runner.Close still waits
 		talking.CompareAndDelete(key, c)
 		leave()
 	}
 	opened = true
-	c.pane = t.pane
-	c.pane.untold = true // when Runner.Close closes it
+	c.seat = t.seat
+	c.seat.untold = true // when Runner.Close closes it
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.hook(r.ctx)
 	return c, "", nil
@@ -160,7 +157,7 @@ func (c *Conversation) hook(ctx context.Context) {
 }
 
 // SessionID is the agent's name for the session, as in Result, for Runner.Resume.
-func (c *Conversation) SessionID() string { return c.pane.session }
+func (c *Conversation) SessionID() string { return c.seat.Start.Session }
 
 // Turn gives the agent the next prompt and returns its answer. Its Result and
 // its error are as Runner.Turn's; Timings.Boot is the time until the agent takes
@@ -172,7 +169,7 @@ func (c *Conversation) SessionID() string { return c.pane.session }
 // agent has died, and with the turn in which it did.
 func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, error) {
 	began := time.Now()
-	full := c.pane.setup.Request
+	full := c.setup
 	full.Prompt, full.AllowCommands, full.OnDelta, full.Trace = req.Prompt, req.AllowCommands, req.OnDelta, req.Trace
 	full.OnPermission = c.opened.OnPermission
 	if full.OnDelta == nil {
@@ -181,10 +178,8 @@ func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, erro
 	if full.Trace == nil {
 		full.Trace = c.opened.Trace
 	}
-	t := &turn{
-		pane: c.pane, runner: c.runner, req: &full, agent: c.pane.agent, lap: began,
-		res: &Result{SessionID: c.pane.session, Terminal: c.pane.kind, Warm: true},
-	}
+	res := &Result{SessionID: c.SessionID(), Terminal: TerminalKind(c.seat.Terminal), Warm: true}
+	t := c.runner.newTurn(&full, res, began)
 	return t.make(ctx, began, func(ctx context.Context) (string, error) { return c.turn(ctx, t) })
 }
 
@@ -194,7 +189,7 @@ var errPanicked = fmt.Errorf("%w: %w", ErrEnded, errPanic)
 func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error) {
 	const starting = "starting the turn"
 	if ctx.Err() != nil {
-		return starting, why(ctx)
+		return starting, drive.Why(ctx)
 	}
 	if err := checkPrompt(t.req.Prompt); err != nil {
 		return "reading the prompt", err
@@ -260,12 +255,12 @@ func (c *Conversation) begin(ctx context.Context) (_ context.Context, done func(
 // lost tells why there is no agent any more, nil if there is one.
 func (c *Conversation) lost(place *place) error {
 	select {
-	case <-c.pane.term.Done():
-		return fmt.Errorf("%w: %w", ErrEnded, &ExitError{c.pane.term.Status()})
+	case <-c.seat.Done():
+		return fmt.Errorf("%w: %w", ErrEnded, c.seat.Exit())
 	default:
 	}
-	if place != c.pane.place {
-		return fmt.Errorf("%w: %w", ErrEnded, cleaned(c.pane.dir))
+	if place != c.seat.place {
+		return fmt.Errorf("%w: %w", ErrEnded, drive.Cleaned(c.seat.Start.Dir))
 	}
 	return nil
 }
@@ -273,54 +268,12 @@ func (c *Conversation) lost(place *place) error {
 // speak is the turn of an agent that is there. over tells why there will be no
 // other one.
 func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over error) {
-	secrets := append(c.runner.secrets(t.req), c.prompts...)
-	t.redactor = redact.New(secrets...)
-	c.pane.redactor = t.redactor
+	t.redactor = redact.New(append(c.runner.secrets(t.req), c.prompts...)...)
+	c.seat.Redactor = t.redactor
 	c.remember(t.req.Prompt)
-	if err := t.disarm(c.left); err != nil {
-		return "reading the prompt", err, nil
-	}
-	if op, err := t.recheck(ctx); err != nil {
-		return op, err, nil
-	}
-
-	t.offset, t.past, t.ids = c.offset, c.past, make(map[string]bool)
-	t.overdue.owed = c.owed
-	given := false // the prompt, or a part of it, may have come to the input line
-	stop := t.follow(ctx)
-	defer func() {
-		stop()
-		t.record()
-		if id := t.log.PromptID(); id != "" {
-			t.ids[id] = true
-		}
-		c.offset, c.past, c.owed = t.offset, t.ids, t.owes()
-		if t.settled {
-			c.left = nil
-		} else if left, ok := t.agent.Leaves(&t.given); ok && given {
-			c.left = append(c.left, left)
-		}
-	}()
-	if err = t.greet(ctx); err != nil {
-		op, err = "waiting for the agent to take a prompt", t.explain(ctx, cause(ctx, err))
-	} else {
-		given = true
-		op, err = t.talk(ctx)
-	}
-	switch {
-	case t.settled:
-		return op, err, nil
-	case errors.Is(err, ErrClosed):
-		return op, err, ErrClosed
-	}
-	if back := t.comeBack(c.ctx); back != nil {
-		over = fmt.Errorf("%w: %w", ErrEnded, back)
-		if _, exited := errors.AsType[*ExitError](err); !exited {
-			err = fmt.Errorf("%w; %w", err, over)
-		}
-		return op, err, over
-	}
-	return op, err, nil
+	t.drive.Pane = c.seat.Pane
+	defer t.record()
+	return c.session.Speak(ctx, c.ctx, &t.drive)
 }
 
 // maxPrompts is how many prompts the last rows of the screen can show.
@@ -355,12 +308,12 @@ func (c *Conversation) Interrupt(ctx context.Context) error {
 		select {
 		case <-run.done:
 		case <-ctx.Done():
-			return why(ctx)
+			return drive.Why(ctx)
 		}
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.over
+	return public(c.over)
 }
 
 // History yields the events of the session that the agent has recorded so far,
@@ -368,12 +321,12 @@ func (c *Conversation) Interrupt(ctx context.Context) error {
 // Raw is valid until the next.
 func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, error] {
 	return func(yield func(transcript.Event, error) bool) {
-		if fileSize(c.transcript()) == 0 {
+		if drive.FileSize(c.transcript()) == 0 {
 			return // the agent makes it with the first prompt
 		}
 		for ev, err := range transcript.Read(c.transcript()) {
 			if ctx.Err() != nil {
-				yield(transcript.Event{}, why(ctx))
+				yield(transcript.Event{}, drive.Why(ctx))
 				return
 			}
 			if !yield(ev, err) {
@@ -383,14 +336,7 @@ func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, 
 	}
 }
 
-func (c *Conversation) transcript() string {
-	return c.pane.transcript()
-}
-
-// transcript is the path of the session's transcript.
-func (p *pane) transcript() string {
-	return transcript.Path(p.runner.Home.Dir, p.setup.workdir, p.session)
-}
+func (c *Conversation) transcript() string { return c.seat.Transcript() }
 
 // Close ends the turn that runs, which fails with ErrClosed, and the agent with
 // everything that it has started, and returns when they are gone. The error tells
@@ -420,7 +366,7 @@ func (c *Conversation) end(why error) error {
 	c.once.Do(func() {
 		c.unhook()
 		c.cancel(why)
-		c.closed = c.pane.close()
+		c.closed = c.seat.close()
 	})
 	return c.closed
 }

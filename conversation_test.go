@@ -147,7 +147,7 @@ func TestConversationOfAWarmAgent(t *testing.T) {
 		is := is.New(t)
 		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 1})
 		is.NoErr(s.warm(Request{}))
-		session := s.spare(t).session
+		session := s.spare(t).Start.Session
 		c := s.talk(Request{})
 		is.Equal(c.SessionID(), session)
 		c.echoed("one")
@@ -272,7 +272,7 @@ func TestRewindIsLeft(t *testing.T) {
 		c := s.talk(Request{})
 		c.echoed("before")
 		for range 2 {
-			if err := c.pane.term.SendKeys(t.Context(), "Escape"); err != nil {
+			if err := c.seat.Term().SendKeys(t.Context(), "Escape"); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(200 * time.Millisecond) // else it is one key
@@ -316,8 +316,8 @@ func TestConversationLosesItsAgent(t *testing.T) {
 
 		c := s.talk(Request{}) // between two turns
 		c.echoed("one")
-		is.NoErr(syscall.Kill(c.pane.term.Pid(), syscall.SIGKILL))
-		<-c.pane.term.Done()
+		is.NoErr(syscall.Kill(c.seat.Term().Pid(), syscall.SIGKILL))
+		<-c.seat.Term().Done()
 		for range 2 {
 			_, err := c.say(t.Context(), "two")
 			is.Equal(as[*ExitError](t, err).Status.Signal(), syscall.SIGKILL)
@@ -493,8 +493,8 @@ func TestSessionIsFreeBeforeCloseReturns(t *testing.T) {
 	s := newStage(t, Pty, fakeagent.Script{})
 	c := s.talk(Request{})
 	free := false
-	leave := c.pane.leave // what Close waits for
-	c.pane.leave = func() {
+	leave := c.seat.leave // what Close waits for
+	c.seat.leave = func() {
 		leave()
 		_, there := talking.Load(sessionKey{s.home, c.SessionID()})
 		free = !there

@@ -2,40 +2,38 @@ package tuiturn
 
 import (
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 	"syscall"
 
-	"github.com/tuiturn/tuiturn/internal/agent"
-	"github.com/tuiturn/tuiturn/transcript"
+	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
 // What a caller branches on, with errors.Is.
 var (
 	// ErrAuthentication: the service or the agent does not accept the login.
 	// Claude takes HTTP 401 and 403 for that (2.1.104, 2.1.158, 2.1.330).
-	ErrAuthentication = errors.New("authentication failed")
+	ErrAuthentication = drive.ErrAuthentication
 
 	// ErrTruncated: the answer hit a limit. Result.Text is its beginning.
-	ErrTruncated = errors.New("the answer is incomplete: it hit a token limit")
+	ErrTruncated = drive.ErrTruncated
 
 	// ErrRefused: the model declined to answer.
-	ErrRefused = errors.New("the model refused to answer")
+	ErrRefused = drive.ErrRefused
 
 	// ErrInterrupted: the turn was stopped, by Conversation.Interrupt or by
 	// someone or something at the terminal.
-	ErrInterrupted = errors.New("the turn was interrupted")
+	ErrInterrupted = drive.ErrInterrupted
 
 	// ErrNoAnswer: the turn ended and the model had said nothing.
-	ErrNoAnswer = errors.New("the turn ended without an answer")
+	ErrNoAnswer = drive.ErrNoAnswer
 
 	// ErrNotAccepted: the agent did not take the prompt as it was given.
-	ErrNotAccepted = errors.New("the agent did not accept the prompt")
+	ErrNotAccepted = drive.ErrNotAccepted
 
 	// ErrStopped: somebody has stopped the agent's process, with SIGSTOP or with
 	// Ctrl+Z at its terminal. Noticed on Linux only.
-	ErrStopped = errors.New("the agent's process has been stopped: whoever did that has to continue it (kill -CONT)")
+	ErrStopped = drive.ErrStopped
 
 	// ErrBusy: a conversation has one turn at a time, and a Runner one
 	// conversation of a session.
@@ -43,10 +41,10 @@ var (
 
 	// ErrEnded: the conversation takes no prompt any more. What it came to is
 	// kept by the agent: Runner.Resume goes on from there.
-	ErrEnded = errors.New("the conversation has ended")
+	ErrEnded = drive.ErrEnded
 
 	// ErrClosed: the Runner, or the Conversation, was closed.
-	ErrClosed = errors.New("the Runner or the conversation is closed")
+	ErrClosed = drive.ErrClosed
 )
 
 // An Error is the error of a turn.
@@ -95,35 +93,14 @@ type APIError struct {
 	Attempts int    // the agent's retries, where it records them
 }
 
-func (e *APIError) Error() string {
-	var b strings.Builder
-	b.WriteString("the service failed")
-	if e.Status != 0 {
-		fmt.Fprintf(&b, " with HTTP %d", e.Status)
-	}
-	switch {
-	case e.Type != "":
-		fmt.Fprintf(&b, " (%s)", e.Type)
-	case e.Kind != "" && e.Kind != "unknown":
-		fmt.Fprintf(&b, " (%s)", e.Kind)
-	}
-	if e.Message != "" {
-		b.WriteString(": " + e.Message)
-	}
-	return b.String()
-}
+func (e *APIError) Error() string { return (*drive.APIError)(e).Error() }
 
 // Is makes an authentication failure ErrAuthentication.
-func (e *APIError) Is(target error) bool {
-	return target == ErrAuthentication &&
-		(e.Status == 401 || e.Kind == "authentication_failed" || e.Type == "authentication_error")
-}
+func (e *APIError) Is(target error) bool { return (*drive.APIError)(e).Is(target) }
 
 // Retryable tells whether the same request may succeed later: after a rate or
 // usage limit, an overload, a failure of the service or of the network.
-func (e *APIError) Retryable() bool {
-	return (&transcript.APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Attempts: e.Attempts}).Retryable()
-}
+func (e *APIError) Retryable() bool { return (*drive.APIError)(e).Retryable() }
 
 // A BlockedError says that the agent waits for a person.
 type BlockedError struct {
@@ -140,54 +117,47 @@ type BlockedError struct {
 	Highlighted int
 }
 
-func (e *BlockedError) Error() string {
-	what := "the agent waits for a person"
-	if len(e.Options) > 0 {
-		what = fmt.Sprintf("%s (%s dialog: %s)", what, e.Kind, strings.Join(e.Options, " / "))
-	} else {
-		what = fmt.Sprintf("%s (%s dialog)", what, e.Kind)
-	}
-	switch e.Kind {
-	case "permission":
-		return what + ": a tool asked for a permission, and nothing is approved on anyone's behalf"
-	case "login": // whoever answers that makes a login that the agent refreshes
-		return what + ": it has no login: set Runner.Token, and log in nowhere"
-	case "settings":
-		return what + ": a settings file has errors, and the agent would ignore all of the file: correct it"
-	case "question":
-		return what + ": a tool asks a question: leave tools that ask (AskUserQuestion, ExitPlanMode) out of Request.Tools, set Request.NoTools, or say in the prompt that nobody can answer"
-	case "unknown":
-		return what + ": Error.Screen shows it: if it comes at every start, start the agent once by hand in its home and answer it"
-	}
-	return what + ": start the agent once by hand in its home and answer it"
-}
-
-// inTurn is e for a dialog that stands there while the agent works on a prompt.
-// Its words can be a model's then: they make it neither a login nor anything else
-// that an agent asks at its start.
-func (e *BlockedError) inTurn() *BlockedError {
-	if e.Kind == "permission" || e.Kind == "unknown" {
-		return e
-	}
-	return &BlockedError{Kind: "question", Options: e.Options, Highlighted: e.Highlighted}
-}
-
-// blockedBy is the error of an agent that waits in a menu.
-func blockedBy(m *agent.Menu) *BlockedError {
-	return &BlockedError{Kind: m.Kind, Options: m.Options, Highlighted: m.Highlighted}
-}
+func (e *BlockedError) Error() string { return (*drive.BlockedError)(e).Error() }
 
 // Is makes a login dialog ErrAuthentication.
-func (e *BlockedError) Is(target error) bool {
-	return target == ErrAuthentication && e.Kind == "login"
-}
+func (e *BlockedError) Is(target error) bool { return (*drive.BlockedError)(e).Is(target) }
 
 // An ExitError says that the agent ended in mid-turn.
 type ExitError struct{ Status syscall.WaitStatus }
 
-func (e *ExitError) Error() string {
-	if e.Status.Signaled() {
-		return fmt.Sprintf("the agent was ended by signal %d (%v)", e.Status.Signal(), e.Status.Signal())
+func (e *ExitError) Error() string { return (*drive.ExitError)(e).Error() }
+
+// public is err with the types of this package in the place of the engine's.
+func public(err error) error {
+	switch e := err.(type) {
+	case *drive.APIError:
+		return (*APIError)(e)
+	case *drive.BlockedError:
+		return (*BlockedError)(e)
+	case *drive.ExitError:
+		return (*ExitError)(e)
 	}
-	return fmt.Sprintf("the agent ended by itself with status %d", e.Status.ExitStatus())
+	var typed []error
+	if e, ok := errors.AsType[*drive.APIError](err); ok {
+		typed = append(typed, (*APIError)(e))
+	}
+	if e, ok := errors.AsType[*drive.BlockedError](err); ok {
+		typed = append(typed, (*BlockedError)(e))
+	}
+	if e, ok := errors.AsType[*drive.ExitError](err); ok {
+		typed = append(typed, (*ExitError)(e))
+	}
+	if typed == nil {
+		return err
+	}
+	return &publicError{err, typed}
 }
+
+// A publicError says what err says, and is also the errors that it holds, by their
+// types in this package.
+type publicError struct {
+	error
+	typed []error
+}
+
+func (e *publicError) Unwrap() []error { return append(e.typed, e.error) }

@@ -29,7 +29,7 @@ func TestErrorText(t *testing.T) {
 		{&APIError{Status: 401, Kind: "authentication_failed"}, "the service failed with HTTP 401 (authentication_failed)"},
 		{&APIError{Kind: "unknown", Message: "gone"}, "the service failed: gone"},
 		{&BlockedError{Kind: "unknown", Highlighted: -1}, "the agent waits for a person (unknown dialog): Error.Screen shows it: if it comes at every start, start the agent once by hand in its home and answer it"},
-		{&BlockedError{Kind: "question", Options: []string{"Red", "Blue"}}, "the agent waits for a person (question dialog: Red / Blue): a tool asks a question: leave tools that ask (AskUserQuestion, ExitPlanMode) out of Request.Tools, set Request.NoTools, or say in the prompt that nobody can answer"},
+		{&BlockedError{Kind: "question", Options: []string{"Red", "Blue"}}, "the agent waits for a person (question dialog: Red / Blue): a tool asks a question: leave tools that ask out of Request.Tools, set Request.NoTools, or say in the prompt that nobody can answer"},
 		{&BlockedError{Kind: "settings", Options: []string{"Exit"}}, "the agent waits for a person (settings dialog: Exit): a settings file has errors, and the agent would ignore all of the file: correct it"},
 		{&BlockedError{Kind: "trust", Options: []string{"Yes", "No"}}, "the agent waits for a person (trust dialog: Yes / No): start the agent once by hand in its home and answer it"},
 		{&BlockedError{Kind: "login"}, "the agent waits for a person (login dialog): it has no login: set Runner.Token, and log in nowhere"},

@@ -3,7 +3,7 @@ package tuiturn
 import (
 	"context"
 
-	"github.com/tuiturn/tuiturn/tuiauth"
+	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
 // Locate finds the agent's program as a turn does, and asks it for its version. It
@@ -11,15 +11,10 @@ import (
 // taken for granted for ten minutes, or until the program's file changes. The path
 // is right also when only the version cannot be told. The program gets no token.
 func (r *Runner) Locate(ctx context.Context) (path, version string, err error) {
-	env := r.tokenless()
-	if path, err = r.agent().Path(lookup(env, "PATH")); err != nil {
+	env := r.host().Tokenless()
+	if path, err = r.agent().Path(drive.Lookup(env, "PATH")); err != nil {
 		return "", "", err
 	}
 	version, err = r.agent().Version(ctx, path, env)
 	return path, version, err
-}
-
-// tokenless is the agent's environment for what needs no login.
-func (r *Runner) tokenless() []string {
-	return append(tuiauth.Environ(r.Environ, r.Home, ""), r.Env...)
 }

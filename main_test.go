@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
@@ -54,7 +56,7 @@ func TestMain(m *testing.M) {
 	if n := flag.Lookup("test.parallel").Value; n.String() == flag.Lookup("test.parallel").DefValue {
 		n.Set("6") // a turn waits most of its time
 	}
-	doorWait = 3 * time.Second // the fake agent has little to do
+	drive.DoorWait = 3 * time.Second // the fake agent has little to do
 	goroutines := runtime.NumGoroutine()
 	status := m.Run()
 	if fuzzing := flag.Lookup("test.fuzz").Value.String() != ""; status == 0 && !fuzzing {
@@ -252,4 +254,9 @@ func TestNothingAccumulates(t *testing.T) {
 			})) // no more goroutines and descriptors than after the first round
 		})
 	}
+}
+
+func isGone(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/internal/redact"
 )
@@ -42,7 +43,7 @@ func TestCloseWhileAConversationOpens(t *testing.T) {
 func TestConversationIsClosedAtOnce(t *testing.T) {
 	t.Parallel()
 	for range 200 {
-		c := &Conversation{runner: &Runner{}, pane: &pane{leave: func() {}}}
+		c := &Conversation{runner: &Runner{}, seat: &seat{Pane: &drive.Pane{}, leave: func() {}}}
 		c.ctx, c.cancel = context.WithCancelCause(t.Context())
 		closing, closed := context.WithCancel(t.Context())
 		closed()
@@ -58,7 +59,7 @@ func TestResumeWaitsForTheEnd(t *testing.T) {
 	s := newStage(t, Pty, fakeagent.Script{IgnoreHangup: true, IgnoreTerm: true})
 	c := s.talk(Request{})
 	c.echoed("one")
-	pid := c.pane.term.Pid()
+	pid := c.seat.Term().Pid()
 	var closing sync.WaitGroup
 	closing.Go(func() { is.NoErr(c.Close()) })
 	<-c.ctx.Done()
@@ -120,7 +121,7 @@ func TestConversationIsStopped(t *testing.T) {
 	s := newStage(t, Pty, fakeagent.Script{}) // tmux continues it
 	c := s.talk(Request{})
 	c.echoed("one")
-	is.NoErr(syscall.Kill(c.pane.term.Pid(), syscall.SIGSTOP))
+	is.NoErr(syscall.Kill(c.seat.Term().Pid(), syscall.SIGSTOP))
 	began := time.Now()
 	_, err := c.say(t.Context(), "two")
 	is.True(errors.Is(err, ErrStopped))

@@ -3,17 +3,8 @@ package tuiturn
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"os"
-	"slices"
-	"strings"
-	"time"
-	"unicode"
-	"unicode/utf8"
 
-	"github.com/tuiturn/tuiturn/internal/agent"
-	"github.com/tuiturn/tuiturn/internal/hook"
+	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
 // A PermissionRequest is a question that the agent asks a person: may it use a
@@ -78,265 +69,24 @@ type Decision struct {
 var (
 	// ErrUndecided: OnPermission returned an unknown Decision. Use AllowOnce or
 	// Deny, and a Message with Deny alone.
-	ErrUndecided = errors.New("OnPermission has not decided: return AllowOnce or Deny, and a Message with Deny alone")
+	ErrUndecided = drive.ErrUndecided
 
 	// ErrCannotAllow: it is not certain that a yes would allow one tool use and
 	// nothing else. The agent has not reported which one it asks about, or its
 	// dialog has no plain Yes: claude asks so where it has made a plan.
-	ErrCannotAllow = errors.New("it is not certain that a yes would allow this tool use once and nothing else")
+	ErrCannotAllow = drive.ErrCannotAllow
 
 	// ErrCannotTell: the message cannot be given to the model.
-	ErrCannotTell = errors.New("the message cannot be told to the model")
+	ErrCannotTell = drive.ErrCannotTell
 )
 
-// same tells whether a menu, which may be nil, is still the question that was asked.
-func same(m, asked *agent.Menu) bool {
-	return m != nil && m.Text == asked.Text && slices.Equal(m.Options, asked.Options)
-}
-
-const (
-	// reportWait is how long an agent that rests may take to report the question
-	// that its dialog asks. Both come within 0.1 s of each other.
-	reportWait = 2 * time.Second
-
-	// drawWait is how long an agent that rests may take to draw the dialog of a
-	// question that it has reported.
-	drawWait = time.Second
-
-	// effectWait is how long an agent that rests may take to act on a decision.
-	effectWait = 5 * time.Second
-
-	maxMessage = 10_000
-)
-
-// asks tells whether err may be a question for the host: a menu. Whether the agent's
-// hook, or its words, ask for a permission is for permit to know.
-func (t *turn) asks(err error) bool {
-	blocked, ok := err.(*BlockedError)
-	return ok && t.req.OnPermission != nil && len(blocked.Options) > 0
-}
-
-// permit has the host decide on the question that w has seen. It returns nil when
-// the question has been answered or is no longer there; what the screen shows
-// then is looked at anew.
-func (t *turn) permit(ctx context.Context, w *watch, blocked error) error {
-	asked := w.view.Menu
-	if asked == nil {
-		return blocked // a menu with the words of such a question
-	}
-	req := PermissionRequest{
-		Options:     t.redactor.RedactAll(asked.Options),
-		Highlighted: asked.Highlighted,
-		Screen:      strings.TrimRight(t.redactor.Redact(w.last), " \n"),
-	}
-	failed := func(err error) error {
-		return fmt.Errorf("%w: %w", err, &BlockedError{"permission", req.Options, req.Highlighted})
-	}
-	q, err := t.question(ctx, w, asked)
-	switch {
-	case errors.Is(err, errChanged):
+// decider is what a turn asks in the place of OnPermission, nil if that is nil.
+func decider(onPermission func(context.Context, PermissionRequest) (Decision, error)) drive.Decider {
+	if onPermission == nil {
 		return nil
-	case err != nil:
-		return err
-	case q != nil:
-		req.Tool, req.Input = q.Tool, q.Input
-	case asked.Kind != agent.Permission:
-		return blocked // neither the hook nor the words say that it is for the host
 	}
-	decision, refusal, err := t.consult(ctx, w, asked, req)
-	if refusal != nil {
-		return failed(refusal)
-	}
-	if err == nil {
-		err = t.carryOut(ctx, w, asked, q, decision)
-	}
-	switch {
-	case err == nil, errors.Is(err, errChanged):
-		return nil
-	case agentEnded(err):
-		return err
-	}
-	return failed(err)
-}
-
-// agentEnded tells whether err is that the agent has ended, and not a host's error
-// that says so of another process.
-func agentEnded(err error) bool {
-	var blocked *BlockedError
-	return errors.Is(err, os.ErrProcessDone) && !errors.As(err, &blocked)
-}
-
-// errChanged says that the question is not there any more.
-var errChanged = errors.New("the dialog has changed")
-
-// question is the reported question that a dialog is about, nil if none is. On a
-// busy machine the report comes long after the dialog: the hook is a process of its
-// own (0.6 s and more on 2.1.104, whose plan's dialog has words that no rule lists).
-func (t *turn) question(ctx context.Context, w *watch, asked *agent.Menu) (*hook.Question, error) {
-	for rest := t.rest(); ; {
-		if q := t.shown(asked); q != nil || rest.over(reportWait) {
-			return q, nil
-		}
-		if err := t.attend(ctx, bootLook, nil); err != nil {
-			return nil, err
-		}
-		if err := w.look(ctx); err != nil {
-			return nil, err
-		}
-		if t.log.Told() || !same(w.view.Menu, asked) {
-			return nil, errChanged // or the turn is over, and it is an offer
-		}
-	}
-}
-
-// consult calls OnPermission, and does not wait for it when the question is gone
-// or the turn has to end. refusal is the error that OnPermission returned.
-func (t *turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req PermissionRequest) (_ Decision, refusal, err error) {
-	calling, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var (
-		decision Decision
-		returns  error
-		panicked any
-		done     = make(chan struct{})
-	)
-	go func() {
-		returned := false
-		defer func() {
-			if !returned {
-				// A panic, or runtime.Goexit.
-				panicked, returns = recover(), ErrUndecided
-			}
-			if calling.Err() != nil && panicked != nil {
-				t.runner.log().Error("OnPermission panicked when its question was gone", "session", t.session, "panic", panicked)
-			}
-			close(done)
-		}()
-		decision, returns = t.req.OnPermission(calling, req)
-		returned = true
-	}()
-	for {
-		if err := t.attend(ctx, workLook, done); err != nil {
-			return Decision{}, nil, err
-		}
-		select {
-		case <-done:
-			if panicked != nil {
-				panic(panicked) // where the host can recover it, after the turn's teardown
-			}
-			return decision, returns, nil
-		default:
-		}
-		if err := w.look(ctx); err != nil {
-			return Decision{}, nil, err
-		}
-		if !same(w.view.Menu, asked) {
-			return Decision{}, nil, errChanged
-		}
-	}
-}
-
-// carryOut does what the host has decided. q may be nil.
-func (t *turn) carryOut(ctx context.Context, w *watch, asked *agent.Menu, q *hook.Question, d Decision) error {
-	message, err := checkMessage(d.Message)
-	switch {
-	case d.Verdict != AllowOnce && d.Verdict != Deny, d.Verdict == AllowOnce && d.Message != "":
-		return ErrUndecided
-	case err != nil:
-		return err
-	case q == nil && d.Verdict == AllowOnce:
-		return fmt.Errorf("%w: the agent has not reported which one it asks about", ErrCannotAllow)
-	case q == nil && message != "":
-		return fmt.Errorf("%w: the agent has not reported which tool use it asks about", ErrCannotTell)
-	case q == nil:
-		return t.refuse(ctx, w, asked)
-	case d.Verdict == AllowOnce && !asked.Plain:
-		return fmt.Errorf("%w: its dialog has no plain Yes", ErrCannotAllow)
-	}
-	reported := t.asking
-	if err := t.reply(ctx, q, t.agent.Decide(d.Verdict == AllowOnce, message)); err != nil {
-		return err
-	}
-	return t.acted(ctx, w, asked, reported)
-}
-
-// refuse says no to a question that only the screen knows. Escape does what the
-// option that says no does (2.1.104, 2.1.158, 2.1.330), and cannot allow.
-func (t *turn) refuse(ctx context.Context, w *watch, asked *agent.Menu) error {
-	if err := w.lookNow(ctx); err != nil {
-		return err
-	}
-	if !same(w.view.Menu, asked) {
-		return errChanged
-	}
-	if err := t.term.SendKeys(ctx, t.agent.Traits().Keys.Stop); err != nil {
-		return err
-	}
-	return t.acted(ctx, w, asked, t.asking)
-}
-
-// acted waits until a decision has had its effect: the dialog is gone, or is about
-// another question. One that looks the same may be drawn for the next question, which
-// its hook tells, and the agent then rests. Until it is drawn the next question must
-// not be decided: 2.1.332 loses a decision that comes before its dialog.
-func (t *turn) acted(ctx context.Context, w *watch, asked *agent.Menu, reported int) error {
-	var next *rest // since the next question has been reported
-	for rest := t.rest(); ; {
-		if err := w.lookNow(ctx); err != nil {
-			return err
-		}
-		if next == nil && t.asking > reported {
-			next = t.rest()
-		}
-		if !same(w.view.Menu, asked) || rest.over(effectWait) || next != nil && next.over(drawWait) {
-			return nil
-		}
-		if err := t.attend(ctx, bootLook, nil); err != nil {
-			return err
-		}
-	}
-}
-
-// checkMessage returns the message as it goes in.
-func checkMessage(message string) (string, error) {
-	trimmed := strings.TrimSpace(message)
-	switch {
-	case message == "":
-		return "", nil
-	case trimmed == "" || !utf8.ValidString(message):
-		return "", fmt.Errorf("%w: Decision.Message is blank or not UTF-8", ErrUndecided)
-	case len(trimmed) > maxMessage:
-		return "", fmt.Errorf("%w: Decision.Message may have %d bytes and has %d", ErrCannotTell, maxMessage, len(trimmed))
-	case strings.ContainsFunc(trimmed, func(c rune) bool { return c != '\n' && c != '\t' && unicode.IsControl(c) }):
-		return "", fmt.Errorf("%w: remove the control characters from Decision.Message", ErrCannotTell)
-	}
-	return trimmed, nil
-}
-
-// attend takes what the agent reports until d has passed or done is closed. It
-// fails when the turn has to end.
-func (t *turn) attend(ctx context.Context, d time.Duration, done <-chan struct{}) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	for {
-		select {
-		case ev := <-t.events:
-			t.take(ev)
-		case hook := <-t.hooks:
-			t.hooked(hook)
-		case err := <-t.followErr:
-			return err
-		case <-t.term.Done():
-			return os.ErrProcessDone
-		case <-ctx.Done():
-			return why(ctx)
-		case <-done:
-			return nil
-		case <-timer.C:
-			return nil
-		}
-		if t.deltas != nil {
-			t.pass(t.deltas.Next())
-		}
+	return func(ctx context.Context, q drive.Question) (drive.Decision, error) {
+		d, err := onPermission(ctx, PermissionRequest(q))
+		return drive.Decision{Verdict: drive.Verdict(d.Verdict), Message: d.Message}, err
 	}
 }

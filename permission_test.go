@@ -18,6 +18,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/internal/claude"
+	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/internal/hook"
 	"github.com/tuiturn/tuiturn/internal/proc"
@@ -161,8 +162,8 @@ func TestPermission(t *testing.T) {
 			[]tool{{Options: []string{"Yes", "Later"}}}, []Decision{allow}, []string{"Bash touch file0"}, nil, nil, ErrCannotAllow,
 		},
 		"denied with a long message": {
-			[]tool{{}}, []Decision{tell(strings.Repeat("é ", maxMessage/3))}, []string{"Bash touch file0"}, nil,
-			[]string{claude.Rejected + " To tell you how to proceed, the user said:\n" + strings.TrimSpace(strings.Repeat("é ", maxMessage/3))}, nil,
+			[]tool{{}}, []Decision{tell(strings.Repeat("é ", drive.MaxMessage/3))}, []string{"Bash touch file0"}, nil,
+			[]string{claude.Rejected + " To tell you how to proceed, the user said:\n" + strings.TrimSpace(strings.Repeat("é ", drive.MaxMessage/3))}, nil,
 		},
 		"a command that quotes the next one": {
 			[]tool{{Command: "touch evil # printf ok > harmless.txt"}, {Command: "printf ok > harmless.txt"}}, []Decision{allow, tell("no")},
@@ -182,7 +183,7 @@ func TestPermission(t *testing.T) {
 			[]tool{{}}, []Decision{tell("a\x1b[A\rb")}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
 		},
 		"a message that is too long": {
-			[]tool{{}}, []Decision{tell(strings.Repeat("a", maxMessage+1))}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
+			[]tool{{}}, []Decision{tell(strings.Repeat("a", drive.MaxMessage+1))}, []string{"Bash touch file0"}, nil, nil, ErrCannotTell,
 		},
 		"no decision": {
 			[]tool{{}}, []Decision{{}}, []string{"Bash touch file0"}, nil, nil, ErrUndecided,
@@ -229,7 +230,7 @@ func TestEnterAgainAnswersNoQuestion(t *testing.T) {
 	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
 		is := is.New(t)
 		s := newStage(t, kind, answers(fakeagent.Turn{
-			Tool: &fakeagent.Tool{Ask: true, Stall: 3 * enterAgain}, WriteDelay: 4 * enterAgain,
+			Tool: &fakeagent.Tool{Ask: true, Stall: 1200 * time.Millisecond}, WriteDelay: 1600 * time.Millisecond,
 		}))
 		res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 		is.Equal(as[*BlockedError](t, err).Kind, "permission")
@@ -404,7 +405,7 @@ func TestPermissionReportedLate(t *testing.T) {
 	t.Parallel()
 	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
 		is := is.New(t)
-		s := newStage(t, kind, asking(fakeagent.Tool{Words: "Exit plan mode?", Options: []string{"Yes", "No"}, LateReport: 2 * toldWait}))
+		s := newStage(t, kind, asking(fakeagent.Tool{Words: "Exit plan mode?", Options: []string{"Yes", "No"}, LateReport: time.Second}))
 		p := permitter{decisions: []Decision{allow}}
 		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
 		is.NoErr(err)

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/uuid"
 )
@@ -127,9 +127,9 @@ type shelf struct {
 	err      error // of the last start, nil if it succeeded
 }
 
-// A spare is a pane that stands ready.
+// A spare is an agent that stands ready.
 type spare struct {
-	*pane
+	*seat
 	since time.Time
 	taken chan struct{}
 }
@@ -174,8 +174,8 @@ func (p *pool) shelf(s setup) *shelf {
 	return sh
 }
 
-// take returns a pane that takes a prompt, or nil if there is none.
-func (p *pool) take(ctx context.Context, s setup) *pane {
+// take returns an agent that takes a prompt, or nil if there is none.
+func (p *pool) take(ctx context.Context, s setup) *seat {
 	if p == nil {
 		return nil
 	}
@@ -199,45 +199,27 @@ func (p *pool) take(ctx context.Context, s setup) *pane {
 			return nil
 		}
 		close(got.taken)
-		if err := got.well(wait, p.maxAge()); err != nil {
-			p.runner.log().Info("an agent that stood ready is not well", "session", got.session, "error", err)
+		if err := got.well(wait, p.runner, p.maxAge()); err != nil {
+			p.runner.log().Info("an agent that stood ready is not well", "session", got.Start.Session, "error", err)
 			p.count(func(c *PoolStats) { c.Unwell++ })
 			go p.end(got) // Close waits for it: it holds its place
 			continue
 		}
 		p.count(func(c *PoolStats) { c.Hits++ })
-		return got.pane
+		return got.seat
 	}
 	return nil
 }
 
-// well tells whether the pane takes a prompt now.
-func (s *spare) well(ctx context.Context, maxAge time.Duration) error {
+// well tells whether the agent takes a prompt now.
+func (s *spare) well(ctx context.Context, r *Runner, maxAge time.Duration) error {
 	if time.Since(s.since) >= maxAge {
 		return errors.New("it has waited for too long")
 	}
-	if !s.runner.current(s.place) {
+	if !r.current(s.place) {
 		return errors.New("its directory is gone")
 	}
-	if err := s.mend(); err != nil {
-		return err
-	}
-	select {
-	case <-s.term.Done():
-		return &ExitError{s.term.Status()}
-	default:
-	}
-	if proc.Stopped(s.term.Pid()) {
-		return ErrStopped
-	}
-	screen, err := s.term.Screen(ctx)
-	if err != nil {
-		return err
-	}
-	if v := s.agent.See(screen); !v.Input || v.Text != "" {
-		return errors.New("it shows something else than an empty input line")
-	}
-	return nil
+	return s.Well(ctx)
 }
 
 // Warm waits until an agent stands ready for requests like req, whose prompt
@@ -286,7 +268,7 @@ func (p *pool) warm(ctx context.Context, s setup) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return why(ctx)
+			return drive.Why(ctx)
 		}
 	}
 }
@@ -334,7 +316,7 @@ func (p *pool) run(ctx context.Context) {
 
 // fill starts an agent for a shelf.
 func (p *pool) fill(ctx context.Context, sh *shelf) {
-	pane, err := p.boot(ctx, sh.setup)
+	seat, err := p.boot(ctx, sh.setup)
 	var backoff time.Duration
 	defer func() {
 		if err != nil && ctx.Err() == nil { // unlocked: a handler may want the Stats
@@ -352,11 +334,11 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 		sh.retry = time.Now().Add(backoff)
 	} else {
 		sh.failures, sh.retry = 0, time.Time{}
-		s := &spare{pane: pane, since: time.Now(), taken: make(chan struct{})}
+		s := &spare{seat: seat, since: time.Now(), taken: make(chan struct{})}
 		sh.ready = append(sh.ready, s)
 		go func() {
 			select {
-			case <-s.term.Done():
+			case <-s.Done():
 				p.stir()
 			case <-s.taken:
 			}
@@ -368,28 +350,32 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 }
 
 // boot starts an agent.
-func (p *pool) boot(ctx context.Context, s setup) (*pane, error) {
+func (p *pool) boot(ctx context.Context, s setup) (*seat, error) {
 	r := p.runner
 	place, err := r.enter(ctx)
 	if err != nil {
-		return nil, cause(ctx, err)
+		return nil, drive.Cause(ctx, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, bootWait)
 	defer cancel()
-	pane := r.newPane(place, s, uuid.New(), redact.New(r.secrets(&s.Request)...))
-	pane.leave, pane.untold = place.turns.Done, true
-	op, err := pane.prepare(ctx)
-	if err = cause(ctx, err); err == nil {
-		op, err = pane.boot(ctx)
+	seat, err := r.newSeat(place, s, uuid.New(), redact.New(r.secrets(&s.Request)...))
+	if err != nil {
+		place.turns.Done()
+		return nil, err
+	}
+	seat.leave, seat.untold = place.turns.Done, true
+	op, err := seat.Prepare(ctx)
+	if err == nil {
+		op, err = seat.Boot(ctx)
 	}
 	if err == nil {
-		return pane, nil
+		return seat, nil
 	}
-	screen, err := pane.explain(ctx, pane.redactor, err)
-	if closeErr := pane.close(); closeErr != nil {
-		r.log().Warn("ending an agent that did not start", "session", pane.session, "error", closeErr)
+	screen, err := seat.Explain(ctx, err)
+	if closeErr := seat.close(); closeErr != nil {
+		r.log().Warn("ending an agent that did not start", "session", seat.Start.Session, "error", closeErr)
 	}
-	return nil, &Error{Op: op, SessionID: pane.session, Screen: screen, Err: err}
+	return nil, &Error{Op: op, SessionID: seat.Start.Session, Screen: screen, Err: public(err)}
 }
 
 // idle tells whether nobody has asked for a kind for long. p.mu is held.
@@ -464,7 +450,7 @@ func (p *pool) discard() {
 
 func (s *spare) gone() bool {
 	select {
-	case <-s.term.Done():
+	case <-s.Done():
 		return true
 	default:
 		return false
@@ -473,7 +459,7 @@ func (s *spare) gone() bool {
 
 func (p *pool) end(s *spare) {
 	if err := s.close(); err != nil {
-		p.runner.log().Warn("ending an agent that stood ready", "session", s.session, "error", err)
+		p.runner.log().Warn("ending an agent that stood ready", "session", s.Start.Session, "error", err)
 	}
 }
 

@@ -105,13 +105,13 @@ func TestPoolLosesAgents(t *testing.T) {
 		is := is.New(t)
 		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 1})
 		is.NoErr(s.warm(Request{}))
-		is.NoErr(syscall.Kill(s.spare(t).term.Pid(), syscall.SIGKILL))
+		is.NoErr(syscall.Kill(s.spare(t).Term().Pid(), syscall.SIGKILL))
 		is.True(eventually(func() bool { p := s.Stats().Pool; return p.Boots == 2 && p.Ready == 1 }))
 
 		// Something stands in the input line, so the prompt would be appended.
-		is.NoErr(s.spare(t).term.SendKeys(t.Context(), "x"))
+		is.NoErr(s.spare(t).Term().SendKeys(t.Context(), "x"))
 		is.True(eventually(func() bool {
-			screen, err := s.spare(t).term.Screen(t.Context())
+			screen, err := s.spare(t).Term().Screen(t.Context())
 			return err == nil && s.agent().See(screen).Text == "x"
 		}))
 		res, err := s.turn(t.Context(), Request{Prompt: "hello"})
@@ -206,7 +206,7 @@ func TestPoolIsClosed(t *testing.T) {
 		is := is.New(t)
 		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 3})
 		is.NoErr(s.warm(Request{}))
-		session := s.spare(t).session
+		session := s.spare(t).Start.Session
 		is.NoErr(s.Close()) // in mid-boot, mostly
 		is.Equal(len(processes(session)), 0)
 		is.True(errors.Is(s.warm(Request{}), ErrClosed))
@@ -228,7 +228,7 @@ func TestPoolMoves(t *testing.T) {
 	is.NoErr(s.warm(Request{}))
 	old := s.spare(t)
 	is.True(eventually(func() bool { // the Runner may write a file meanwhile
-		return os.RemoveAll(old.place.lease.Dir()) == nil
+		return os.RemoveAll(old.place.Lease.Dir()) == nil
 	}))
 	res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 	is.NoErr(err)
@@ -236,7 +236,7 @@ func TestPoolMoves(t *testing.T) {
 	is.True(!res.Warm)
 	is.NoErr(s.warm(Request{}))
 	is.True(s.spare(t).place != old.place)
-	is.Equal(len(processes(old.session)), 0)
+	is.Equal(len(processes(old.Start.Session)), 0)
 }
 
 // Each caller gets the answer to its own prompt.
@@ -288,7 +288,7 @@ func TestPoolAgentIsStopped(t *testing.T) {
 	is := is.New(t)
 	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1})
 	is.NoErr(s.warm(Request{}))
-	pid := s.spare(t).term.Pid()
+	pid := s.spare(t).Term().Pid()
 	is.NoErr(syscall.Kill(pid, syscall.SIGSTOP))
 	is.True(eventually(func() bool { return proc.Stopped(pid) }))
 	res, err := s.turn(t.Context(), Request{Prompt: "hello"})

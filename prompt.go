@@ -30,13 +30,3 @@ func checkPrompt(prompt string) error {
 	}
 	return nil
 }
-
-// isPrompt tells whether text, which the transcript has as the session's first
-// prompt, is the one that was put in. A command is not compared: the transcript has
-// it in the agent's own form.
-func (t *turn) isPrompt(text string) bool { return t.isCommand() || t.agent.Took(&t.given, text) }
-
-// isCommand tells whether the agent may take the prompt for a command of its own.
-func (t *turn) isCommand() bool {
-	return t.given.Commands && strings.HasPrefix(strings.TrimSpace(t.given.Put), t.agent.Traits().Command)
-}

@@ -68,12 +68,9 @@ type Trace struct {
 	Ended     func() // Turn is about to return, whatever came of it
 }
 
-// mark calls one of the callbacks.
-func (t *Trace) mark(which func(*Trace) func()) {
-	if t == nil {
-		return
-	}
-	if f := which(t); f != nil {
-		f()
+// call calls a callback, if there is one.
+func call(callback func()) {
+	if callback != nil {
+		callback()
 	}
 }

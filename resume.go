@@ -37,6 +37,6 @@ func (c *Conversation) find(workdir, session string) error {
 			c.remember(user.Text) // the agent shows it again
 		}
 	}
-	c.offset = fileSize(path)
+	c.session.Skip(path)
 	return nil
 }

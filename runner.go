@@ -15,8 +15,8 @@ import (
 
 	"github.com/tuiturn/tuiturn/internal/admission"
 	"github.com/tuiturn/tuiturn/internal/agent"
+	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/lease"
-	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
@@ -97,8 +97,7 @@ type Runner struct {
 // A place is what the turns of a Runner share: a directory of their own, which
 // says to whoever sweeps up later whose they are, and a tmux server in it.
 type place struct {
-	lease *lease.Lease
-	tmux  *tmuxctl.Server
+	drive.Place
 	turns sync.WaitGroup // that run there
 
 	mu   sync.Mutex
@@ -120,13 +119,13 @@ func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &place{lease: l, tmux: &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}, nil
+	return &place{Place: drive.Place{Lease: l, Tmux: &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}}, nil
 }
 
 // close ends the server and everything in it. While something is left the lease
 // stays, which tells the next sweep of it.
 func (p *place) close() error {
-	err := p.tmux.Close()
+	err := p.Tmux.Close()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -135,7 +134,7 @@ func (p *place) close() error {
 	if err := p.left.ErrorOrNil(); err != nil {
 		return err
 	}
-	return p.lease.Release()
+	return p.Lease.Release()
 }
 
 // open lets a turn in and makes ready what turns share. The caller calls done.
@@ -161,17 +160,17 @@ func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ 
 	}()
 	leave, err := r.admission.Enter(ctx, queued)
 	if err != nil {
-		return nil, nil, nil, cause(ctx, err)
+		return nil, nil, nil, drive.Cause(ctx, err)
 	}
 	undo = append(undo, leave)
 	place, err := r.enter(ctx)
 	if err != nil {
-		return nil, nil, nil, cause(ctx, err)
+		return nil, nil, nil, drive.Cause(ctx, err)
 	}
 	undo = append(undo, place.turns.Done)
 	idle, err := r.sweeper.busy(ctx)
 	if err != nil {
-		return nil, nil, nil, cause(ctx, err)
+		return nil, nil, nil, drive.Cause(ctx, err)
 	}
 	undo = append(undo, idle)
 	in = true
@@ -210,7 +209,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	lost := ""
 	defer func() {
 		if lost != "" { // unlocked: a handler may want the Stats
-			r.log().Warn("the Runner's private directory is gone; the next turns have another", "error", cleaned(lost))
+			r.log().Warn("the Runner's private directory is gone; the next turns have another", "error", drive.Cleaned(lost))
 		}
 	}()
 	r.mu.Lock()
@@ -219,10 +218,10 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 		return nil, ErrClosed
 	}
 	if r.place != nil {
-		if err := r.place.lease.Check(); err != nil {
+		if err := r.place.Lease.Check(); err != nil {
 			// Whatever cleans the temporary directory took it for abandoned.
-			lost = r.place.lease.Dir()
-			r.before = r.place.lease
+			lost = r.place.Lease.Dir()
+			r.before = r.place.Lease
 			r.retire(r.place)
 			r.place = nil
 			r.pool.stir() // what stands ready there is of no use
@@ -244,16 +243,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 func (r *Runner) current(p *place) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.place == p && p.lease.Check() == nil
-}
-
-// newPane is a pane to be. The caller holds the place until it is closed, or
-// sets leave.
-func (r *Runner) newPane(place *place, s setup, session string, redactor *redact.Redactor) *pane {
-	return &pane{
-		setup: s, runner: r, agent: r.agent(), place: place, leave: func() {},
-		session: session, redactor: redactor,
-	}
+	return r.place == p && p.Lease.Check() == nil
 }
 
 // retire closes a place when its turns have ended.

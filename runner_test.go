@@ -393,7 +393,7 @@ func TestPanicInTrace(t *testing.T) {
 					s.turn(t.Context(), Request{Prompt: "hello", Trace: trace})
 				}()
 				is.Equal(recovered, name)
-				turns, err := filepath.Glob(filepath.Join(s.place.lease.Dir(), "t-*"))
+				turns, err := filepath.Glob(filepath.Join(s.place.Lease.Dir(), "t-*"))
 				is.NoErr(err)
 				is.Equal(len(turns), 0)
 				is.Equal(anyMarked(s.home), 0) // no process of the turn is left
@@ -468,7 +468,7 @@ func TestServerEnds(t *testing.T) {
 		Prompt: "hello",
 		Env:    answers(fakeagent.Turn{Hang: true}).Environ(),
 		Trace: &Trace{Submitted: func() {
-			_, err := s.place.tmux.Run(context.Background(), "kill-server")
+			_, err := s.place.Tmux.Run(context.Background(), "kill-server")
 			is.NoErr(err)
 		}},
 	})
@@ -490,7 +490,7 @@ func TestPrivateDirectoryRemoved(t *testing.T) {
 			res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 			is.NoErr(err)
 			is.Equal(res.Text, "You said: hello")
-			is.NoErr(os.RemoveAll(s.place.lease.Dir()))
+			is.NoErr(os.RemoveAll(s.place.Lease.Dir()))
 		}
 	})
 }

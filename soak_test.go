@@ -162,7 +162,7 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 		t.Errorf("%d turns were run, counted are %+v", turns, stats)
 	}
 
-	id := s.place.lease.ID()
+	id := s.place.Lease.ID()
 	if err := s.Close(); err != nil {
 		t.Errorf("Close: %v", err)
 	}
@@ -204,7 +204,7 @@ func TestCloseInTheMiddle(t *testing.T) {
 					if place == nil {
 						return // closed before it began
 					}
-					if pids := carrying(place.lease.ID()); len(pids) > 0 {
+					if pids := carrying(place.Lease.ID()); len(pids) > 0 {
 						t.Errorf("processes of the Runner are left: %v", pids)
 					}
 				})
@@ -230,7 +230,7 @@ func vandalise(s *stage, rnd *rand.Rand, over <-chan struct{}) {
 			continue
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		out, err := place.tmux.Run(ctx, "display-message", "-p", "#{pid}")
+		out, err := place.Tmux.Run(ctx, "display-message", "-p", "#{pid}")
 		cancel()
 		pid, _ := strconv.Atoi(strings.TrimSpace(string(out)))
 		if err != nil || pid <= 1 {
@@ -250,7 +250,7 @@ func vandalise(s *stage, rnd *rand.Rand, over <-chan struct{}) {
 			time.Sleep(500 * time.Millisecond)
 			syscall.Kill(pid, syscall.SIGCONT)
 		case 3:
-			os.Remove(place.tmux.Socket())
+			os.Remove(place.Tmux.Socket())
 		}
 	}
 }

@@ -89,11 +89,3 @@ func stream(ctx context.Context, onDelta func(Delta), turn func(context.Context,
 		}
 	}
 }
-
-// pass hands deltas to the caller, and tells whether there were any.
-func (t *turn) pass(deltas []transcript.Delta) bool {
-	for _, d := range deltas {
-		t.req.OnDelta(Delta{Message: d.Message, Text: d.Text, Aside: d.Aside})
-	}
-	return len(deltas) > 0
-}

@@ -84,7 +84,7 @@ func TestARunnerOnASharedServer(t *testing.T) {
 	s := newStage(t, Auto, fakeagent.Script{})
 	s.TmuxSocket = foreign.server.Socket
 	res, err := s.turn(t.Context(), Request{Prompt: "hello", Trace: &Trace{Ready: func() {
-		if names, err := s.place.tmux.Sessions(t.Context()); err != nil || len(names) != 1 {
+		if names, err := s.place.Tmux.Sessions(t.Context()); err != nil || len(names) != 1 {
 			t.Errorf("sessions %q, %v", names, err)
 		}
 	}}})
@@ -108,7 +108,7 @@ func TestACleanerEndsNoTurn(t *testing.T) {
 	s := newStage(t, Tmux, fakeagent.Script{})
 	s.TmuxSocket = foreign.server.Socket
 	res, err := s.turn(t.Context(), Request{Prompt: "hello", Trace: &Trace{Submitted: func() {
-		is.NoErr(os.RemoveAll(s.place.lease.Dir()))
+		is.NoErr(os.RemoveAll(s.place.Lease.Dir()))
 		res, err := s.turn(t.Context(), Request{Prompt: "world"})
 		is.NoErr(err)
 		is.Equal(res.Text, "You said: world")

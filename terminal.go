@@ -1,13 +1,8 @@
 package tuiturn
 
 import (
-	"context"
 	"fmt"
 	"os/exec"
-
-	"github.com/tuiturn/tuiturn/internal/ptyterm"
-	"github.com/tuiturn/tuiturn/internal/terminal"
-	"github.com/tuiturn/tuiturn/tmuxctl"
 )
 
 // A TerminalKind is a kind of terminal to run the agent in.
@@ -45,30 +40,4 @@ func (k TerminalKind) resolve() (TerminalKind, error) {
 		return Pty, nil
 	}
 	return "", fmt.Errorf("terminal %q: use %q, %q or none for either", string(k), Tmux, Pty)
-}
-
-func (p *place) start(ctx context.Context, kind TerminalKind, cfg terminal.Config) (terminal.Terminal, error) {
-	if kind == Pty {
-		// A nil *Term in a non-nil interface would hide the failure.
-		if term, err := ptyterm.Start(ctx, cfg); err != nil {
-			return nil, err
-		} else {
-			return term, nil
-		}
-	}
-	session, err := p.tmux.NewSession(ctx, tmuxctl.SessionConfig{
-		Name: cfg.Name,
-		Command: tmuxctl.Command{
-			Path: cfg.Path,
-			Args: cfg.Args,
-			Env:  cfg.Env,
-			Dir:  cfg.Dir,
-		},
-		Cols: cfg.Cols,
-		Rows: cfg.Rows,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return session, nil
 }

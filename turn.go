@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
 
 	"github.com/tuiturn/tuiturn/internal/agent"
-	"github.com/tuiturn/tuiturn/internal/hook"
+	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/secret"
 	"github.com/tuiturn/tuiturn/internal/text"
@@ -31,9 +27,7 @@ import (
 func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
 	res := &Result{SessionID: uuid.New()}
-	t := &turn{runner: r, req: &req, res: res, agent: r.agent(), lap: began}
-	t.redactor = redact.New(r.secrets(&req)...)
-
+	t := r.newTurn(&req, res, began)
 	return t.make(ctx, began, t.run)
 }
 
@@ -58,8 +52,11 @@ func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (
 	res := t.res
 	res.Timings.rest(t.took())
 	res.Timings.Total = t.lap.Sub(began)
+	err = public(err)
 	t.runner.ended(ctx, res, err)
-	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ended })
+	if t.req.Trace != nil {
+		call(t.req.Trace.Ended)
+	}
 	if err == nil {
 		return res, nil
 	}
@@ -68,7 +65,7 @@ func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (
 
 // fault is err as an *Error.
 func (t *turn) fault(op string, err error) error {
-	return &Error{Op: op, SessionID: t.res.SessionID, Screen: t.lastScreen, Err: err}
+	return &Error{Op: op, SessionID: t.res.SessionID, Screen: t.screen, Err: public(err)}
 }
 
 // secrets are the values that no error or log may show.
@@ -81,38 +78,57 @@ func (r *Runner) secrets(req *Request) []string {
 
 // A turn is the state of one Turn.
 type turn struct {
-	*pane // nil until there is one
-
 	runner   *Runner
 	req      *Request
 	res      *Result
-	agent    agent.Agent
-	redactor *redact.Redactor // knows the prompt, too
+	redactor *redact.Redactor
 
-	given     agent.Prompt
-	entered   enter // zero: Enter has not been pressed
-	log       *transcript.Turn
-	deltas    *transcript.Deltas // nil: nobody asks for them
-	events    chan transcript.Event
-	hooks     chan hookEvent
-	stopping  bool             // the agent's Stop hooks run
-	lastSaid  string           // what it had said then
-	questions []*hook.Question // that the agent asks and nobody has decided, in the order of their reports
-	asking    int              // counts those that have been reported
-	followErr chan error
-	settled   bool // the agent has ended the turn
+	seat  *seat // nil until there is one
+	drive drive.Turn
 
-	halted     *transcript.HookOutput // by which a hook has stopped the turn
-	unrecorded string                 // what is known of an end that nobody has recorded
+	lap    time.Time
+	screen string // the last one, redacted, set when it can explain a failure
+}
 
-	// Of a conversation: where this turn begins in the transcript, or ends once
-	// it is no longer followed, and the ids of the turn before and of this one.
-	offset    int64
-	past, ids map[string]bool
-	overdue   overdue
+// newTurn is a turn of a Runner's.
+func (r *Runner) newTurn(req *Request, res *Result, began time.Time) *turn {
+	t := &turn{runner: r, req: req, res: res, lap: began}
+	t.redactor = redact.New(r.secrets(req)...)
+	t.drive = drive.Turn{
+		Prompt:      agent.Prompt{Text: req.Prompt, Commands: req.AllowCommands, Mentions: req.AllowMentions},
+		Decide:      decider(req.OnPermission),
+		Reached:     t.reached,
+		Resubmitted: func() { r.counts.add(func(s *Stats) { s.Resubmits++ }) },
+	}
+	if onDelta := req.OnDelta; onDelta != nil {
+		t.drive.OnDelta = func(d transcript.Delta) { onDelta(Delta{Message: d.Message, Text: d.Text, Aside: d.Aside}) }
+	}
+	return t
+}
 
-	lap        time.Time
-	lastScreen string // redacted, set when it can explain a failure
+// reached counts the time of a part of the turn, and tells of it.
+func (t *turn) reached(stage drive.Stage) {
+	times, trace := &t.res.Timings, t.req.Trace
+	if trace == nil {
+		trace = &Trace{}
+	}
+	switch stage {
+	case drive.Ready:
+		call(trace.Ready)
+	case drive.Delivered:
+		times.Boot = t.took()
+		call(trace.Delivered)
+	case drive.Entering:
+		times.Submit = t.took()
+	case drive.Submitted:
+		call(trace.Submitted)
+	case drive.Answering:
+		call(trace.Answering)
+	case drive.Answered:
+		times.Answer = t.took()
+	case drive.Done:
+		call(trace.Done)
+	}
 }
 
 // took returns the time since the last call.
@@ -126,7 +142,7 @@ func (t *turn) took() time.Duration {
 // run is the whole life of the turn. op names the part that failed.
 func (t *turn) run(ctx context.Context) (op string, err error) {
 	if err := ctx.Err(); err != nil {
-		return "starting the turn", why(ctx)
+		return "starting the turn", drive.Why(ctx)
 	}
 	setup, op, err := t.runner.setup(*t.req)
 	if err != nil {
@@ -135,7 +151,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	if err := checkPrompt(t.req.Prompt); err != nil {
 		return "reading the prompt", err
 	}
-	if err := t.disarm(nil); err != nil {
+	if err := t.drive.Disarm(t.runner.agent(), nil); err != nil {
 		return "reading the prompt", err
 	}
 	ctx, place, done, err := t.runner.open(ctx, t.queued())
@@ -171,14 +187,6 @@ func withTeardown(op string, err, closeErr error) (string, error) {
 	return op, multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
 }
 
-// disarm makes the prompt fit to be put in. left is what earlier prompts have left in
-// the input line.
-func (t *turn) disarm(left []string) (err error) {
-	t.given = agent.Prompt{Text: t.req.Prompt, Commands: t.req.AllowCommands, Mentions: t.req.AllowMentions}
-	t.given.Put, err = t.agent.Disarm(&t.given, left)
-	return err
-}
-
 // queued is what is called if the turn has to wait.
 func (t *turn) queued() func() {
 	if t.req.Trace == nil {
@@ -189,26 +197,32 @@ func (t *turn) queued() func() {
 
 // start takes an agent that stands ready, or starts one.
 func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
-	if p := t.fromPool(ctx, setup); p != nil {
-		p.redactor, p.untold = t.redactor, false
-		t.pane = p
-		t.res.SessionID, t.res.Terminal, t.res.Warm = p.session, p.kind, true
-		return t.recheck(ctx)
+	if s := t.fromPool(ctx, setup); s != nil {
+		s.Redactor, s.untold = t.redactor, false
+		t.seat = s
+		t.res.SessionID, t.res.Terminal, t.res.Warm = s.Start.Session, TerminalKind(s.Terminal), true
+		return s.Recheck(ctx)
 	}
-	t.pane = t.runner.newPane(place, setup, t.res.SessionID, t.redactor)
-	op, err = t.prepare(ctx)
-	t.res.Terminal = t.kind
+	t.seat, err = t.runner.newSeat(place, setup, t.res.SessionID, t.redactor)
 	if err != nil {
-		return op, t.blame(cause(ctx, err))
+		return "choosing a terminal", err
 	}
-	t.req.Trace.mark(func(tr *Trace) func() { return tr.Booting })
+	t.res.Terminal = TerminalKind(t.seat.Terminal)
+	if op, err = t.seat.Prepare(ctx); err != nil {
+		return op, err
+	}
+	if t.req.Trace != nil {
+		call(t.req.Trace.Booting)
+	}
 	t.runner.counts.add(func(s *Stats) { s.Boots++ })
-	op, err = t.boot(ctx)
-	return op, t.explain(ctx, err)
+	if op, err = t.seat.Boot(ctx); err != nil {
+		t.screen, err = t.seat.Explain(ctx, err)
+	}
+	return op, err
 }
 
 // fromPool returns an agent that stands ready, nil if there is none.
-func (t *turn) fromPool(ctx context.Context, setup setup) *pane {
+func (t *turn) fromPool(ctx context.Context, setup setup) *seat {
 	if setup.resume {
 		return nil
 	}
@@ -217,149 +231,25 @@ func (t *turn) fromPool(ctx context.Context, setup setup) *pane {
 
 // live is what an agent that stands ready is wanted for.
 func (t *turn) live(ctx context.Context) (op string, err error) {
-	stop := t.follow(ctx)
-	defer func() {
-		stop()
-		t.record() // on every path: a turn that failed has been paid for too
-	}()
-	return t.talk(ctx)
+	t.drive.Pane = t.seat.Pane
+	defer t.record() // on every path: a turn that failed has been paid for too
+	return t.drive.Run(ctx)
 }
 
-// talk takes the agent through the turn, which is followed.
-func (t *turn) talk(ctx context.Context) (op string, err error) {
-	times := &t.res.Timings
-	t.req.Trace.mark(func(tr *Trace) func() { return tr.Ready })
-	if err := t.handOver(ctx); err != nil {
-		return "handing over the prompt", t.explain(ctx, err)
-	}
-	times.Boot = t.took()
-	t.req.Trace.mark(func(tr *Trace) func() { return tr.Delivered })
-
-	err = t.submit(ctx)
-	if errors.Is(err, ErrNotAccepted) && t.entered == (enter{}) {
-		// Enter was not pressed, for the input line stayed empty. A cleaner of
-		// temporary files took what the editor had written before the agent read it.
-		t.runner.log().Warn("the prompt did not reach the input line; it is handed over again", "session", t.res.SessionID)
-		if err = t.handOver(ctx); err == nil {
-			err = t.submit(ctx)
-		}
-	}
-	times.Submit = t.took()
-	if err != nil {
-		return "submitting the prompt", t.explain(ctx, err)
-	}
-	t.req.Trace.mark(func(tr *Trace) func() { return tr.Submitted })
-
-	err = t.answer(ctx)
-	times.Answer = t.took()
-	if err != nil {
-		return "waiting for the answer", t.explain(ctx, err)
-	}
-	t.settled = true
-	t.req.Trace.mark(func(tr *Trace) func() { return tr.Done })
-	op, err = t.settle()
-	if t.unrecorded != "" || errors.Is(err, ErrNoAnswer) {
-		err = t.explain(ctx, err)
-	}
-	return op, err
-}
-
-// handOver is deliver with all the files that it needs, and once more if a cleaner
-// took the FIFO before the agent had opened it.
-func (t *turn) handOver(ctx context.Context) error {
-	if err := t.mend(); err != nil {
-		return err
-	}
-	err := t.deliver(ctx)
-	if errors.Is(err, fs.ErrNotExist) && t.mend() == nil {
-		err = t.deliver(ctx)
-	}
-	return err
-}
-
-// explain adds the last screen to the turn's error, where it tells more than the
-// error does.
-func (t *turn) explain(ctx context.Context, err error) error {
-	if err != nil {
-		if b, ok := err.(*BlockedError); ok && !t.entered.since.IsZero() {
-			err = b.inTurn()
-		}
-		t.lastScreen, err = t.pane.explain(ctx, t.redactor, err)
-	}
-	return err
-}
-
-// newLog begins to gather what the transcript tells of the turn.
-func (t *turn) newLog() {
-	t.log = &transcript.Turn{SessionID: t.session, Match: t.isPrompt, Settle: -1}
-	if t.req.OnDelta != nil {
-		t.deltas = transcript.NewDeltas(t.log)
-	}
-}
-
-// follow begins to read the transcript and what the hooks report, mostly from
-// before there is any, until stop is called.
-func (t *turn) follow(ctx context.Context) (stop func()) {
-	t.newLog()
-	t.events = make(chan transcript.Event)
-	t.hooks = make(chan hookEvent)
-	t.followErr = make(chan error, 1)
-	follower := transcript.Follower{
-		Path:   t.transcript(),
-		Offset: t.offset,
-		Idle:   transcript.DefaultSettle,
-		Drift:  &t.runner.drift,
-		Log:    t.runner.Log,
-	}
-	// Not with the turn: an agent that is told to stop has something to say.
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	hooks := fileSize(t.hooksFile())
-	var following sync.WaitGroup
-	following.Go(func() { t.followHooks(ctx, hooks) })
-	following.Go(func() {
-		for ev, err := range follower.Events(ctx) {
-			if err != nil {
-				t.followErr <- err
-				return
-			}
-			ev.Raw = nil // valid only inside this loop
-			select {
-			case t.events <- ev:
-				t.offset = ev.End
-			case <-ctx.Done():
-				return
-			}
-		}
-	})
-	return func() {
-		cancel()
-		following.Wait()
-		t.dismiss()
+// record puts what the transcript tells into the Result.
+func (t *turn) record() {
+	o, res := t.drive.Outcome(), t.res
+	res.Text, res.StopReason, res.Model = o.Text, o.StopReason, o.Model
+	res.Usage, res.AgentVersion = o.Usage, o.Version
+	if screen := t.drive.Screen(); screen != "" {
+		t.screen = screen
 	}
 }
 
 // tearDown ends the agent and removes its files, whatever came of the turn.
 func (t *turn) tearDown() error {
-	if t.pane == nil {
+	if t.seat == nil {
 		return nil
 	}
-	return t.pane.close()
-}
-
-// fileSize is 0 where there is no file.
-func fileSize(path string) int64 {
-	info, err := os.Stat(path)
-	if err != nil {
-		return 0
-	}
-	return info.Size()
-}
-
-func lookup(env []string, name string) (value string) {
-	for _, kv := range env {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			value = v
-		}
-	}
-	return value
+	return t.seat.close()
 }

@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"errors"
@@ -18,10 +18,10 @@ import (
 // tmp is the agent's TMPDIR: what it leaves there goes with the turn. Keep its name
 // short: 2.1.330 makes a socket some 20 bytes further down, and uses /tmp where the
 // path is too long for one.
-func (p *pane) tmp() string { return filepath.Join(p.dir, "t") }
+func (p *Pane) tmp() string { return filepath.Join(p.dir, "t") }
 
 // make makes what there is not of the pane's files.
-func (p *pane) make() error {
+func (p *Pane) make() error {
 	for _, dir := range []string{p.dir, p.tmp()} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
@@ -52,21 +52,21 @@ func (p *pane) make() error {
 
 // mend makes anew what a cleaner of temporary files has taken from the pane. Its
 // error tells that it can't be done.
-func (p *pane) mend() error {
-	if p.place.lease.Check() != nil {
-		return cleaned(p.place.lease.Dir())
+func (p *Pane) mend() error {
+	if p.Place.Lease.Check() != nil {
+		return Cleaned(p.Place.Lease.Dir())
 	}
 	if p.missing() == nil {
 		return nil
 	}
-	p.runner.log().Warn("what was removed is made again", "session", p.session, "error", p.missing())
+	p.Log.Warn("what was removed is made again", "session", p.Start.Session, "error", p.missing())
 	return p.make()
 }
 
 // missing tells what a cleaner has taken of what the pane needs; nil is nothing.
-func (p *pane) missing() error {
-	if p.place.lease.Check() != nil {
-		return cleaned(p.place.lease.Dir())
+func (p *Pane) missing() error {
+	if p.Place.Lease.Check() != nil {
+		return Cleaned(p.Place.Lease.Dir())
 	}
 	if p.dir == "" {
 		return nil
@@ -80,20 +80,20 @@ func (p *pane) missing() error {
 	}
 	for _, path := range paths {
 		if isGone(path) {
-			return cleaned(path)
+			return Cleaned(path)
 		}
 	}
 	return nil
 }
 
 // blame adds to an error that a cleaner has taken what the pane needs, if so.
-func (p *pane) blame(err error) error {
+func (p *Pane) blame(err error) error {
 	if err == nil || errors.Is(err, errCleaned) {
 		return err
 	}
 	why := p.missing()
-	if path := notThere(err); why == nil && strings.HasPrefix(path, p.place.lease.Dir()+"/") {
-		why = cleaned(path)
+	if path := notThere(err); why == nil && strings.HasPrefix(path, p.Place.Lease.Dir()+"/") {
+		why = Cleaned(path)
 	}
 	if why == nil {
 		return err
@@ -118,12 +118,31 @@ func notThere(err error) string {
 
 var errCleaned = errors.New("has been removed while it was in use, by a cleaner of temporary files it seems")
 
-// cleaned says that a file or directory of the Runner's is gone.
-func cleaned(path string) error {
+// Cleaned says that a file or directory of the Runner's is gone.
+func Cleaned(path string) error {
 	return fmt.Errorf("%s %w: exempt tuiturn-* from the cleaner, or name a directory that it spares in Runner.TempDir", path, errCleaned)
 }
 
 func isGone(path string) bool {
 	_, err := os.Lstat(path)
 	return errors.Is(err, fs.ErrNotExist)
+}
+
+// FileSize is 0 where there is no file.
+func FileSize(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Lookup returns the value of the last variable with that name.
+func Lookup(env []string, name string) (value string) {
+	for _, kv := range env {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			value = v
+		}
+	}
+	return value
 }

@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"maps"
@@ -31,27 +31,37 @@ type overdue struct {
 type owed func(text string) bool
 
 // owes are the prompts that may still be recorded when the turn is over.
-func (t *turn) owes() []owed {
+func (t *Turn) owes() []owed {
 	if _, received := t.log.Received(); received && !t.doubtful() {
 		return nil
 	}
 	all := t.overdue.owed
-	if !t.entered.since.IsZero() {
+	if t.entered.again() {
 		all = append(slices.Clip(all), t.recordedAs)
 	}
 	return all
 }
 
 // recordedAs is isPrompt, also for a command, which is recorded between tags.
-func (t *turn) recordedAs(text string) bool {
+func (t *Turn) recordedAs(text string) bool {
 	if t.isCommand() {
-		return t.agent.Names(&t.given, text)
+		return t.Agent.Names(&t.Prompt, text)
 	}
 	return t.isPrompt(text)
 }
 
+// isPrompt tells whether text, which the transcript has as the session's first
+// prompt, is the one that was put in. A command is not compared: the transcript has
+// it in the agent's own form.
+func (t *Turn) isPrompt(text string) bool { return t.isCommand() || t.Agent.Took(&t.Prompt, text) }
+
+// isCommand tells whether the agent may take the prompt for a command of its own.
+func (t *Turn) isCommand() bool {
+	return t.Prompt.Commands && strings.HasPrefix(strings.TrimSpace(t.Prompt.Put), t.Agent.Traits().Command)
+}
+
 // add takes an event of the transcript, unless it is of an earlier prompt.
-func (t *turn) add(ev transcript.Event) {
+func (t *Turn) add(ev transcript.Event) {
 	u, ok := ev.Body.(*transcript.User)
 	if !ok || ev.Meta || ev.Sidechain {
 		t.log.Add(ev)
@@ -66,7 +76,7 @@ func (t *turn) add(ev transcript.Event) {
 		t.newLog() // it was the earlier prompt's
 		t.overdue.since = time.Time{}
 	}
-	own := t.recordedAs(u.Text) && !t.entered.since.IsZero() && ev.End > t.entered.from
+	own := t.recordedAs(u.Text) && t.entered.again() && ev.End > t.entered.from
 	switch {
 	case own && i >= 0:
 		t.overdue.since = time.Now()
@@ -83,7 +93,7 @@ func (t *turn) add(ev transcript.Event) {
 }
 
 // passed keeps apart what hooks report of an earlier prompt.
-func (t *turn) passed(promptID string) {
+func (t *Turn) passed(promptID string) {
 	if promptID == "" {
 		return
 	}
@@ -103,11 +113,11 @@ func interruption(u *transcript.User) bool {
 
 // doubtful tells whether the line that was taken for the prompt's may be an earlier
 // one's.
-func (t *turn) doubtful() bool { return !t.overdue.since.IsZero() }
+func (t *Turn) doubtful() bool { return !t.overdue.since.IsZero() }
 
 // taken tells whether the prompt has left the input line, and its own line would
 // have come by now if what has come was another's.
-func (t *turn) taken(w *watch) bool {
+func (t *Turn) taken(w *watch) bool {
 	since := time.Since(t.overdue.since)
 	return since >= transcript.DefaultSettle && (!w.view.Input || w.view.Text == "" && !w.busy()) ||
 		since >= idleQuiet && w.view.Text == ""

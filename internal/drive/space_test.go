@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"os"
@@ -22,13 +22,13 @@ func TestWritesInItsOwnDirectoriesOnly(t *testing.T) {
 		return !info.ModTime().Equal(long)
 	}
 	is.NoErr(os.Chtimes(above, long, long))
-	p := &pane{runner: &Runner{Home: tuiauth.Home{Dir: filepath.Join(above, "home") + "/"}}, dir: filepath.Join(above, "t-1")}
+	p := &Pane{Config: Config{Host: &Host{Home: tuiauth.Home{Dir: filepath.Join(above, "home") + "/"}}}, dir: filepath.Join(above, "t-1")}
 	is.Equal(p.full(ErrNotAccepted), ErrNotAccepted)
 	is.True(!touched())
 
 	// A cleaner took the directory; its name may be anybody's.
-	p.runner.Home.Dir, p.dir = t.TempDir(), above
-	err := cleaned(above)
+	p.Home.Dir, p.dir = t.TempDir(), above
+	err := Cleaned(above)
 	is.Equal(p.full(err), err)
 	is.True(!touched())
 

@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"context"
@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -34,20 +33,20 @@ const (
 
 // greet waits for the agent's input line, and empties it: whatever stands there
 // is not part of the prompt.
-func (t *turn) greet(ctx context.Context) error {
+func (t *Turn) greet(ctx context.Context) error {
 	t.declined = 0
 	err := t.ready(ctx)
-	if blocked, ok := err.(*BlockedError); ok && blocked.Kind == "unknown" {
+	if blocked, ok := err.(*BlockedError); ok && blocked.Kind == unknown {
 		// No agent asks for something between two turns: it is a list, such as that
 		// of a rewind, and Escape leaves it.
-		if err = t.term.SendKeys(ctx, t.agent.Traits().Keys.Stop); err == nil {
+		if err = t.term.SendKeys(ctx, t.Agent.Traits().Keys.Stop); err == nil {
 			err = t.ready(ctx)
 		}
 	}
 	if err != nil {
 		return err
 	}
-	w := watch{pane: t.pane}
+	w := watch{pane: t.Pane}
 	if err := w.look(ctx); err != nil {
 		return err
 	}
@@ -59,7 +58,7 @@ func (t *turn) greet(ctx context.Context) error {
 
 // empty empties the input line. Through the door it takes no longer for a long
 // text than for a short one; clearKey takes one row at a time.
-func (p *pane) empty(ctx context.Context) error {
+func (p *Pane) empty(ctx context.Context) error {
 	if err := p.door.deliver(ctx, p, ""); !errors.Is(err, errNoDoor) {
 		return err
 	}
@@ -73,10 +72,10 @@ func (p *pane) empty(ctx context.Context) error {
 // An agent that has begun to answer records the interruption. One that has not
 // gives the prompt back, in the input line, and records nothing. One that had
 // nothing to stop does neither, which only time tells.
-func (t *turn) comeBack(ctx context.Context) error {
+func (t *Turn) comeBack(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	waiting := newBackLimit(t.pane)
+	waiting := &backLimit{pane: t.Pane, from: t.mark()}
 	go func() {
 		tick := time.NewTicker(comeBackWait / 10)
 		defer tick.Stop()
@@ -106,48 +105,38 @@ func (t *turn) comeBack(ctx context.Context) error {
 // A backLimit is a limit of time for an agent: comeBackWait, unless it has worked,
 // or waited for a core, for a good part of that.
 type backLimit struct {
-	pane *pane
+	pane *Pane
 
-	mu    sync.Mutex
-	since time.Time
-	work  time.Duration // the agent's, then
-}
-
-func newBackLimit(p *pane) *backLimit {
-	limit := &backLimit{pane: p}
-	limit.again()
-	return limit
+	mu   sync.Mutex
+	from mark
 }
 
 // again begins anew.
-func (p *backLimit) again() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.since = time.Now()
-	p.work, _ = proc.WorkTime(p.pane.term.Pid())
+func (l *backLimit) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.from = l.pane.mark()
 }
 
-func (p *backLimit) over() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	waited := time.Since(p.since)
-	w := watch{pane: p.pane}
-	return waited >= comeBackMost || waited >= comeBackWait && !w.worked(p.work, waited)
+func (l *backLimit) over() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	waited := l.from.since()
+	return waited >= comeBackMost || waited >= comeBackWait && !l.pane.worked(l.from)
 }
 
 // errNotBack is the error of an agent that goes on, or does something else.
 var errNotBack = errors.New("the agent did not come back to an empty input line in time")
 
 // stop is comeBack without a limit; hasStopped is called when the agent has stopped.
-func (t *turn) stop(ctx context.Context, hasStopped func()) error {
-	w := watch{pane: t.pane}
+func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
+	w := watch{pane: t.Pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
-	stopped := t.entered.since.IsZero() // it has been given nothing
-	var told time.Time
+	stopped := !t.entered.again() // it has been given nothing
+	var told mark
 	tells := 0
-	var toldWork time.Duration // the agent's, then
-	quiet := time.Now()        // since when no line has come
+	quiet := time.Now() // since when no line has come
 	for {
 		if err := w.look(ctx); err != nil {
 			return err
@@ -159,12 +148,12 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 			// A prompt that was given back may be recorded up to 100 ms later, and
 			// on a screen that still changes the agent works. Of two keys the second
 			// has had its effect when the agent rests.
-			rests := still >= transcript.DefaultSettle && t.heard(ctx) && !w.worked(toldWork, time.Since(told))
-			if t.log.Done() && (tells < 2 || rests) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && !told.IsZero() && t.heard(ctx) && !w.busy() {
+			rests := still >= transcript.DefaultSettle && t.keysRead(ctx) && !t.worked(told)
+			if t.log.Done() && (tells < 2 || rests) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && told.set() && t.keysRead(ctx) && !w.busy() {
 				return nil
 			}
-		case w.view.Input && (t.entered.since.IsZero() ||
-			!told.IsZero() && min(w.still(), time.Since(told)) >= givenBack && t.heard(ctx) && !w.worked(toldWork, time.Since(told))):
+		case w.view.Input && (!t.entered.again() ||
+			told.set() && min(w.still(), told.since()) >= givenBack && t.keysRead(ctx) && !t.worked(told)):
 			if !stopped {
 				stopped = true
 				hasStopped()
@@ -173,50 +162,40 @@ func (t *turn) stop(ctx context.Context, hasStopped func()) error {
 				return err
 			}
 		}
-		if t.mustTell(ctx, &w, stopped, told, toldWork) {
-			if err := t.term.SendKeys(ctx, t.agent.Traits().Keys.Stop); err != nil {
+		if t.mustTell(ctx, &w, stopped, told) {
+			if err := t.term.SendKeys(ctx, t.Agent.Traits().Keys.Stop); err != nil {
 				return err
 			}
-			told, t.overdue.told = time.Now(), true
+			told, t.overdue.told = t.mark(), true
 			tells++
-			toldWork, _ = proc.WorkTime(t.term.Pid())
 		}
-		select {
-		case ev := <-t.events:
-			if t.take(ev) {
-				quiet = time.Now()
-			}
-		case hook := <-t.hooks:
-			t.hooked(hook)
-		case err := <-t.followErr:
+		switch heard, err := t.hear(ctx, tick.C, nil); {
+		case err != nil:
 			return err
-		case <-tick.C:
-		case <-t.term.Done():
-			return os.ErrProcessDone
-		case <-ctx.Done():
-			return ctx.Err()
+		case heard == line:
+			quiet = time.Now()
 		}
 	}
 }
 
 // mustTell tells whether it is time to tell the agent to stop: at once, and again
 // if it goes on. Read together with another key the key would be another one.
-func (t *turn) mustTell(ctx context.Context, w *watch, stopped bool, told time.Time, toldWork time.Duration) bool {
+func (t *Turn) mustTell(ctx context.Context, w *watch, stopped bool, told mark) bool {
 	again := stopAgain
-	if w.worked(toldWork, time.Since(told)) {
+	if t.worked(told) {
 		again = stopAgainBusy
 	}
 	switch {
 	case stopped && w.view.Input:
 		return false
-	case !told.IsZero() && (time.Since(told) < again || w.view.Input && w.still() > transcript.DefaultSettle):
+	case told.set() && (told.since() < again || w.view.Input && w.still() > transcript.DefaultSettle):
 		return false
 	}
-	return t.heard(ctx)
+	return t.keysRead(ctx)
 }
 
-// heard tells whether the agent has read all keys.
-func (p *pane) heard(ctx context.Context) bool {
+// keysRead tells whether the agent has read all keys.
+func (p *Pane) keysRead(ctx context.Context) bool {
 	unread, _ := p.term.Unread(ctx)
 	return unread == 0
 }

@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"context"
@@ -25,9 +25,9 @@ const (
 	keyAgain = 250 * time.Millisecond
 )
 
-// doorWait is how long an agent that has read its keys, and shows its input
+// DoorWait is how long an agent that has read its keys, and shows its input
 // line, may take to open the editor before the paste door is used. Less in tests.
-var doorWait = 8 * time.Second
+var DoorWait = 8 * time.Second
 
 // door is where prompts go in, one after the other.
 type door struct {
@@ -76,7 +76,7 @@ var errNoDoor = errors.New("the agent does not open an editor")
 //
 // The key is sent again only once the agent has read the one before. 2.1.104
 // takes several that it reads at once for text.
-func (d *door) deliver(ctx context.Context, p *pane, text string) error {
+func (d *door) deliver(ctx context.Context, p *Pane, text string) error {
 	if d == nil {
 		return errNoDoor
 	}
@@ -119,7 +119,7 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 			return giveUp(ErrStopped)
 		}
 		if err := w.lookNow(ctx); err != nil {
-			return giveUp(cause(ctx, err))
+			return giveUp(Cause(ctx, err))
 		}
 		// While the input line is gone the editor is about to open, unless the
 		// agent has something to ask first.
@@ -128,11 +128,11 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 		}
 		if !time.Now().Before(next) {
 			if unread, _ := p.term.Unread(ctx); unread == 0 && w.view.Input {
-				if idle >= doorWait {
+				if idle >= DoorWait {
 					return giveUp(errNoDoor)
 				}
-				if err := p.term.SendKeys(ctx, p.agent.Traits().Keys.Editor); err != nil {
-					return giveUp(cause(ctx, err))
+				if err := p.term.SendKeys(ctx, p.Agent.Traits().Keys.Editor); err != nil {
+					return giveUp(Cause(ctx, err))
 				}
 				idle += wait
 			}
@@ -144,7 +144,7 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 			switch {
 			case o.err == nil:
 			case ctx.Err() != nil:
-				o.err = why(ctx)
+				o.err = Why(ctx)
 			case errors.Is(o.err, fifo.ErrGone):
 				o.err = os.ErrProcessDone
 			}
@@ -156,8 +156,8 @@ func (d *door) deliver(ctx context.Context, p *pane, text string) error {
 
 // paste puts the prompt into the input line as a bracketed paste. On its way a
 // tab becomes four spaces, and 2.1.330 wraps three lines or more in a tag.
-func (t *turn) paste(ctx context.Context) error {
-	put, err := t.agent.Pasted(&t.given)
+func (t *Turn) paste(ctx context.Context) error {
+	put, err := t.Agent.Pasted(&t.Prompt)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (t *turn) paste(ctx context.Context) error {
 
 // clear empties the input line with keys, each of which takes a row or a line
 // end of it. 2.1.104 takes several that it reads together for text.
-func (p *pane) clear(ctx context.Context) error {
+func (p *Pane) clear(ctx context.Context) error {
 	w := watch{pane: p}
 	for range 10 {
 		if err := w.look(ctx); err != nil {
@@ -179,13 +179,13 @@ func (p *pane) clear(ctx context.Context) error {
 		if w.view.Text == "" {
 			break
 		}
-		if err := p.term.SendKeys(ctx, p.agent.Traits().Keys.Clear); err != nil {
+		if err := p.term.SendKeys(ctx, p.Agent.Traits().Keys.Clear); err != nil {
 			return err
 		}
 		select {
 		case <-time.After(5 * bootLook):
 		case <-ctx.Done():
-			return why(ctx)
+			return Why(ctx)
 		}
 	}
 	return nil

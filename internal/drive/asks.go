@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"context"
@@ -20,13 +20,13 @@ import (
 // (2.1.104, 2.1.158, 2.1.294, 2.1.330, 2.1.332; of subagents, too.)
 
 // asked takes a question that a hook has reported.
-func (t *turn) asked(pid int) {
+func (t *Turn) asked(pid int) {
 	q, err := hook.Read(t.dir, pid)
 	switch {
 	case err != nil:
-		t.runner.log().Warn("a question of the agent's cannot be read", "session", t.session, "error", err)
+		t.Log.Warn("a question of the agent's cannot be read", "session", t.Start.Session, "error", err)
 		return
-	case !t.agent.Asks(q.Tool):
+	case !t.Agent.Asks(q.Tool):
 		q.Drop()
 		return
 	}
@@ -39,7 +39,7 @@ func (t *turn) asked(pid int) {
 // ask at once have their dialogs in a queue: there the question is taken whose input
 // stands in the dialog. A wrong guess asks the host in another order, and no more:
 // a decision goes to the question that it was made for, whatever is on the screen.
-func (t *turn) shown(m *agent.Menu) *hook.Question {
+func (t *Turn) shown(m *agent.Menu) *hook.Question {
 	t.questions = slices.DeleteFunc(t.questions, func(q *hook.Question) bool {
 		if q.Open() {
 			return false
@@ -50,7 +50,7 @@ func (t *turn) shown(m *agent.Menu) *hook.Question {
 	var best *hook.Question
 	most := -1
 	for _, q := range slices.Backward(t.questions) {
-		if n := t.agent.Shows(m, q.Input); n > most {
+		if n := t.Agent.Shows(m, q.Input); n > most {
 			best, most = q, n
 		}
 	}
@@ -58,7 +58,7 @@ func (t *turn) shown(m *agent.Menu) *hook.Question {
 }
 
 // reply hands the host's decision to the hook that asked.
-func (t *turn) reply(ctx context.Context, q *hook.Question, decision string) error {
+func (t *Turn) reply(ctx context.Context, q *hook.Question, decision string) error {
 	t.questions = slices.DeleteFunc(t.questions, func(k *hook.Question) bool { return k == q })
 	err := q.Answer(ctx, decision, t.term.Done())
 	switch {
@@ -67,16 +67,16 @@ func (t *turn) reply(ctx context.Context, q *hook.Question, decision string) err
 	case errors.Is(err, hook.ErrGone):
 		return errChanged
 	case ctx.Err() != nil:
-		return why(ctx)
+		return Why(ctx)
 	case errors.Is(err, fs.ErrNotExist):
-		err = cleaned(q.ReplyPath())
+		err = Cleaned(q.ReplyPath())
 	}
 	return fmt.Errorf("the decision cannot reach the agent: %w", err)
 }
 
 // dismiss lets the hooks end whose questions nobody has decided: a person has
 // answered at the terminal, or the turn is over.
-func (t *turn) dismiss() {
+func (t *Turn) dismiss() {
 	for _, q := range t.questions {
 		q.Drop()
 	}

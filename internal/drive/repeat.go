@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"context"
@@ -19,7 +19,7 @@ type repeat struct {
 
 // tooLate is the turn's error if the agent repeats its request only after ctx's
 // deadline: no answer can come before.
-func (r *repeat) tooLate(ctx context.Context, t *turn) error {
+func (r *repeat) tooLate(ctx context.Context, t *Turn) error {
 	retry := t.log.Retrying()
 	if retry == nil {
 		return nil
@@ -37,16 +37,16 @@ func (r *repeat) tooLate(ctx context.Context, t *turn) error {
 // repeats is the failure that the screen shows while the agent waits to repeat a
 // request: later versions than 2.1.158 record none. A model can draw the same, so
 // it explains an error and decides nothing.
-func (t *turn) repeats(ctx context.Context) error {
+func (t *Turn) repeats(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	screen, err := t.term.Screen(ctx)
 	if err != nil {
 		return nil
 	}
-	notes := t.agent.Explain(screen)
+	notes := t.Agent.Explain(screen)
 	if notes.Retry == "" {
 		return nil
 	}
-	return &APIError{Message: t.redactor.Redact(notes.Retry), Attempts: notes.Attempt}
+	return &APIError{Message: t.Redactor.Redact(notes.Retry), Attempts: notes.Attempt}
 }

@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"context"
@@ -62,7 +62,7 @@ var rests = []struct {
 }
 
 // standing is what is known of the agent of a look.
-func (t *turn) standing(w *watch) standing {
+func (t *Turn) standing(w *watch) standing {
 	stop := t.log.Outcome().StopReason
 	return standing{
 		state:    t.log.State(),
@@ -77,7 +77,7 @@ func (t *turn) standing(w *watch) standing {
 
 // over tells whether a turn has ended although the transcript does not say so. quiet
 // is how long the transcript has stood still.
-func (t *turn) over(w *watch, quiet time.Duration) bool {
+func (t *Turn) over(w *watch, quiet time.Duration) bool {
 	if !w.view.Input || w.view.Text != "" {
 		return false
 	}
@@ -98,7 +98,7 @@ func (t *turn) over(w *watch, quiet time.Duration) bool {
 }
 
 // noAnswer is ErrNoAnswer with what is known of the end.
-func (t *turn) noAnswer(o transcript.Outcome) error {
+func (t *Turn) noAnswer(o transcript.Outcome) error {
 	var known []string
 	if t.halted != nil {
 		known = append(known, t.hookSaid(t.halted))
@@ -121,11 +121,11 @@ func (t *turn) noAnswer(o transcript.Outcome) error {
 	if len(known) == 0 {
 		return ErrNoAnswer
 	}
-	return fmt.Errorf("%w: %s", ErrNoAnswer, t.redactor.Redact(strings.Join(known, "; ")))
+	return fmt.Errorf("%w: %s", ErrNoAnswer, t.Redactor.Redact(strings.Join(known, "; ")))
 }
 
 // hookSaid tells which hook has stopped the agent, and why.
-func (t *turn) hookSaid(h *transcript.HookOutput) string {
+func (t *Turn) hookSaid(h *transcript.HookOutput) string {
 	event, reason := h.Event, h.Reason
 	if event == "" {
 		event = "unnamed"
@@ -133,13 +133,13 @@ func (t *turn) hookSaid(h *transcript.HookOutput) string {
 	if reason == "" {
 		reason = "no reason given"
 	}
-	return fmt.Sprintf("a %s hook stopped it: %s", event, t.redactor.Redact(reason))
+	return fmt.Sprintf("a %s hook stopped it: %s", event, t.Redactor.Redact(reason))
 }
 
 // refused is the error of a prompt that a hook of the home's did not let through.
 // Some versions give it back to the input line then.
-func (t *turn) refused(ctx context.Context, h *transcript.HookOutput) error {
-	w := watch{pane: t.pane}
+func (t *Turn) refused(ctx context.Context, h *transcript.HookOutput) error {
+	w := watch{pane: t.Pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
 	for begun := time.Now(); time.Since(begun) < restQuiet; {
@@ -163,5 +163,5 @@ func (t *turn) refused(ctx context.Context, h *transcript.HookOutput) error {
 	if reason == "" {
 		reason = "no reason given"
 	}
-	return fmt.Errorf("%w: a UserPromptSubmit hook blocked it: %s (%s)", ErrNotAccepted, t.redactor.Redact(reason), where)
+	return fmt.Errorf("%w: a UserPromptSubmit hook blocked it: %s (%s)", ErrNotAccepted, t.Redactor.Redact(reason), where)
 }

@@ -1,7 +1,6 @@
-package tuiturn
+package drive
 
 import (
-	"context"
 	"encoding/json"
 	"path/filepath"
 
@@ -35,34 +34,18 @@ type hookEvent struct {
 	LastMessage string `json:"last_assistant_message"`
 }
 
-func (p *pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
+func (p *Pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
 
-// followHooks sends the events of the agent's hooks to t.hooks until ctx ends.
-func (t *turn) followHooks(ctx context.Context, offset int64) {
-	follower := transcript.Follower{Path: t.hooksFile(), Offset: offset, Log: t.runner.Log}
-	for ev, err := range follower.Events(ctx) {
-		if err != nil {
-			if ctx.Err() == nil {
-				t.runner.log().Warn("what the agent's hooks report is not read any more", "session", t.session, "error", err)
-			}
-			return
-		}
-		var h hookEvent
-		if json.Unmarshal(ev.Raw, &h) != nil || h.AgentID != "" {
-			continue
-		}
-		select {
-		case t.hooks <- h:
-		case <-ctx.Done():
-			return
-		}
-	}
+// decodeHook reads what a hook has appended. What a subagent's hook reports is not for
+// the turn.
+func decodeHook(line []byte) (h hookEvent, ok bool) {
+	return h, json.Unmarshal(line, &h) == nil && h.AgentID == ""
 }
 
 // hooked takes an event of a hook. In a conversation one of the turn before may
 // come late: each is a process of its own, and some are later than the Stop hook
 // (2.1.158, 2.1.330).
-func (t *turn) hooked(h hookEvent) {
+func (t *Turn) hooked(h hookEvent) {
 	if t.past[h.PromptID] || t.past[h.TurnID] {
 		return
 	}

@@ -1,4 +1,4 @@
-package tuiturn
+package drive
 
 import (
 	"context"
@@ -16,13 +16,13 @@ import (
 // directory, can't be written to. An agent says nothing of that: its transcript
 // ends, or never begins. Where a cleaner has taken the temporary directory nothing
 // is tried: see files.go.
-func (p *pane) full(err error) error {
+func (p *Pane) full(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed) || errors.Is(err, ErrInterrupted) || errors.Is(err, errCleaned) {
 		return err
 	}
-	home := filepath.Clean(p.runner.Home.Dir)
+	home := filepath.Clean(p.Host.Home.Dir)
 	for _, place := range []struct{ what, dir, top string }{
-		{"the agent's home", filepath.Dir(transcript.Path(home, p.setup.workdir, p.session)), home},
+		{"the agent's home", filepath.Dir(transcript.Path(home, p.Workdir, p.Start.Session)), home},
 		{"the agent's temporary directory", p.dir, p.dir},
 	} {
 		if unwritable := tryWrite(place.dir, place.top); unwritable != nil {

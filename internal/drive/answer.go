@@ -1,0 +1,137 @@
+package drive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// answer follows the transcript to the turn's outcome.
+func (t *Turn) answer(ctx context.Context) error {
+	w := watch{pane: t.Pane}
+	tick := time.NewTicker(workLook)
+	defer tick.Stop()
+	answering := false
+	quiet := time.Now() // since when no line has come
+	var repeat repeat
+	for {
+		if !answering && t.log.Outcome().Text != "" {
+			answering = true
+			t.Reached(Answering)
+			quiet = time.Now()
+		}
+		if t.log.Done() || t.log.Told() && t.whole() {
+			return nil
+		}
+		// A failure without a status is one of the network, which may pass.
+		if retry := t.log.Retrying(); retry != nil && retry.Status != 0 && !retry.Retryable() {
+			return t.failed(retry)
+		}
+		if err := repeat.tooLate(ctx, t); err != nil {
+			return err
+		}
+		if t.deltas != nil && t.pass(t.deltas.Next()) {
+			quiet = time.Now() // the caller may have taken long, and something come
+		}
+		heard, err := t.hear(ctx, tick.C, nil)
+		switch {
+		case errors.Is(err, os.ErrProcessDone):
+			if t.log.State() == transcript.Final {
+				return nil // the answer stood in what it wrote last
+			}
+			return err
+		case err != nil:
+			return t.lateOr(ctx, err)
+		case heard == line:
+			quiet = time.Now()
+		case heard == ticked && !t.deaf():
+			if over, err := t.standstill(ctx, &w, &quiet); over || err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// standstill looks whether the agent waits for something. quiet is since when no line
+// has come. over means that the turn has ended, though the transcript does not say so.
+func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over bool, _ error) {
+	err := w.look(ctx)
+	switch {
+	case errors.Is(err, os.ErrProcessDone):
+		return false, nil // what it has written is still to be read
+	case err != nil:
+		return false, t.lateOr(ctx, err)
+	}
+	err = w.blocked(workStill)
+	switch {
+	case err == nil:
+		return t.over(w, time.Since(*quiet)), nil
+	case t.log.Told():
+		return true, nil // 2.1.104 and 2.1.158 offer an upgrade once a usage limit is reached
+	case len(t.questions) == 0 && w.foot.since() < toldWait:
+		return false, nil
+	case t.asks(err):
+		err = t.permit(ctx, w, err)
+	}
+	if err != nil && !agentEnded(err) {
+		return false, t.lateOr(ctx, err)
+	}
+	*w, *quiet = watch{pane: t.Pane}, time.Now()
+	return false, nil
+}
+
+// take takes an event of the transcript, and tells whether it is a line.
+func (t *Turn) take(ev transcript.Event) bool {
+	t.add(ev)
+	switch b := ev.Body.(type) {
+	case *transcript.User:
+		if ev.Meta { // a Stop hook's objection: the agent goes on
+			t.stopping, t.lastSaid = false, ""
+		}
+	case *transcript.HookOutput:
+		t.stopping = t.stopping && b.Event != "Stop" // they have run
+		if b.Prevents {
+			t.halted = b
+		}
+	}
+	_, idle := ev.Body.(*transcript.Idle)
+	return !idle
+}
+
+// whole tells whether the transcript has come to what the agent had said when it
+// stopped.
+func (t *Turn) whole() bool {
+	return t.lastSaid != "" && strings.HasSuffix(strings.TrimSpace(t.log.Outcome().Text), t.lastSaid)
+}
+
+// lateOr is late if ctx has ended, which makes everything else fail too, else err.
+func (t *Turn) lateOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return t.late(ctx)
+	}
+	return err
+}
+
+// late is the error of a context that ended while the agent worked. If the
+// service was failing meanwhile it says so too.
+func (t *Turn) late(ctx context.Context) error {
+	err := Why(ctx)
+	if retry := t.log.Retrying(); retry != nil {
+		return fmt.Errorf("%w, while the agent waited %v to repeat a failed request: %w", err,
+			retry.Delay.Round(time.Second), t.failed(retry))
+	}
+	if shown := t.repeats(ctx); shown != nil {
+		return fmt.Errorf("%w, while the agent repeated a failed request: %w", err, shown)
+	}
+	return err
+}
+
+// failed is the error of a request that the agent repeats.
+func (t *Turn) failed(r *transcript.APIRetry) *APIError {
+	return &APIError{Status: r.Status, Type: r.Type, Message: t.Redactor.Redact(r.Message), Attempts: r.Attempt}
+}

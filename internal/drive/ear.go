@@ -1,0 +1,145 @@
+package drive
+
+import (
+	"context"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// An ear hears all that an agent tells of a turn: the lines of its transcript, what
+// its hooks report, and its end.
+type ear struct {
+	sounds  chan sound
+	ended   <-chan struct{}  // the agent has ended; nil once that is known
+	drained <-chan time.Time // then: what it wrote last has been read
+}
+
+// A sound is a line of the transcript, what a hook reports, or why nothing will be
+// heard any more.
+type sound struct {
+	line *transcript.Event
+	hook *hookEvent
+	err  error
+}
+
+// past is a moment that has been.
+var past = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
+
+// heard is what a wait ended with.
+type heard int
+
+const (
+	other  heard = iota // something that is no line
+	line                // a line of the transcript
+	ticked              // the tick
+	called              // until was closed
+)
+
+// hear waits for the next sound and takes it, or for tick, or until until is closed,
+// each of which may be nil. An agent that has ended may have told something before:
+// the error is os.ErrProcessDone when all of that has been heard. Otherwise it is one
+// of reading, or of ctx.
+func (t *Turn) hear(ctx context.Context, tick <-chan time.Time, until <-chan struct{}) (heard, error) {
+	for {
+		select {
+		case s := <-t.ear.sounds:
+			switch {
+			case s.err != nil:
+				return other, s.err
+			case s.hook != nil:
+				t.hooked(*s.hook)
+				return other, nil
+			}
+			if t.take(*s.line) {
+				return line, nil
+			}
+			return other, nil
+		case <-tick:
+			return ticked, nil
+		case <-until:
+			return called, nil
+		case <-t.ear.ended:
+			t.ear.ended, t.ear.drained = nil, time.After(2*transcript.DefaultSettle)
+		case <-t.ear.drained:
+			t.ear.drained = past // for who asks again
+			return other, os.ErrProcessDone
+		case <-ctx.Done():
+			return other, Why(ctx)
+		}
+	}
+}
+
+// deaf tells whether the agent has ended, and what it wrote last is still to be read.
+func (t *Turn) deaf() bool { return t.ear.ended == nil }
+
+// newLog begins to gather what the transcript tells of the turn.
+func (t *Turn) newLog() {
+	t.log = &transcript.Turn{SessionID: t.Start.Session, Match: t.isPrompt, Settle: -1}
+	if t.OnDelta != nil {
+		t.deltas = transcript.NewDeltas(t.log)
+	}
+}
+
+// follow begins to read the transcript and what the hooks report, mostly from
+// before there is any, until stop is called.
+func (t *Turn) follow(ctx context.Context) (stop func()) {
+	t.newLog()
+	t.ear = ear{sounds: make(chan sound), ended: t.term.Done()}
+	// Not with the turn: an agent that is told to stop has something to say.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	hear := func(s sound) bool {
+		select {
+		case t.ear.sounds <- s:
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	lines := transcript.Follower{
+		Path:   t.Transcript(),
+		Offset: t.offset,
+		Idle:   transcript.DefaultSettle,
+		Drift:  t.Drift,
+		Log:    t.Log,
+	}
+	reports := transcript.Follower{Path: t.hooksFile(), Offset: FileSize(t.hooksFile()), Log: t.Log}
+	var following sync.WaitGroup
+	following.Go(func() {
+		for ev, err := range lines.Events(ctx) {
+			if err != nil {
+				hear(sound{err: err})
+				return
+			}
+			ev.Raw = nil // valid only inside this loop
+			if !hear(sound{line: &ev}) {
+				return
+			}
+			t.offset = ev.End
+		}
+	})
+	following.Go(func() {
+		for ev, err := range reports.Events(ctx) {
+			if err != nil {
+				if ctx.Err() == nil {
+					t.Log.Warn("what the agent's hooks report is not read any more", "session", t.Start.Session, "error", err)
+				}
+				return
+			}
+			if h, ok := decodeHook(ev.Raw); ok && !hear(sound{hook: &h}) {
+				return
+			}
+		}
+	})
+	return func() {
+		cancel()
+		following.Wait()
+		t.dismiss()
+	}
+}

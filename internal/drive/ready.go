@@ -1,0 +1,84 @@
+package drive
+
+import (
+	"context"
+	"os"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
+)
+
+const (
+	// maxDeclined is how many questions of its own an agent may begin with.
+	maxDeclined = 4
+
+	// declineAgain is how long a declined menu may stay: 2.1.330 took over
+	// 0.4 s to act on an Escape while it started on a busy machine.
+	declineAgain = time.Second
+)
+
+// decline answers a menu that the agent shows before it takes a prompt, an offer
+// or an announcement, with Escape, and tells whether it did. Escape takes no
+// offer and grants nothing. Questions about trust, the login and the settings are
+// for the operator, and Escape would end the agent there, as it does wherever an
+// option is to exit (2.1.104 to 2.1.332).
+func (p *Pane) decline(ctx context.Context, menu *agent.Menu) bool {
+	switch menu.Kind {
+	case agent.Trust, agent.Login, agent.Onboarding, agent.Settings:
+		return false
+	}
+	if slices.ContainsFunc(menu.Options, exits.MatchString) {
+		return false
+	}
+	if p.declined >= maxDeclined || p.term.SendKeys(ctx, p.Agent.Traits().Keys.Stop) != nil {
+		return false
+	}
+	p.declined++
+	p.refused = blockedBy(menu)
+	p.Log.Info("declined a menu of the agent's", "session", p.Start.Session, "options", p.Redactor.RedactAll(menu.Options))
+	return true
+}
+
+var exits = regexp.MustCompile(`(?i)\b(exit|quit)\b`)
+
+// unblock is blocked for an agent that has no prompt yet, and declines what can be
+// declined.
+func (w *watch) unblock(ctx context.Context) error {
+	err := w.blocked(bootStill)
+	if err == nil {
+		return nil
+	}
+	if w.view.Menu == nil || !w.pane.decline(ctx, w.view.Menu) {
+		return err
+	}
+	w.foot.at = time.Now().Add(declineAgain)
+	return nil
+}
+
+// ready waits for the agent's input line.
+func (p *Pane) ready(ctx context.Context) error {
+	w := watch{pane: p}
+	tick := time.NewTicker(bootLook)
+	defer tick.Stop()
+	for {
+		if err := w.look(ctx); err != nil {
+			return Cause(ctx, err)
+		}
+		if w.view.Input {
+			p.refused = nil // the agent has lived through it
+			return nil
+		}
+		if err := w.unblock(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-p.term.Done():
+			return os.ErrProcessDone
+		case <-ctx.Done():
+			return Why(ctx)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package tuiturn
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
+	"github.com/tuiturn/tuiturn/internal/drive"
+)
+
+// A setup is what is fixed when an agent starts: a Request but for its prompt
+// and its callbacks. Agents of one Runner and one setup can stand in for each
+// other.
+type setup struct {
+	Request
+	workdir string // physical: the agent names its transcript's folder after it
+	stream  bool   // the agent is to report what it shows
+	resume  bool   // the session is one that there has been
+}
+
+// setup is the setup that a request needs. op names the part that failed.
+func (r *Runner) setup(req Request) (s setup, op string, err error) {
+	if err := r.check(); err != nil {
+		return s, "starting the turn", err
+	}
+	if err := checkEnv("Request.Env", req.Env); err != nil {
+		return s, "starting the turn", err
+	}
+	if s, err = newSetup(req); err != nil {
+		return s, "checking the request", err
+	}
+	return s, "", nil
+}
+
+// newSetup is the setup that a request needs.
+func newSetup(req Request) (setup, error) {
+	s := setup{Request: req, stream: req.OnDelta != nil}
+	s.Prompt, s.AllowCommands, s.OnDelta, s.OnPermission, s.Trace = "", false, nil, nil, nil
+	s.Env, s.Tools = slices.Clone(s.Env), slices.Clone(s.Tools) // a pool uses them when the caller has gone on
+	workdir := req.WorkDir
+	if workdir == "" {
+		workdir = "."
+	}
+	workdir, err := filepath.Abs(workdir)
+	if err == nil {
+		s.workdir, err = filepath.EvalSymlinks(workdir)
+	}
+	if err != nil {
+		return s, fmt.Errorf("%w: name a directory that exists in Request.WorkDir", err)
+	}
+	s.WorkDir = s.workdir
+	return s, s.check()
+}
+
+// check refuses what no agent can be asked for.
+func (s *setup) check() error {
+	if s.NoTools && len(s.Tools) > 0 {
+		return errors.New("Request.NoTools and Request.Tools are both set: set one of them")
+	}
+	for _, name := range s.Tools {
+		if !toolName.MatchString(name) {
+			return fmt.Errorf("Request.Tools: %q is no tool's name", name)
+		}
+	}
+	if s.MCPConfig != "" {
+		if s.NoTools {
+			return errors.New("Request.NoTools and Request.MCPConfig are both set: set one of them")
+		}
+		if _, err := parseMCP(s.MCPConfig); err != nil {
+			return err
+		}
+	}
+	if strings.Contains(s.SystemPrompt, "\x00") || !utf8.ValidString(s.SystemPrompt) {
+		return errors.New("Request.SystemPrompt is not text in UTF-8")
+	}
+	return nil
+}
+
+var toolName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// pane is what an agent of this setup is started with.
+func (s *setup) pane(r *Runner, place *place, kind TerminalKind, session string) drive.Config {
+	return drive.Config{
+		Agent: r.agent(), Host: r.host(), Place: &place.Place, Terminal: string(kind),
+		Start: agent.Start{
+			Session: session, Resume: s.resume,
+			Model: s.Model, Effort: s.Effort, SystemPrompt: s.SystemPrompt, MCPConfig: s.MCPConfig,
+			Tools: s.Tools, NoTools: s.NoTools, AllowProject: s.AllowProject, AllowMentions: s.AllowMentions,
+			Stream: s.stream,
+		},
+		Workdir: s.workdir, Env: s.Env,
+	}
+}
