@@ -40,7 +40,7 @@ func TestCheckHomeTellsWhatPrepareHomeDoes(t *testing.T) {
 			root := tempDir(t)
 			work := filepath.Join(root, "work")
 			is.NoErr(os.Mkdir(work, 0o700))
-			h := Home{Dir: filepath.Join(root, "home"), RealHome: filepath.Join(root, "real"), Mode: c.mode}
+			h := Home{Dir: filepath.Join(root, "above", "home"), RealHome: filepath.Join(root, "real"), Mode: c.mode}
 			is.NoErr(os.Mkdir(h.RealHome, 0o700))
 			if c.mode == Real {
 				h.Dir = h.RealHome

@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/tuiturn/tuiturn/internal/atomicfile"
 )
 
 // A Report says what PrepareHome changed. It holds paths and key names, never
@@ -76,70 +73,78 @@ func PrepareHome(h Home, workdir string) (Report, error) {
 // PrepareHomeContext is [PrepareHome] that gives up when ctx ends: another
 // process may hold a lock for up to half a minute.
 func PrepareHomeContext(ctx context.Context, h Home, workdir string) (Report, error) {
-	report := Report{Mode: h.Mode}
-	err := prepareHome(ctx, h, workdir, &report)
+	s := steps{Home: h, workdir: workdir, report: Report{Mode: h.Mode}}
+	err := s.walk(ctx)
 	if err != nil {
 		err = fmt.Errorf("prepare %s home: %w", h.Mode, err)
 	}
-	return report, err
+	return s.report, err
 }
 
-func prepareHome(ctx context.Context, h Home, workdir string, report *Report) error {
-	edits, err := seeds(h, workdir)
+// CheckHome tells what [PrepareHome] would change, or why it would fail, and
+// changes nothing. In its Report are the things that are to be made, seeded,
+// linked and removed; a file in MovedAside has the name that it has now. A home
+// that needs nothing is ready: its Report is empty but for Mode. Whether the home
+// can be written is not tried.
+func CheckHome(h Home, workdir string) (Report, error) {
+	s := steps{Home: h, workdir: workdir, look: true, report: Report{Mode: h.Mode}}
+	err := s.walk(context.Background())
 	if err != nil {
+		err = fmt.Errorf("check %s home: %w", h.Mode, err)
+	}
+	return s.report, err
+}
+
+// steps are what makes a home ready. Each step finds out what there is to do,
+// does it unless look is set, and reports it.
+type steps struct {
+	Home
+	workdir string // physical, once walk has begun
+	look    bool   // only report
+	report  Report
+}
+
+func (s *steps) walk(ctx context.Context) error {
+	if err := s.check(); err != nil {
 		return err
 	}
-	if h.Mode == Real {
-		return seedHome(ctx, h, edits, report)
-	}
-	if err := makeHome(h, report); err != nil {
-		return err
-	}
-	if h.Mode == Isolated {
-		if err := checkIsolated(h); err != nil {
+	if s.Mode == Real {
+		if _, err := os.Stat(s.Dir); err != nil {
+			return fmt.Errorf("the real home: %w; it must exist", err)
+		}
+	} else {
+		if err := s.makeDirs(); err != nil {
+			return err
+		}
+		if s.Mode == Isolated {
+			if err := checkIsolated(s.Home); err != nil {
+				return err
+			}
+		}
+		if err := s.login(ctx, filepath.Join(".claude", ".credentials.json")); err != nil {
 			return err
 		}
 	}
-	if err := prepareCredentials(ctx, h, report); err != nil {
-		return err
+	for _, path := range configFiles(s.Dir) {
+		if err := s.seed(ctx, path); err != nil {
+			return err
+		}
 	}
-	return seedHome(ctx, h, edits, report)
+	return nil
 }
 
-// seeds are what .claude.json has to say. They are not to be had for a home or a
-// working directory that is none.
-func seeds(h Home, workdir string) ([]edit, error) {
-	if !filepath.IsAbs(h.Dir) || strings.ContainsRune(h.Dir, 0) {
-		return nil, fmt.Errorf("%q is not an absolute path; get the home from ResolveHome", h.Dir)
+// check refuses a Home and a working directory that can't be prepared.
+func (s *steps) check() (err error) {
+	switch {
+	case !filepath.IsAbs(s.Dir) || strings.ContainsRune(s.Dir, 0):
+		return fmt.Errorf("%q is not an absolute path; get the home from ResolveHome", s.Dir)
+	case s.Mode == Linked && !filepath.IsAbs(s.RealHome):
+		return fmt.Errorf("the real home %q is not an absolute path; get the home from ResolveHome", s.RealHome)
+	case s.Mode != Real && s.Mode != Isolated && s.Mode != Linked:
+		return errors.New("unknown mode; get the home from ResolveHome")
 	}
-	if h.Mode == Linked && !filepath.IsAbs(h.RealHome) {
-		return nil, fmt.Errorf("the real home %q is not an absolute path; get the home from ResolveHome", h.RealHome)
-	}
-	workdir, err := physicalDir(workdir)
-	if err != nil {
-		return nil, err
-	}
-	switch h.Mode {
-	case Real:
-		return []edit{trust(workdir)}, nil
-	case Isolated, Linked:
-	default:
-		return nil, errors.New("unknown mode; get the home from ResolveHome")
-	}
-	return []edit{
-		{path: []string{"hasCompletedOnboarding"}, value: "true"},
-		{path: []string{"theme"}, value: `"dark"`, keep: true},
-		trust(workdir),
-		{path: []string{"projects", workdir, "hasCompletedProjectOnboarding"}, value: "true"},
-		// A CLAUDE.md in workdir may name files outside it. It is not asked about,
-		// and they are not read.
-		{path: []string{"projects", workdir, "hasClaudeMdExternalIncludesWarningShown"}, value: "true"},
-		{path: []string{"projects", workdir, "hasClaudeMdExternalIncludesApproved"}, value: "false", keep: true},
-	}, nil
-}
-
-func trust(workdir string) edit {
-	return edit{path: []string{"projects", workdir, "hasTrustDialogAccepted"}, value: "true"}
+	s.workdir, err = physicalDir(s.workdir)
+	return err
 }
 
 // physicalDir returns the path under which a process in dir finds itself.
@@ -166,151 +171,4 @@ func physicalDir(dir string) (string, error) {
 		return "", fmt.Errorf("working directory %q: its path is not UTF-8; rename it", path)
 	}
 	return path, nil
-}
-
-// makeHome makes the home and its .claude, and refuses those that are the real
-// home's under another name.
-func makeHome(h Home, report *Report) error {
-	if within(h.Dir, h.RealHome) {
-		// A daemon's home is often /nonexistent. Run as root we would make it.
-		if _, err := os.Lstat(h.RealHome); err != nil {
-			return fmt.Errorf("the real home: %w; configure a home elsewhere", err)
-		}
-	}
-	for _, dir := range []string{h.Dir, filepath.Join(h.Dir, ".claude")} {
-		if err := makeDir(dir, report); err != nil {
-			return fmt.Errorf("%w; make it writable for this user or configure another home", err)
-		}
-	}
-	return checkApart(h)
-}
-
-// checkApart refuses a home that is the real one under another name.
-func checkApart(h Home) error {
-	if h.RealHome == "" {
-		return nil
-	}
-	// Stat opens nothing, and an unreachable real home can't be this one.
-	dir, err := os.Stat(h.Dir)
-	if err != nil {
-		return err
-	}
-	if real, err := os.Stat(h.RealHome); err == nil && os.SameFile(dir, real) {
-		return fmt.Errorf("%s is the real home %s under another name; configure another home", h.Dir, h.RealHome)
-	}
-	if h.Mode == Isolated {
-		return refuseLinkToReal(h, filepath.Join(h.Dir, ".claude"))
-	}
-	return nil
-}
-
-// refuseLinkToReal fails if path leads out of the home into the real one.
-func refuseLinkToReal(h Home, path string) error {
-	if h.RealHome == "" {
-		return nil
-	}
-	target, err := follow(path)
-	if err != nil || target == path {
-		return err
-	}
-	target, real, dir := physical(target), physical(h.RealHome), physical(h.Dir)
-	if within(target, real) && !within(target, dir) {
-		return fmt.Errorf("%s is a link into the real home (%s), so the home is not isolated; remove the link", path, target)
-	}
-	return nil
-}
-
-// makeDir makes dir and what is missing above it, each 0700.
-func makeDir(dir string, report *Report) error {
-	info, err := os.Stat(dir)
-	if err == nil {
-		if !info.IsDir() {
-			return &fs.PathError{Op: "mkdir", Path: dir, Err: errNotDir}
-		}
-		return nil
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if parent := filepath.Dir(dir); parent != dir {
-		if err := makeDir(parent, report); err != nil {
-			return err
-		}
-	}
-	err = os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrExist) {
-		// Another process was faster, or it is a dangling link.
-		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return &fs.PathError{Op: "mkdir", Path: dir, Err: errNotDir}
-		}
-		return nil
-	}
-	if err == nil {
-		report.Created = append(report.Created, dir)
-	}
-	return err
-}
-
-var errNotDir = errors.New("not a directory")
-
-// follow resolves path while it is a symbolic link. What it returns may not
-// exist.
-func follow(path string) (string, error) {
-	name := path
-	for range 40 { // as deep as Linux goes
-		info, err := os.Lstat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return path, nil
-		}
-		if err != nil {
-			return "", err
-		}
-		if info.Mode()&fs.ModeSymlink == 0 {
-			return path, nil
-		}
-		link, err := os.Readlink(path)
-		if err != nil {
-			return "", err
-		}
-		if !filepath.IsAbs(link) {
-			// Not filepath.Join: it would take out "..", which is wrong
-			// below a directory that is itself a link.
-			link = filepath.Dir(path) + string(filepath.Separator) + link
-		}
-		path = link
-	}
-	return "", fmt.Errorf("%s: too many links; remove the loop", name)
-}
-
-// physical resolves the links in the part of path that exists.
-func physical(path string) string {
-	if p, err := filepath.EvalSymlinks(path); err == nil {
-		return p
-	}
-	if parent := filepath.Dir(path); parent != path {
-		return filepath.Join(physical(parent), filepath.Base(path))
-	}
-	return path
-}
-
-// within reports whether path is dir or below it. Both are clean.
-func within(path, dir string) bool {
-	if dir == "" {
-		return false
-	}
-	rel, err := filepath.Rel(dir, path)
-	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
-}
-
-// lock serialises our own processes on a directory. Without it nothing is lost,
-// see atomicfile.Pending.Commit, but many processes would retry a lot.
-func lock(ctx context.Context, dir string) (unlock func(), err error) {
-	unlock, err = atomicfile.Lock(ctx, dir, lockWait)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return func() {}, nil
-	}
-	if errors.Is(err, atomicfile.ErrLocked) {
-		return nil, fmt.Errorf("%w for %v; end or resume the process that holds it", err, lockWait)
-	}
-	return unlock, err
 }

@@ -338,12 +338,14 @@ func TestFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
-			_, err := PrepareHome(c.home, c.workdir)
-			is.True(err != nil)
-			if c.want != nil && !errors.Is(err, c.want) {
-				t.Errorf("got %v, want %v", err, c.want)
+			for _, do := range []func(Home, string) (Report, error){CheckHome, PrepareHome} {
+				_, err := do(c.home, c.workdir)
+				is.True(err != nil)
+				if c.want != nil && !errors.Is(err, c.want) {
+					t.Errorf("got %v, want %v", err, c.want)
+				}
+				is.True(strings.Contains(err.Error(), c.names))
 			}
-			is.True(strings.Contains(err.Error(), c.names))
 		})
 	}
 	if exists(filepath.Join(tmp, ".claude.json")) {

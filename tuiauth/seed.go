@@ -32,102 +32,100 @@ const (
 	maxConfigSize = 64 << 20
 )
 
-// seedHome applies edits to the file that the agent reads.
-func seedHome(ctx context.Context, h Home, edits []edit, report *Report) error {
-	for _, path := range configFiles(h) {
-		if err := seed(ctx, h, path, edits, report); err != nil {
+// seed makes the configuration file at path hold what the agent needs. The file
+// need not exist.
+func (s *steps) seed(ctx context.Context, path string) error {
+	if s.Mode == Isolated {
+		if err := refuseLinkToReal(s.Home, path); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-// configFiles are the files to be seeded: those that the agent may read.
-func configFiles(h Home) []string {
-	path := filepath.Join(h.Dir, ".claude.json")
-	// Where the older place of that file is in use, the agent (2.1.104 to
-	// 2.1.330) reads that one. Which of two it prefers depends on its version,
-	// so both are seeded; the newer is not made, for that would change the
-	// choice.
-	legacy := filepath.Join(h.Dir, ".claude", ".config.json")
-	if info, err := os.Stat(legacy); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
-		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-			return []string{legacy}
-		}
-		return []string{legacy, path}
-	}
-	return []string{path}
-}
-
-// seed applies edits to the file at path, which need not exist.
-func seed(ctx context.Context, h Home, path string, edits []edit, report *Report) error {
-	if h.Mode == Isolated {
-		if err := refuseLinkToReal(h, path); err != nil {
-			return err
-		}
-	}
-	// Most of the time nothing has to change, and then no lock is needed, nor
-	// a home that can be written.
 	target, err := follow(path)
 	if err != nil {
 		return err
 	}
-	if doc, err := readConfig(target); err == nil && doc != nil {
-		if _, changed, err := applyEdits(doc, edits); err == nil && len(changed) == 0 {
-			return nil
-		}
+	// Most of the time nothing has to change, and then no lock is needed, nor
+	// a home that can be written.
+	c, err := s.change(path, target)
+	if err == nil && len(c.keys) > 0 && !s.look {
+		c, err = s.write(ctx, path, target)
 	}
+	if err != nil {
+		return err
+	}
+	if c.old == nil && len(c.keys) > 0 {
+		s.report.Created = append(s.report.Created, path)
+	}
+	for _, key := range c.keys {
+		s.report.Seeded = append(s.report.Seeded, path+": "+key)
+	}
+	return nil
+}
 
+// A change is what a configuration file holds (nil: there is no file), what it
+// has to hold, and the keys in which the two differ.
+type change struct {
+	old, out []byte
+	keys     []string
+}
+
+// change finds out what has to change in the file that path leads to.
+func (s *steps) change(path, target string) (c change, err error) {
+	err = settled(target, func(doc []byte) (err error) {
+		c.old = doc
+		if doc == nil {
+			doc = []byte("{}\n")
+		}
+		c.out, c.keys, err = applyEdits(doc, claudeEdits(s.workdir, s.Mode))
+		if err != nil {
+			err = fmt.Errorf("%s: %w; mend the file, or move it away and let the agent make a new one", path, err)
+		}
+		return err
+	})
+	return c, err
+}
+
+// write makes the change under our lock, and returns the change that it made.
+func (s *steps) write(ctx context.Context, path, target string) (change, error) {
 	unlock, err := lock(ctx, filepath.Dir(target))
 	switch {
 	case err == nil:
 	case ctx.Err() != nil, errors.Is(err, atomicfile.ErrLocked):
-		return err
+		return change{}, err
 	default:
-		return fmt.Errorf("%w; %s must be a directory that this user can read and write", err, filepath.Dir(target))
+		return change{}, fmt.Errorf("%w; %s must be a directory that this user can read and write", err, filepath.Dir(target))
 	}
 	defer unlock()
-	var torn []byte
 	for deadline := time.Now().Add(lockWait); time.Now().Before(deadline); {
 		if ctx.Err() != nil {
-			return context.Cause(ctx)
+			return change{}, context.Cause(ctx)
 		}
-		doc, err := readConfig(target)
+		c, err := s.change(path, target)
+		if err != nil || len(c.keys) == 0 {
+			return c, err
+		}
+		done, err := replace(ctx, path, target, c.old, c.out)
 		if err != nil {
-			return err
+			return change{}, fmt.Errorf("write %s: %w; make the file and its directory writable for this user, or configure another home", path, err)
 		}
-		old, created := doc, doc == nil
-		if created {
-			doc = []byte("{}\n")
+		if done {
+			return c, nil
 		}
-		out, changed, err := applyEdits(doc, edits)
-		if err != nil {
-			if torn != nil && bytes.Equal(torn, doc) {
-				return fmt.Errorf("%s: %w; mend the file, or move it away and let the agent make a new one", path, err)
-			}
-			torn = bytes.Clone(doc)
-			time.Sleep(tornWait)
-			continue
-		}
-		if len(changed) == 0 {
-			return nil
-		}
-		done, err := replace(ctx, path, target, old, out)
-		if err != nil {
-			return fmt.Errorf("write %s: %w; make the file and its directory writable for this user, or configure another home", path, err)
-		}
-		if !done {
-			continue
-		}
-		if created {
-			report.Created = append(report.Created, path)
-		}
-		for _, key := range changed {
-			report.Seeded = append(report.Seeded, path+": "+key)
-		}
-		return nil
 	}
-	return fmt.Errorf("%s kept changing for %v; end the program that rewrites it", path, lockWait)
+	return change{}, fmt.Errorf("%s kept changing for %v; end the program that rewrites it", path, lockWait)
+}
+
+// lock serialises our own processes on a directory. Without it nothing is lost,
+// see atomicfile.Pending.Commit, but many processes would retry a lot.
+func lock(ctx context.Context, dir string) (unlock func(), err error) {
+	unlock, err = atomicfile.Lock(ctx, dir, lockWait)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return func() {}, nil
+	}
+	if errors.Is(err, atomicfile.ErrLocked) {
+		return nil, fmt.Errorf("%w for %v; end or resume the process that holds it", err, lockWait)
+	}
+	return unlock, err
 }
 
 // replace puts out in target's place if it still holds old, and reports whether
@@ -204,4 +202,23 @@ func readConfig(path string) ([]byte, error) {
 		doc = []byte{}
 	}
 	return doc, nil
+}
+
+// settled reads the file at path and hands the content to parse, nil if there is
+// no file. Content that parse refuses may be torn: a program may be writing it in
+// place. It is read again until it stays the same.
+func settled(path string, parse func(doc []byte) error) error {
+	var torn []byte
+	for deadline := time.Now().Add(lockWait); ; {
+		doc, err := readConfig(path)
+		if err != nil {
+			return err
+		}
+		err = parse(doc)
+		if err == nil || doc == nil || torn != nil && bytes.Equal(torn, doc) || time.Now().After(deadline) {
+			return err
+		}
+		torn = doc
+		time.Sleep(tornWait)
+	}
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // A kind is what a variable or a key in a file means for the credential that the
@@ -171,32 +170,25 @@ func scanSettings(doc []byte) ([]finding, error) {
 // it is not known.
 func scanFile(path string) (found []finding, there bool, err error) {
 	target, err := follow(path)
-	var torn []byte
-	for err == nil {
-		var doc []byte
-		if doc, err = readConfig(target); err != nil || doc == nil {
-			break
-		}
-		there = true
-		if found, err = scanSettings(doc); err == nil {
-			for i := range found {
-				found[i].file = path
+	if err == nil {
+		err = settled(target, func(doc []byte) (err error) {
+			there = doc != nil
+			if found, err = scanSettings(doc); err != nil {
+				return fmt.Errorf("%s: %w; mend the file or move it away", path, err)
 			}
-			config := strings.HasSuffix(path, ".claude.json") || strings.HasSuffix(path, ".config.json")
-			return slices.DeleteFunc(found, func(f finding) bool {
-				return f.kind == helper && config || f.kind == primaryKey && !config // not read there
-			}), true, nil
-		}
-		if torn != nil && bytes.Equal(torn, doc) {
-			return nil, true, fmt.Errorf("%s: %w; mend the file or move it away", path, err)
-		}
-		torn, err = bytes.Clone(doc), nil
-		time.Sleep(tornWait) // someone may be writing in place
+			return nil
+		})
 	}
-	if isMissing(err) {
-		return nil, false, nil
+	if err != nil && !isMissing(err) {
+		return nil, there, err
 	}
-	return nil, there, err
+	for i := range found {
+		found[i].file = path
+	}
+	config := strings.HasSuffix(path, ".claude.json") || strings.HasSuffix(path, ".config.json")
+	return slices.DeleteFunc(found, func(f finding) bool {
+		return f.kind == helper && config || f.kind == primaryKey && !config // not read there
+	}), there, nil
 }
 
 // isMissing also counts what would be below a file.
