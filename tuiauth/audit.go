@@ -4,9 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,70 +79,85 @@ type Source struct {
 // the working directory's settings (hooks, servers) do with an environment that
 // they inherit is beyond it: to start an agent in a directory is to trust it.
 func Audit(h Home, workdir string, environ []string) ([]Source, error) {
-	a := auditor{goos: runtime.GOOS, managed: managedFiles(runtime.GOOS), remote: "/home/claude/.claude/remote"}
+	a := auditor{Layout: h.layout()}
 	return a.audit(h, workdir, environ)
 }
 
-// An auditor holds what depends on the machine.
+// An auditor collects sources.
 type auditor struct {
-	goos    string
-	managed []string // the administrator's settings
-	remote  string   // where the agent looks for credentials, whoever runs it
-
+	*Layout
 	sources []ranked
 	token   bool // a token is the intended credential
 }
 
 type ranked struct {
 	Source
-	kind kind
+	meaning
 }
 
-// add adds a source. Without a token what would come before one is no fault.
-func (a *auditor) add(k kind, name string, p Presence, why, fix string) {
+// add adds a source. Without a token a stronger credential is no fault.
+func (a *auditor) add(m meaning, name string, p Presence, why, fix string) {
 	if !a.token {
 		fix = ""
 	}
-	a.refuse(k, name, p, why, fix)
+	a.refuse(m, name, p, why, fix)
 }
 
 // refuse adds a source whose fix counts with or without a token.
-func (a *auditor) refuse(k kind, name string, p Presence, why, fix string) {
-	a.sources = append(a.sources, ranked{Source{Name: name, Present: p, Why: why, Fix: fix}, k})
+func (a *auditor) refuse(m meaning, name string, p Presence, why, fix string) {
+	a.sources = append(a.sources, ranked{Source{Name: name, Present: p, Why: why, Fix: fix}, m})
 }
 
 func (a *auditor) audit(h Home, workdir string, environ []string) ([]Source, error) {
+	if err := a.check(); err != nil {
+		return nil, fmt.Errorf("audit credentials: %w", err)
+	}
 	env := make(map[string]string)
 	for _, kv := range environ {
 		if name, value, ok := strings.Cut(kv, "="); ok {
 			env[name] = value
 		}
 	}
-	a.token = h.Mode == Isolated || env[tokenVariable] != ""
-	home, configDir := env["HOME"], env["CLAUDE_CONFIG_DIR"]
+	a.token = h.Mode == Isolated || env[a.Token] != ""
+	home, dir := env["HOME"], ""
 	if home == "" {
 		home = h.Dir
 	}
+	if a.DirVariable != "" {
+		dir = env[a.DirVariable]
+	}
+	var own []string
+	for _, name := range a.Settings {
+		own = append(own, a.path(home, dir, name))
+	}
 
 	// A setting replaces the variable of that name. The strongest come first.
-	a.files("the administrator", a.managed, true)
+	if a.Managed != nil {
+		a.files(administrator, a.Managed())
+	}
 	if workdir != "" {
 		workdir, err := physicalDir(workdir)
 		if err != nil {
 			return nil, fmt.Errorf("audit credentials: %w", err)
 		}
-		files := projectFiles(workdir)
-		if sameDir(workdir, home) {
-			files = slices.Delete(files, 1, 2) // which is the home's
+		if a.Project != nil {
+			// In the home itself a file may be both; then it is the home's.
+			a.files(projectOwner, slices.DeleteFunc(a.Project(workdir), func(path string) bool {
+				return slices.ContainsFunc(own, func(name string) bool { return sameFile(path, name) })
+			}))
 		}
-		a.files("the working directory", files, false)
 	}
-	a.files("the home", homeFiles(home, configDir), h.Mode != Isolated)
+	if h.Mode == Isolated {
+		a.files(isolatedHome, own)
+	} else {
+		a.files(operator, own)
+	}
 	a.environ(env, home != h.Dir)
-	a.logins(home, configDir)
+	a.stored(home, dir)
 
 	slices.SortStableFunc(a.sources, func(x, y ranked) int {
-		return cmp.Compare(x.kind-1, y.kind-1) // unsigned: harmless, which is 0, comes last
+		// unsigned: harmless, which is 0, comes last
+		return cmp.Or(cmp.Compare(x.effect-1, y.effect-1), cmp.Compare(x.rank, y.rank))
 	})
 	a.decide()
 	var out []Source
@@ -159,13 +174,29 @@ func (a *auditor) audit(h Home, workdir string, environ []string) ([]Source, err
 	return out, nil
 }
 
-// files adds what settings say. Whose they are is for people. Those of trusted
-// people may say where the credential goes, but not replace it.
-func (a *auditor) files(whose string, paths []string, trusted bool) {
+// An owner tells who wrote a settings file.
+type owner int
+
+const (
+	administrator owner = iota
+	operator
+	isolatedHome
+	projectOwner
+)
+
+func (o owner) String() string {
+	return [...]string{"the administrator", "the home", "the home", "the working directory"}[o]
+}
+
+// trusted owners may say where the credential goes, but not replace it.
+func (o owner) trusted() bool { return o == administrator || o == operator }
+
+// files adds what settings say.
+func (a *auditor) files(o owner, paths []string) {
 	for _, path := range paths {
-		found, there, err := scanFile(path)
+		found, there, err := a.scanFile(path)
 		if err != nil {
-			a.add(harmless, "settings in "+path, Unknown, err.Error(), "make "+path+" readable, valid JSON, or remove it")
+			a.add(meaning{}, "settings in "+path, Unknown, err.Error(), "make "+path+" readable and valid, or remove it")
 			continue
 		}
 		if !there {
@@ -173,99 +204,104 @@ func (a *auditor) files(whose string, paths []string, trusted bool) {
 		}
 		quiet := true
 		for _, f := range found {
-			if f.kind == network && whose != "the working directory" {
+			if f.effect == network && o != projectOwner {
 				continue // passes in the environment too
 			}
 			quiet = false
 			fix := "remove " + f.String()
-			if f.kind == primaryKey || trusted && f.kind >= otherSecret && f.kind != provider {
+			if a.weakSetting(f.meaning) || o.trusted() && f.effect != credential && f.effect != provider {
 				fix = "" // it loses to the token, or is meant
 			}
 			add := a.add
-			if whose == "the working directory" {
+			if o == projectOwner {
 				add = a.refuse
 			}
-			add(f.kind, f.String(), Present, "a setting of "+whose+": "+f.kind.String(), fix)
+			add(f.meaning, f.String(), Present, "a setting of "+o.String()+": "+a.why(f.meaning), fix)
 		}
 		if quiet {
-			a.add(harmless, "settings in "+path, Absent, "nothing in it has a part in the choice", "")
+			a.add(meaning{}, "settings in "+path, Absent, "no setting in it has a part in the choice", "")
 		}
 	}
+}
+
+// weakSetting tells whether m is a setting, not a variable, that the token beats.
+func (a *auditor) weakSetting(m meaning) bool {
+	return m.effect == credential && m.rank > a.tokenRank() && a.Credentials[m.rank].Setting != ""
 }
 
 // environ adds what the agent's environment says.
 func (a *auditor) environ(env map[string]string, otherHome bool) {
-	for _, name := range []string{"ANTHROPIC_AUTH_TOKEN", "ANTHROPIC_API_KEY", "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR", tokenVariable, "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR"} {
-		k, p, why, fix := kindOfVariable(name), Absent, "not set", ""
-		switch {
-		case env[name] == "" && name == tokenVariable:
-			fix = "provide a token: the home is isolated, and " + tokenVariable + " is not set"
-		case env[name] == "":
-		case name == tokenVariable:
+	for rank, c := range a.Credentials {
+		if c.Variable == "" {
+			continue
+		}
+		p, why, fix := Absent, "not set", ""
+		switch token := c.Variable == a.Token; {
+		case env[c.Variable] == "" && token:
+			fix = "provide a token: the home is isolated, and " + a.Token + " is not set"
+		case env[c.Variable] == "":
+		case token:
 			p, why = Present, "the token that the host provides"
 		default:
 			p, why = Present, "the host added it"
-			if k < oauthToken {
-				fix = "do not add " + name + " to the agent's environment"
+			if rank < a.tokenRank() {
+				fix = "do not add " + c.Variable + " to the agent's environment"
 			}
 		}
-		a.add(k, name+" in the environment", p, why, fix)
+		a.add(meaning{credential, rank}, c.Variable+" in the environment", p, why, fix)
 	}
-	names := make([]string, 0, len(env))
-	for name := range env {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		k, fix := kindOfVariable(name), ""
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		m, fix := a.variable(name), ""
 		switch {
-		case k < otherSecret || k == network || env[name] == "":
+		case m.effect <= credential || m.effect == network || env[name] == "":
 			continue
 		case name == "HOME" && !otherHome:
 			continue
-		case k == provider && name != "CLAUDE_CODE_ENTRYPOINT":
+		case m.effect == provider && !slices.Contains(a.HostSets, name):
 			fix = "do not add " + name + " to the agent's environment"
 		}
-		a.add(k, name+" in the environment", Present, "the host added it: "+k.String(), fix)
+		a.add(m, name+" in the environment", Present, "the host added it: "+a.why(m), fix)
 	}
 }
 
-// logins adds what earlier logins may have left.
-func (a *auditor) logins(home, configDir string) {
-	for _, f := range []struct {
-		kind kind
-		name string
-	}{{apiKeyFD, ".api_key"}, {oauthFD, ".oauth_token"}} {
-		path := filepath.Join(a.remote, f.name)
-		p, err := presence(path)
-		if p == Absent {
-			continue // the rule on any machine but the vendor's
+// stored adds what earlier logins may have left.
+func (a *auditor) stored(home, dir string) {
+	for rank, c := range a.Credentials {
+		m := meaning{credential, rank}
+		switch {
+		case c.Login != "":
+			path := a.path(home, dir, c.Login)
+			p, err := presence(path)
+			a.add(m, "login in "+path, p, cmp.Or(text(err), c.Why, "what the agent refreshes and writes back"), "")
+		case c.Keychain != "":
+			a.add(m, "login in "+c.Keychain, Unknown, a.why(m), "")
+		case filepath.IsAbs(c.File):
+			p, err := presence(c.File)
+			if p == Absent {
+				continue // the rule on any machine but the vendor's
+			}
+			fix := ""
+			if rank < a.tokenRank() {
+				fix = "remove " + c.File
+			}
+			a.add(m, c.File, p, cmp.Or(text(err), a.why(m)), fix)
+		case c.File != "":
+			path := filepath.Join(home, c.File)
+			p, err := presence(path)
+			fix := ""
+			if p != Absent && rank < a.tokenRank() {
+				fix = "remove " + path
+			}
+			a.add(m, "login in "+path, p, cmp.Or(text(err), a.why(m)), fix)
 		}
-		fix := ""
-		if f.kind < oauthToken {
-			fix = "remove " + path
-		}
-		a.add(f.kind, path, p, orElse(err, "2.1.104 to 2.1.330 read it, whoever runs them"), fix)
 	}
+}
 
-	profile := profileDir(home)
-	p, err := presence(profile)
-	a.add(login, "profile in "+profile, p, orElse(err, "a login of the provider's tools, used by 2.1.158 and 2.1.330"), "")
-	path := filepath.Join(configDir, ".credentials.json")
-	if configDir == "" {
-		path = filepath.Join(home, ".claude", ".credentials.json")
+func text(err error) string {
+	if err == nil {
+		return ""
 	}
-	p, err = presence(path)
-	a.add(login, "login in "+path, p, orElse(err, "what the agent refreshes and writes back"), "")
-	if a.goos == "darwin" {
-		suffix := ""
-		if configDir != "" {
-			suffix = ", with a hash of CLAUDE_CONFIG_DIR behind the name"
-		}
-		a.add(login, "login in the macOS keychain", Unknown,
-			`no HOME isolates it: the agent asks for the generic passwords "Claude Code-credentials" and "Claude Code" of the account USER`+
-				suffix+`; to look here could make macOS ask a person`, "")
-	}
+	return err.Error()
 }
 
 // presence tells whether there is a file, of any kind.
@@ -280,20 +316,8 @@ func presence(path string) (Presence, error) {
 	return Unknown, err
 }
 
-// managedFiles are the administrator's settings, the strongest first.
-func managedFiles(goos string) []string {
-	dir := "/etc/claude-code"
-	if goos == "darwin" {
-		dir = "/Library/Application Support/ClaudeCode"
-	}
-	// The agent merges the fragments into the file in the order of their names.
-	files, _ := filepath.Glob(filepath.Join(dir, "managed-settings.d", "*.json")) // a bad pattern is the only error
-	slices.Reverse(files)
-	return append(files, filepath.Join(dir, "managed-settings.json"))
-}
-
-// sameDir tells whether two names are one directory's.
-func sameDir(a, b string) bool {
+// sameFile tells whether two names lead to one file.
+func sameFile(a, b string) bool {
 	x, err := os.Stat(a)
 	if err != nil {
 		return false
@@ -302,18 +326,11 @@ func sameDir(a, b string) bool {
 	return err == nil && os.SameFile(x, y)
 }
 
-func orElse(err error, s string) string {
-	if err != nil {
-		return err.Error()
-	}
-	return s
-}
-
 // decide marks the credential that wins and says why the others do not.
 func (a *auditor) decide() {
 	winner := -1
 	for i, s := range a.sources {
-		if s.Present == Present && s.kind != harmless && s.kind < otherSecret {
+		if s.Present == Present && s.effect == credential {
 			winner = i
 			break
 		}
@@ -324,7 +341,7 @@ func (a *auditor) decide() {
 		case i == winner:
 			s.Wins = true
 			s.Why += "; it comes before all others that are there"
-		case winner >= 0 && s.Present != Absent && s.kind != harmless && s.kind < otherSecret:
+		case winner >= 0 && s.Present != Absent && s.effect == credential:
 			s.Why += "; " + a.sources[winner].Name + " comes before it"
 		}
 	}

@@ -23,6 +23,14 @@ func env(names ...string) string {
 	return `{"env":{` + strings.Join(list, ",") + `}}`
 }
 
+// claudeOf is claude's Layout on a machine with the administrator's settings in
+// managed.
+func claudeOf(goos, remote string, managed ...string) *Layout {
+	l := claudeLayout(goos, remote)
+	l.Managed = func() []string { return managed }
+	return l
+}
+
 func TestAudit(t *testing.T) {
 	const (
 		token    = "CLAUDE_CODE_OAUTH_TOKEN=" + hidden
@@ -54,6 +62,9 @@ func TestAudit(t *testing.T) {
 		"weaker variable":   {Isolated, nil, vars{token, "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR=3"}, ourToken, ""},
 		"service variable":  {Isolated, nil, vars{token, "ANTHROPIC_BASE_URL=http://127.0.0.1:1"}, ourToken, ""},
 		"provider variable": {Isolated, nil, vars{token, "CLAUDE_CODE_USE_BEDROCK=1"}, ourToken, "do not add CLAUDE_CODE_USE_BEDROCK"},
+		"entry point":       {Isolated, nil, vars{token, "CLAUDE_CODE_ENTRYPOINT=x"}, ourToken, ""},
+		"entry point set":   {Isolated, files{home: env("CLAUDE_CODE_ENTRYPOINT")}, vars{token}, ourToken, "remove env.CLAUDE_CODE_ENTRYPOINT in "},
+		"weaker in project": {Isolated, files{project: env("CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR")}, vars{token}, ourToken, "remove env.CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR in "},
 		"config variable":   {Isolated, nil, vars{token, "CLAUDE_CONFIG_DIR=/x"}, ourToken, ""},
 		"other config":      {Isolated, files{"c/settings.json": `{"apiKeyHelper":"x"}`, home: `{"apiKeyHelper":"x"}`}, vars{token, "CLAUDE_CONFIG_DIR=ROOT/c"}, "apiKeyHelper in c/settings.json", "c/settings.json"},
 		"other home":        {Isolated, files{"c/.claude.json": env("ANTHROPIC_AUTH_TOKEN"), home: `{"apiKeyHelper":"x"}`}, vars{token, "HOME=ROOT/c"}, "env.ANTHROPIC_AUTH_TOKEN in c/.claude.json", "c/.claude.json"},
@@ -73,9 +84,9 @@ func TestAudit(t *testing.T) {
 		"legacy env":         {Isolated, files{config: env("ANTHROPIC_AUTH_TOKEN")}, vars{token}, "env.ANTHROPIC_AUTH_TOKEN in " + config, "remove env.ANTHROPIC_AUTH_TOKEN in "},
 		"harmless settings": {Isolated, files{home: env("ANTHROPIC_MODEL", "ANTHROPIC_DEFAULT_OPUS_MODEL", "CLAUDE_CODE_MAX_OUTPUT_TOKENS", "MAX_THINKING_TOKENS", "GITHUB_TOKEN", "FOO"),
 			project: `{"permissions":{"allow":["Read"]},"projects":{"env":{"ANTHROPIC_AUTH_TOKEN":"x"}}}`, local: " \n"}, vars{token}, ourToken, ""},
-		"malformed":   {Isolated, files{project: `// no JSON`}, vars{token}, ourToken, "valid JSON"},
-		"duplicate":   {Isolated, files{project: `{"env":{},"env":{}}`}, vars{token}, ourToken, "valid JSON"},
-		"no object":   {Isolated, files{project: `{"env":["ANTHROPIC_AUTH_TOKEN"]}`}, vars{token}, ourToken, "valid JSON"},
+		"malformed":   {Isolated, files{project: `// no JSON`}, vars{token}, ourToken, "readable and valid"},
+		"duplicate":   {Isolated, files{project: `{"env":{},"env":{}}`}, vars{token}, ourToken, "readable and valid"},
+		"no object":   {Isolated, files{project: `{"env":["ANTHROPIC_AUTH_TOKEN"]}`}, vars{token}, ourToken, "readable and valid"},
 		"file in way": {Isolated, files{"work/.claude": "x"}, vars{token}, ourToken, ""},
 
 		"remote settings":        {Isolated, files{"home/.claude/remote-settings.json": env("ANTHROPIC_BASE_URL")}, vars{token}, ourToken, "remove env.ANTHROPIC_BASE_URL in "},
@@ -107,7 +118,8 @@ func TestAudit(t *testing.T) {
 			for _, kv := range c.vars {
 				environ = append(environ, strings.ReplaceAll(kv, "ROOT", root))
 			}
-			sources, err := (&auditor{goos: "linux", remote: filepath.Join(root, "remote")}).audit(h, work, environ)
+			h.Layout = claudeOf("linux", filepath.Join(root, "remote"))
+			sources, err := Audit(h, work, environ)
 			wins := ""
 			for _, s := range sources {
 				is.True(s.Name != "" && s.Why != "")
@@ -139,7 +151,7 @@ func TestAuditNamesTheKeychain(t *testing.T) {
 		is := is.New(t)
 		home := tempDir(t)
 		vars := []string{"CLAUDE_CODE_OAUTH_TOKEN=" + hidden}
-		sources, err := (&auditor{goos: goos}).audit(Home{Dir: home, Mode: Isolated}, home, vars)
+		sources, err := Audit(Home{Dir: home, Mode: Isolated, Layout: claudeOf(goos, home)}, home, vars)
 		is.NoErr(err)
 		n := 0
 		for _, s := range sources {
@@ -161,7 +173,7 @@ func TestAuditOfTheMachine(t *testing.T) {
 	managed := filepath.Join(root, "managed-settings.json")
 	remote := filepath.Join(root, "remote")
 	audit := func() error {
-		_, err := (&auditor{goos: "linux", managed: []string{managed}, remote: remote}).audit(Home{Dir: home, Mode: Isolated}, root, []string{"CLAUDE_CODE_OAUTH_TOKEN=" + hidden})
+		_, err := Audit(Home{Dir: home, Mode: Isolated, Layout: claudeOf("linux", remote, managed)}, root, []string{"CLAUDE_CODE_OAUTH_TOKEN=" + hidden})
 		return err
 	}
 	writeFile(t, managed, `{"permissions":{}}`)
@@ -175,7 +187,7 @@ func TestAuditOfTheMachine(t *testing.T) {
 	writeFile(t, managed, env("CLAUDE_CODE_USE_BEDROCK"))
 	is.True(strings.Contains(audit().Error(), "remove env.CLAUDE_CODE_USE_BEDROCK in "+managed))
 
-	is.Equal(managedFiles("darwin")[0], "/Library/Application Support/ClaudeCode/managed-settings.json")
+	is.Equal(claudeManaged("darwin")[0], "/Library/Application Support/ClaudeCode/managed-settings.json")
 }
 
 // The agent reads the settings of the directory that the system says it is in.
@@ -199,6 +211,9 @@ func TestAuditFollowsTheWorkdir(t *testing.T) {
 	writeFile(t, filepath.Join(h.Dir, ".claude", "settings.json"), env("HTTPS_PROXY"))
 	_, err = Audit(h, h.Dir, vars)
 	is.NoErr(err)
+	// Where the agent's configuration is elsewhere they are the project's again.
+	_, err = Audit(h, h.Dir, append(vars, "CLAUDE_CONFIG_DIR="+root))
+	is.True(errors.Is(err, ErrCredential))
 	writeFile(t, filepath.Join(h.Dir, ".claude", "settings.local.json"), env("HTTPS_PROXY"))
 	_, err = Audit(h, h.Dir, vars)
 	is.True(errors.Is(err, ErrCredential))
@@ -266,13 +281,10 @@ func TestIsolatedHomeRefusesLinksIntoTheRealHome(t *testing.T) {
 	is.NoErr(err)
 }
 
-func TestKindOfVariable(t *testing.T) {
-	for k, names := range map[kind]string{
-		authToken:   "ANTHROPIC_AUTH_TOKEN anthropic_auth_token",
-		apiKey:      "ANTHROPIC_API_KEY",
-		apiKeyFD:    "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR",
-		oauthToken:  "CLAUDE_CODE_OAUTH_TOKEN",
-		oauthFD:     "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
+func TestMeaningOfVariable(t *testing.T) {
+	l := defaultLayout
+	for want, names := range map[effect]string{
+		credential:  "ANTHROPIC_AUTH_TOKEN ANTHROPIC_API_KEY CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR CLAUDE_CODE_OAUTH_TOKEN CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR",
 		otherSecret: "ANTHROPIC_FOUNDRY_API_KEY ANTHROPIC_IDENTITY_TOKEN_FILE CLAUDE_CODE_OAUTH_REFRESH_TOKEN CLAUDE_CODE_HOST_CREDS_FILE CLAUDE_CODE_SESSION_ACCESS_TOKEN AWS_BEARER_TOKEN_BEDROCK CLAUDE_CODE_CUSTOM_OAUTH_URL",
 		provider:    "CLAUDE_CODE_USE_BEDROCK CLAUDE_CODE_USE_SOMETHING_NEW CLAUDE_CODE_SKIP_VERTEX_AUTH CLAUDE_CODE_SIMPLE CLAUDE_CODE_REMOTE CLAUDE_CODE_REMOTE_SETTINGS_PATH CLAUDE_CODE_ENTRYPOINT",
 		service:     "NODE_TLS_REJECT_UNAUTHORIZED ANTHROPIC_BASE_URL ANTHROPIC_CUSTOM_HEADERS ANTHROPIC_UNIX_SOCKET ANTHROPIC_PROFILE ANTHROPIC_SOMETHING_NEW CLAUDE_CODE_API_BASE_URL CLAUDE_CODE_CLIENT_CERT",
@@ -282,14 +294,23 @@ func TestKindOfVariable(t *testing.T) {
 			"CLAUDE_CODE_API_KEY_HELPER_TTL_MS CLAUDE_CODE_SKIP_PROMPT_HISTORY CLAUDE_CODE_TMPDIR GITHUB_TOKEN AWS_PROFILE FOO PATH",
 	} {
 		for name := range strings.FieldsSeq(names) {
-			if got := kindOfVariable(name); got != k {
-				t.Errorf("%s: got kind %d, want %d", name, got, k)
+			if got := l.variable(name).effect; got != want {
+				t.Errorf("%s: got effect %d, want %d", name, got, want)
 			}
 		}
 	}
-	for _, kv := range unattended {
+	// The strongest come first, whatever the case.
+	last := -1
+	for _, name := range []string{"anthropic_auth_token", "ANTHROPIC_API_KEY", "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR", "Claude_Code_OAuth_Token", "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR"} {
+		rank := l.variable(name).rank
+		if rank <= last {
+			t.Errorf("%s is not weaker than the one before it", name)
+		}
+		last = rank
+	}
+	for _, kv := range l.Unattended {
 		name, _, _ := strings.Cut(kv, "=")
-		if kindOfVariable(name) != harmless {
+		if l.variable(name).effect != harmless {
 			t.Errorf("%s is our own", name)
 		}
 	}
@@ -322,10 +343,10 @@ func FuzzScanSettings(f *testing.F) {
 		if err := json.Unmarshal(doc, &top); err != nil {
 			t.Fatalf("accepted, but: %v", err)
 		}
-		want := make(map[string]kind)
-		for key, k := range map[string]kind{"apiKeyHelper": helper, "primaryApiKey": primaryKey} {
+		want := make(map[string]string)
+		for _, key := range []string{"apiKeyHelper", "primaryApiKey"} {
 			if v, ok := top[key]; ok && string(v) != "null" && string(v) != `""` {
-				want[key] = k
+				want[key] = ""
 			}
 		}
 		var vars map[string]json.RawMessage
@@ -335,14 +356,15 @@ func FuzzScanSettings(f *testing.F) {
 			}
 		}
 		for name := range vars {
-			if k := kindOfVariable(name); k != harmless && !strings.ContainsRune(name, '\uFFFD') {
-				want[edit{path: []string{"env", name}}.String()] = k
+			if !strings.ContainsRune(name, '\uFFFD') {
+				want[edit{path: []string{"env", name}}.String()] = name
 			}
 		}
-		got := make(map[string]kind)
-		for _, f := range found {
-			if !strings.ContainsRune(f.key, '\uFFFD') && !strings.Contains(f.key, `\\u`) {
-				got[f.key] = f.kind
+		got := make(map[string]string)
+		for key, name := range found {
+			// Half of a surrogate pair is kept as the file has it.
+			if !strings.ContainsRune(name, '\uFFFD') && !(strings.HasPrefix(name, `"`) && strings.Contains(name, `\u`)) {
+				got[key] = name
 			}
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -19,7 +19,7 @@ func (s *steps) makeDirs() error {
 			return fmt.Errorf("the real home: %w; configure a home elsewhere", err)
 		}
 	}
-	for _, dir := range []string{s.Dir, filepath.Join(s.Dir, ".claude")} {
+	for _, dir := range []string{s.Dir, filepath.Join(s.Dir, s.layout().Dir)} {
 		err := s.makeDir(dir)
 		if errors.Is(err, errNotDir) {
 			return fmt.Errorf("%w; move it away or configure another home", err)
@@ -94,7 +94,7 @@ func checkApart(h Home) error {
 		return fmt.Errorf("%s is the real home %s under another name; configure another home", h.Dir, h.RealHome)
 	}
 	if h.Mode == Isolated {
-		return refuseLinkToReal(h, filepath.Join(h.Dir, ".claude"))
+		return refuseLinkToReal(h, filepath.Join(h.Dir, h.layout().Dir))
 	}
 	return nil
 }

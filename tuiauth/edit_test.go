@@ -104,7 +104,7 @@ func FuzzApplyEdits(f *testing.F) {
 		edits := []edit{
 			{path: []string{"hasCompletedOnboarding"}, value: "true"},
 			{path: []string{"theme"}, value: `"dark"`, keep: true},
-			trust(dir),
+			{path: []string{"projects", dir, "hasTrustDialogAccepted"}, value: "true"},
 		}
 		before := bytes.Clone(doc)
 		out, changed, err := applyEdits(doc, edits)

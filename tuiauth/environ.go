@@ -8,9 +8,6 @@ import (
 	"github.com/tuiturn/tuiturn/internal/secret"
 )
 
-// tokenVariable is the one credential that the agent gets.
-const tokenVariable = "CLAUDE_CODE_OAUTH_TOKEN"
-
 // inherited lists, in the order of the result, what passes from the host's
 // environment. Everything else stays behind, and with it every variable of an
 // agent that the host itself may run in (CLAUDECODE, CLAUDE_CONFIG_DIR,
@@ -47,14 +44,6 @@ var inherited = []string{
 	// it runs.
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
 	"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO",
-}
-
-// unattended is what a start without a person needs. The last keeps 2.1.104
-// from dropping keystrokes for seconds while it retries a download.
-var unattended = []string{
-	"DISABLE_AUTOUPDATER=1",
-	"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC=1",
-	"CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL=1",
 }
 
 // Environ builds the agent's whole environment: the locale, PATH, user, time
@@ -99,7 +88,8 @@ func Environ(base []string, h Home, token Secret) []string {
 	if values["LANG"] == "" {
 		values["LANG"] = "C.UTF-8"
 	}
-	env := make([]string, 0, len(values)+len(unattended)+2)
+	l := h.layout()
+	env := make([]string, 0, len(values)+len(l.Unattended)+2)
 	for _, name := range inherited {
 		if value, ok := values[name]; ok {
 			env = append(env, name+"="+value)
@@ -107,9 +97,9 @@ func Environ(base []string, h Home, token Secret) []string {
 	}
 	env = append(env, "HOME="+h.Dir)
 	if token != "" {
-		env = append(env, tokenVariable+"="+token.Reveal())
+		env = append(env, l.Token+"="+token.Reveal())
 	}
-	return append(env, unattended...)
+	return append(env, l.Unattended...)
 }
 
 // CheckToken reports why a token can't be one: it is empty, or holds anything
@@ -117,11 +107,11 @@ func Environ(base []string, h Home, token Secret) []string {
 // error does not hold the token.
 func CheckToken(token Secret) error {
 	if token == "" {
-		return errors.New("check token: it is empty; set " + tokenVariable + " or run without a token")
+		return errors.New("check token: the token is empty; provide one, or run without a token in a home that is not isolated")
 	}
 	for i := range len(token) {
 		if c := token[i]; c <= ' ' || c > '~' {
-			return errors.New("check token: it holds a blank, a line break or another byte that no token has; copy it again without them")
+			return errors.New("check token: the token holds a blank, a line break or another byte that no token has; copy the token again without them")
 		}
 	}
 	return nil

@@ -93,7 +93,7 @@ func FuzzEnviron(f *testing.F) {
 			if strings.Contains(kv, dummy) && token != "" {
 				holds++
 			}
-			if !slices.Contains(inherited, name) && name != "HOME" && name != tokenVariable && !slices.Contains(unattended, kv) {
+			if !slices.Contains(inherited, name) && name != "HOME" && name != defaultLayout.Token && !slices.Contains(defaultLayout.Unattended, kv) {
 				t.Fatalf("%q passed", kv)
 			}
 		}
@@ -109,10 +109,10 @@ func FuzzEnviron(f *testing.F) {
 				}
 			}
 		}
-		if token != "" && (holds != 1 || seen[tokenVariable] != token) {
+		if token != "" && (holds != 1 || seen[defaultLayout.Token] != token) {
 			t.Fatalf("the token stands in %d variables: %q", holds, env)
 		}
-		if _, ok := seen[tokenVariable]; ok != (token != "") {
+		if _, ok := seen[defaultLayout.Token]; ok != (token != "") {
 			t.Fatalf("a credential without a token: %q", env)
 		}
 		if seen["HOME"] != home || seen["PATH"] == "" || seen["LANG"] == "" {

@@ -66,6 +66,9 @@ type HomeConfig struct {
 
 	// EnvToken says that the agent will get a token in its environment.
 	EnvToken bool
+
+	// Layout describes the agent. Nil means claude.
+	Layout *Layout
 }
 
 // A Home is a directory that the agent sees as HOME. It need not exist before
@@ -74,6 +77,7 @@ type Home struct {
 	Dir      string // absolute
 	RealHome string // absolute; empty if it is not known
 	Mode     Mode
+	Layout   *Layout // describes the agent; nil means claude
 }
 
 // ResolveHome chooses the home. It does no I/O.
@@ -98,17 +102,18 @@ func ResolveHome(c HomeConfig) (Home, error) {
 	if err != nil {
 		return Home{}, err
 	}
+	h := Home{Dir: configured, RealHome: real, Layout: c.Layout}
 	switch {
-	case configured != "" && configured == real:
-		return Home{Dir: real, RealHome: real, Mode: Real}, nil
-	case configured != "" && c.EnvToken:
-		return Home{Dir: configured, RealHome: real, Mode: Isolated}, nil
-	case configured != "":
-		return Home{Dir: configured, RealHome: real, Mode: Linked}, nil
+	case configured == "" && c.EnvToken:
+		h.Dir, h.Mode = filepath.Join(real, ".tuiturn", "home"), Isolated
+	case configured == "", configured == real:
+		h.Dir, h.Mode = real, Real
 	case c.EnvToken:
-		return Home{Dir: filepath.Join(real, ".tuiturn", "home"), RealHome: real, Mode: Isolated}, nil
+		h.Mode = Isolated
+	default:
+		h.Mode = Linked
 	}
-	return Home{Dir: real, RealHome: real, Mode: Real}, nil
+	return h, nil
 }
 
 // cleanPath cleans an absolute path; an empty one stays empty.

@@ -11,14 +11,14 @@ func TestResolveHome(t *testing.T) {
 		config HomeConfig
 		want   Home
 	}{
-		"real":                     {HomeConfig{RealHome: "/r"}, Home{"/r", "/r", Real}},
-		"token":                    {HomeConfig{RealHome: "/r", EnvToken: true}, Home{"/r/.tuiturn/home", "/r", Isolated}},
-		"configured, token":        {HomeConfig{RealHome: "/r", Configured: "/c", EnvToken: true}, Home{"/c", "/r", Isolated}},
-		"configured":               {HomeConfig{RealHome: "/r", Configured: "/c"}, Home{"/c", "/r", Linked}},
-		"configured is real":       {HomeConfig{RealHome: "/r", Configured: "/r"}, Home{"/r", "/r", Real}},
-		"configured is real,token": {HomeConfig{RealHome: "/r/", Configured: "/x/../r", EnvToken: true}, Home{"/r", "/r", Real}},
-		"no real home":             {HomeConfig{Configured: "/c", EnvToken: true}, Home{"/c", "", Isolated}},
-		"odd names":                {HomeConfig{RealHome: `/r '"é`, EnvToken: true}, Home{`/r '"é/.tuiturn/home`, `/r '"é`, Isolated}},
+		"real":                     {HomeConfig{RealHome: "/r"}, Home{Dir: "/r", RealHome: "/r", Mode: Real}},
+		"token":                    {HomeConfig{RealHome: "/r", EnvToken: true}, Home{Dir: "/r/.tuiturn/home", RealHome: "/r", Mode: Isolated}},
+		"configured, token":        {HomeConfig{RealHome: "/r", Configured: "/c", EnvToken: true}, Home{Dir: "/c", RealHome: "/r", Mode: Isolated}},
+		"configured":               {HomeConfig{RealHome: "/r", Configured: "/c"}, Home{Dir: "/c", RealHome: "/r", Mode: Linked}},
+		"configured is real":       {HomeConfig{RealHome: "/r", Configured: "/r"}, Home{Dir: "/r", RealHome: "/r", Mode: Real}},
+		"configured is real,token": {HomeConfig{RealHome: "/r/", Configured: "/x/../r", EnvToken: true}, Home{Dir: "/r", RealHome: "/r", Mode: Real}},
+		"no real home":             {HomeConfig{Configured: "/c", EnvToken: true}, Home{Dir: "/c", RealHome: "", Mode: Isolated}},
+		"odd names":                {HomeConfig{RealHome: `/r '"é`, EnvToken: true}, Home{Dir: `/r '"é/.tuiturn/home`, RealHome: `/r '"é`, Mode: Isolated}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			is := is.New(t)
@@ -58,9 +58,9 @@ func TestModeString(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	is := is.New(t)
-	is.Equal(Home{"/h", "/r", Isolated}.Why(), `isolated home "/h": the token in the environment is the only credential, and nothing is refreshed`)
-	is.Equal(Home{"/h", "/r", Linked}.Why(), `linked home "/h": no token was given, so the login of "/r" is used through a link, and a turn that is ended while it is refreshed can lose it`)
-	is.Equal(Home{"/r", "/r", Real}.Why(), `real home "/r": the agent uses the operator's own files, and their login where it gets no token`)
+	is.Equal(Home{Dir: "/h", RealHome: "/r", Mode: Isolated}.Why(), `isolated home "/h": the token in the environment is the only credential, and nothing is refreshed`)
+	is.Equal(Home{Dir: "/h", RealHome: "/r", Mode: Linked}.Why(), `linked home "/h": no token was given, so the login of "/r" is used through a link, and a turn that is ended while it is refreshed can lose it`)
+	is.Equal(Home{Dir: "/r", RealHome: "/r", Mode: Real}.Why(), `real home "/r": the agent uses the operator's own files, and their login where it gets no token`)
 	is.Equal(Home{}.Why(), "no home: get one from ResolveHome")
-	is.Equal(Home{"/h", "/r", Mode(9)}.Why(), "no home: get one from ResolveHome")
+	is.Equal(Home{Dir: "/h", RealHome: "/r", Mode: Mode(9)}.Why(), "no home: get one from ResolveHome")
 }

@@ -108,6 +108,7 @@ func (s *steps) walk(ctx context.Context) error {
 	if err := s.check(); err != nil {
 		return err
 	}
+	l := s.layout()
 	if s.Mode == Real {
 		if _, err := os.Stat(s.Dir); err != nil {
 			return fmt.Errorf("the real home: %w; it must exist", err)
@@ -121,11 +122,19 @@ func (s *steps) walk(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := s.login(ctx, filepath.Join(".claude", ".credentials.json")); err != nil {
-			return err
+		for _, c := range l.Credentials {
+			if c.Login == "" {
+				continue
+			}
+			if err := s.login(ctx, c.Login); err != nil {
+				return err
+			}
 		}
 	}
-	for _, path := range configFiles(s.Dir) {
+	if l.Config == nil {
+		return nil
+	}
+	for _, path := range l.Config(s.Dir) {
 		if err := s.seed(ctx, path); err != nil {
 			return err
 		}
@@ -142,6 +151,9 @@ func (s *steps) check() (err error) {
 		return fmt.Errorf("the real home %q is not an absolute path; get the home from ResolveHome", s.RealHome)
 	case s.Mode != Real && s.Mode != Isolated && s.Mode != Linked:
 		return errors.New("unknown mode; get the home from ResolveHome")
+	}
+	if err := s.layout().check(); err != nil {
+		return err
 	}
 	s.workdir, err = physicalDir(s.workdir)
 	return err

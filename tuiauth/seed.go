@@ -73,12 +73,9 @@ type change struct {
 func (s *steps) change(path, target string) (c change, err error) {
 	err = settled(target, func(doc []byte) (err error) {
 		c.old = doc
-		if doc == nil {
-			doc = []byte("{}\n")
-		}
-		c.out, c.keys, err = applyEdits(doc, claudeEdits(s.workdir, s.Mode))
+		c.out, c.keys, err = s.layout().Seed(path, doc, s.workdir, s.Mode)
 		if err != nil {
-			err = fmt.Errorf("%s: %w; mend the file, or move it away and let the agent make a new one", path, err)
+			err = fmt.Errorf("%s: %w; repair the file, or move it away and let the agent make a new one", path, err)
 		}
 		return err
 	})
@@ -104,7 +101,7 @@ func (s *steps) write(ctx context.Context, path, target string) (change, error) 
 		if err != nil || len(c.keys) == 0 {
 			return c, err
 		}
-		done, err := replace(ctx, path, target, c.old, c.out)
+		done, err := s.replace(ctx, path, target, c)
 		if err != nil {
 			return change{}, fmt.Errorf("write %s: %w; make the file and its directory writable for this user, or configure another home", path, err)
 		}
@@ -128,27 +125,28 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	return unlock, err
 }
 
-// replace puts out in target's place if it still holds old, and reports whether
-// it did. Path is target's name in the home.
-func replace(ctx context.Context, path, target string, old, out []byte) (bool, error) {
-	p, err := atomicfile.Stage(target, out)
+// replace makes the change in target if it still holds what it held, and reports
+// whether it did. Path is target's name in the home.
+func (s *steps) replace(ctx context.Context, path, target string, c change) (bool, error) {
+	p, err := atomicfile.Stage(target, c.out)
 	if err != nil {
 		return false, err
 	}
 	defer p.Discard()
 	// The slow part, writing and syncing, is done: the agent tries its lock
 	// once and then writes without it.
-	release := lockAgent(ctx, path)
-	defer release()
-	return p.Commit(old)
+	if suffix := s.layout().Lock; suffix != "" {
+		release := lockAgent(ctx, path+suffix)
+		defer release()
+	}
+	return p.Commit(c.old)
 }
 
-// lockAgent takes the agent's own lock on its configuration: a directory named
-// like the file with ".lock" behind, which it takes for abandoned after ten
-// seconds (2.1.104, 2.1.158). If the lock can't be had we go on without it, as
-// the agent does: Commit then is what protects its updates.
-func lockAgent(ctx context.Context, path string) (release func()) {
-	dir := path + ".lock"
+// lockAgent takes the agent's own lock on its configuration: the directory dir,
+// which the agent takes for abandoned after ten seconds. If the lock can't be had
+// we go on without it, as the agent does: Commit then is what protects its
+// updates.
+func lockAgent(ctx context.Context, dir string) (release func()) {
 	for deadline := time.Now().Add(agentLockStale + time.Second); time.Now().Before(deadline) && ctx.Err() == nil; {
 		err := os.Mkdir(dir, 0o700)
 		if err == nil {
