@@ -1,29 +1,22 @@
 package tuiauth
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
-	"maps"
-	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 )
 
-// ErrCredential is wrapped by an error that says that the agent might use another
-// credential than it is meant to, or send it elsewhere. The error names what to
-// remove.
+// ErrCredential is wrapped by errors that say that the agent might use another
+// credential than the intended one, or might send it elsewhere. The error names what
+// to remove.
 var ErrCredential = errors.New("the intended credential can't be relied on")
 
-// Presence is whether something is there.
+// Presence tells whether a credential or a setting exists.
 type Presence int
 
 const (
 	Absent Presence = iota
 	Present
-	Unknown // can't be looked at without asking a person, or can't be read
+	Unknown // it can't be read, or macOS would ask a person
 )
 
 // String returns "absent", "present" or "unknown".
@@ -39,310 +32,52 @@ func (p Presence) String() string {
 	return "Presence(" + strconv.Itoa(int(p)) + ")"
 }
 
-// MarshalText is String for encoders.
+// MarshalText returns what String returns, for encoders.
 func (p Presence) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// A Source is a place where the agent looks for a credential, or is told where
-// to send it. It holds names and paths, never a value.
+// A Source is a place where the agent looks for a credential, or for the address to
+// send one to. A Source holds names and paths, never a value.
 type Source struct {
 	Name    string   `json:"name"` // "CLAUDE_CODE_OAUTH_TOKEN in the environment"
 	Present Presence `json:"present"`
 	Wins    bool     `json:"wins"` // the credential that the agent will use
 	Why     string   `json:"why"`
-	Fix     string   `json:"fix,omitempty"` // what to do about it; empty if all is well
+	Fix     string   `json:"fix,omitempty"` // what to do; empty if nothing is wrong
 }
 
-// Audit tells which credential the agent would use if it were started in h and
-// workdir with environ, its complete environment, and why. There is one Source
-// for each place where one could come from, the strongest first; the rules are
-// those of an interactive agent, 2.1.104 to 2.1.330.
+// Audit tells which credential the agent would use, and why, if it were started in h
+// and workdir with environ, its complete environment. It returns a Source for each
+// place where the agent looks for a credential, the strongest first. [Layout] holds
+// the rules. For claude they were seen on the interactive 2.1.104 to 2.1.330.
 //
-// With a token in environ, and always in the Isolated mode, that token is the
-// intended credential. The error, which wraps [ErrCredential], says what to
-// remove when another comes before it, or when the settings of the working
-// directory or of an isolated home would send it to another service; it repeats
-// the Fix of every Source that has one. In a home that is not isolated, and in
-// the administrator's settings, such an address is the operator's wish. Without
-// a token the agent's own rules decide, but the settings of the working directory
-// are refused all the same if they replace the operator's login or send it
-// elsewhere: the agent is not going to ask anybody.
+// If environ holds a token, and always in the Isolated mode, the token is the
+// intended credential. Then the error, which wraps [ErrCredential], says what to
+// remove if
 //
-// An empty workdir tells that the agent is started so that it does not read the
-// working directory's settings.
+//   - another credential is stronger than the token, or
+//   - a setting of the working directory or of an isolated home would send the token
+//     to another service.
 //
-// A variable in environ that is no credential counts as the host's wish:
-// ANTHROPIC_BASE_URL is reported there and refused in a settings file, and where
-// HOME or CLAUDE_CONFIG_DIR name another place, that is the one to be looked at.
+// The error repeats the Fix of every Source that has one. In a home that is not
+// isolated, and in the administrator's settings, another service is the operator's
+// choice and no error.
 //
-// Audit reads some small files and changes nothing. It opens no
-// .credentials.json, and does not ask the keychain of macOS. What commands in
-// the working directory's settings (hooks, servers) do with an environment that
-// they inherit is beyond it: to start an agent in a directory is to trust it.
+// Without a token the agent's own rules decide. A setting of the working directory
+// is then an error if it replaces the operator's login or sends the login elsewhere,
+// because the agent does not ask anybody.
+//
+// An empty workdir means that the agent does not read the working directory's
+// settings.
+//
+// A variable in environ that is no credential is the host's choice. So
+// ANTHROPIC_BASE_URL is only reported there, but refused in a settings file. If HOME
+// or [Layout.DirVariable] name another place, Audit looks in that place.
+//
+// Audit reads some small files and changes nothing. It opens no login file and does
+// not ask a keychain. It does not judge the commands in the working directory's
+// settings (hooks, servers), which inherit the environment: a host that starts an
+// agent in a directory trusts that directory.
 func Audit(h Home, workdir string, environ []string) ([]Source, error) {
 	a := auditor{Layout: h.layout()}
 	return a.audit(h, workdir, environ)
-}
-
-// An auditor collects sources.
-type auditor struct {
-	*Layout
-	sources []ranked
-	token   bool // a token is the intended credential
-}
-
-type ranked struct {
-	Source
-	meaning
-}
-
-// add adds a source. Without a token a stronger credential is no fault.
-func (a *auditor) add(m meaning, name string, p Presence, why, fix string) {
-	if !a.token {
-		fix = ""
-	}
-	a.refuse(m, name, p, why, fix)
-}
-
-// refuse adds a source whose fix counts with or without a token.
-func (a *auditor) refuse(m meaning, name string, p Presence, why, fix string) {
-	a.sources = append(a.sources, ranked{Source{Name: name, Present: p, Why: why, Fix: fix}, m})
-}
-
-func (a *auditor) audit(h Home, workdir string, environ []string) ([]Source, error) {
-	if err := a.check(); err != nil {
-		return nil, fmt.Errorf("audit credentials: %w", err)
-	}
-	env := make(map[string]string)
-	for _, kv := range environ {
-		if name, value, ok := strings.Cut(kv, "="); ok {
-			env[name] = value
-		}
-	}
-	a.token = h.Mode == Isolated || env[a.Token] != ""
-	home, dir := env["HOME"], ""
-	if home == "" {
-		home = h.Dir
-	}
-	if a.DirVariable != "" {
-		dir = env[a.DirVariable]
-	}
-	var own []string
-	for _, name := range a.Settings {
-		own = append(own, a.path(home, dir, name))
-	}
-
-	// A setting replaces the variable of that name. The strongest come first.
-	if a.Managed != nil {
-		a.files(administrator, a.Managed())
-	}
-	if workdir != "" {
-		workdir, err := physicalDir(workdir)
-		if err != nil {
-			return nil, fmt.Errorf("audit credentials: %w", err)
-		}
-		if a.Project != nil {
-			// In the home itself a file may be both; then it is the home's.
-			a.files(projectOwner, slices.DeleteFunc(a.Project(workdir), func(path string) bool {
-				return slices.ContainsFunc(own, func(name string) bool { return sameFile(path, name) })
-			}))
-		}
-	}
-	if h.Mode == Isolated {
-		a.files(isolatedHome, own)
-	} else {
-		a.files(operator, own)
-	}
-	a.environ(env, home != h.Dir)
-	a.stored(home, dir)
-
-	slices.SortStableFunc(a.sources, func(x, y ranked) int {
-		// unsigned: harmless, which is 0, comes last
-		return cmp.Or(cmp.Compare(x.effect-1, y.effect-1), cmp.Compare(x.rank, y.rank))
-	})
-	a.decide()
-	var out []Source
-	var fixes []string
-	for _, s := range a.sources {
-		out = append(out, s.Source)
-		if s.Fix != "" && !slices.Contains(fixes, s.Fix) {
-			fixes = append(fixes, s.Fix)
-		}
-	}
-	if len(fixes) > 0 {
-		return out, fmt.Errorf("audit credentials: %w: %s", ErrCredential, strings.Join(fixes, "; "))
-	}
-	return out, nil
-}
-
-// An owner tells who wrote a settings file.
-type owner int
-
-const (
-	administrator owner = iota
-	operator
-	isolatedHome
-	projectOwner
-)
-
-func (o owner) String() string {
-	return [...]string{"the administrator", "the home", "the home", "the working directory"}[o]
-}
-
-// trusted owners may say where the credential goes, but not replace it.
-func (o owner) trusted() bool { return o == administrator || o == operator }
-
-// files adds what settings say.
-func (a *auditor) files(o owner, paths []string) {
-	for _, path := range paths {
-		found, there, err := a.scanFile(path)
-		if err != nil {
-			a.add(meaning{}, "settings in "+path, Unknown, err.Error(), "make "+path+" readable and valid, or remove it")
-			continue
-		}
-		if !there {
-			continue
-		}
-		quiet := true
-		for _, f := range found {
-			if f.effect == network && o != projectOwner {
-				continue // passes in the environment too
-			}
-			quiet = false
-			fix := "remove " + f.String()
-			if a.weakSetting(f.meaning) || o.trusted() && f.effect != credential && f.effect != provider {
-				fix = "" // it loses to the token, or is meant
-			}
-			add := a.add
-			if o == projectOwner {
-				add = a.refuse
-			}
-			add(f.meaning, f.String(), Present, "a setting of "+o.String()+": "+a.why(f.meaning), fix)
-		}
-		if quiet {
-			a.add(meaning{}, "settings in "+path, Absent, "no setting in it has a part in the choice", "")
-		}
-	}
-}
-
-// weakSetting tells whether m is a setting, not a variable, that the token beats.
-func (a *auditor) weakSetting(m meaning) bool {
-	return m.effect == credential && m.rank > a.tokenRank() && a.Credentials[m.rank].Setting != ""
-}
-
-// environ adds what the agent's environment says.
-func (a *auditor) environ(env map[string]string, otherHome bool) {
-	for rank, c := range a.Credentials {
-		if c.Variable == "" {
-			continue
-		}
-		p, why, fix := Absent, "not set", ""
-		switch token := c.Variable == a.Token; {
-		case env[c.Variable] == "" && token:
-			fix = "provide a token: the home is isolated, and " + a.Token + " is not set"
-		case env[c.Variable] == "":
-		case token:
-			p, why = Present, "the token that the host provides"
-		default:
-			p, why = Present, "the host added it"
-			if rank < a.tokenRank() {
-				fix = "do not add " + c.Variable + " to the agent's environment"
-			}
-		}
-		a.add(meaning{credential, rank}, c.Variable+" in the environment", p, why, fix)
-	}
-	for _, name := range slices.Sorted(maps.Keys(env)) {
-		m, fix := a.variable(name), ""
-		switch {
-		case m.effect <= credential || m.effect == network || env[name] == "":
-			continue
-		case name == "HOME" && !otherHome:
-			continue
-		case m.effect == provider && !slices.Contains(a.HostSets, name):
-			fix = "do not add " + name + " to the agent's environment"
-		}
-		a.add(m, name+" in the environment", Present, "the host added it: "+a.why(m), fix)
-	}
-}
-
-// stored adds what earlier logins may have left.
-func (a *auditor) stored(home, dir string) {
-	for rank, c := range a.Credentials {
-		m := meaning{credential, rank}
-		switch {
-		case c.Login != "":
-			path := a.path(home, dir, c.Login)
-			p, err := presence(path)
-			a.add(m, "login in "+path, p, cmp.Or(text(err), c.Why, "what the agent refreshes and writes back"), "")
-		case c.Keychain != "":
-			a.add(m, "login in "+c.Keychain, Unknown, a.why(m), "")
-		case filepath.IsAbs(c.File):
-			p, err := presence(c.File)
-			if p == Absent {
-				continue // the rule on any machine but the vendor's
-			}
-			fix := ""
-			if rank < a.tokenRank() {
-				fix = "remove " + c.File
-			}
-			a.add(m, c.File, p, cmp.Or(text(err), a.why(m)), fix)
-		case c.File != "":
-			path := filepath.Join(home, c.File)
-			p, err := presence(path)
-			fix := ""
-			if p != Absent && rank < a.tokenRank() {
-				fix = "remove " + path
-			}
-			a.add(m, "login in "+path, p, cmp.Or(text(err), a.why(m)), fix)
-		}
-	}
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-// presence tells whether there is a file, of any kind.
-func presence(path string) (Presence, error) {
-	_, err := os.Lstat(path)
-	switch {
-	case err == nil:
-		return Present, nil
-	case isMissing(err):
-		return Absent, nil
-	}
-	return Unknown, err
-}
-
-// sameFile tells whether two names lead to one file.
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y)
-}
-
-// decide marks the credential that wins and says why the others do not.
-func (a *auditor) decide() {
-	winner := -1
-	for i, s := range a.sources {
-		if s.Present == Present && s.effect == credential {
-			winner = i
-			break
-		}
-	}
-	for i := range a.sources {
-		s := &a.sources[i]
-		switch {
-		case i == winner:
-			s.Wins = true
-			s.Why += "; it comes before all others that are there"
-		case winner >= 0 && s.Present != Absent && s.effect == credential:
-			s.Why += "; " + a.sources[winner].Name + " comes before it"
-		}
-	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/matryer/is"
 )
 
-// hidden is the value of every credential in these tests: no output may show it.
+// hidden is the value of every credential in these tests. No output may show it.
 const hidden = "dummy-hidden-value"
 
 func env(names ...string) string {
@@ -190,7 +190,7 @@ func TestAuditOfTheMachine(t *testing.T) {
 	is.Equal(claudeManaged("darwin")[0], "/Library/Application Support/ClaudeCode/managed-settings.json")
 }
 
-// The agent reads the settings of the directory that the system says it is in.
+// The agent reads the settings in the physical path of its working directory.
 func TestAuditFollowsTheWorkdir(t *testing.T) {
 	is := is.New(t)
 	root := tempDir(t)
@@ -207,11 +207,12 @@ func TestAuditFollowsTheWorkdir(t *testing.T) {
 	_, err = Audit(h, filepath.Join(root, "nowhere"), vars)
 	is.True(errors.Is(err, os.ErrNotExist) && !errors.Is(err, ErrCredential))
 
-	// In the home itself its settings are the project's, but for the local ones.
+	// If the working directory is the home, the shared settings count as the
+	// home's and the local settings as the project's.
 	writeFile(t, filepath.Join(h.Dir, ".claude", "settings.json"), env("HTTPS_PROXY"))
 	_, err = Audit(h, h.Dir, vars)
 	is.NoErr(err)
-	// Where the agent's configuration is elsewhere they are the project's again.
+	// If the configuration is in another directory, both are the project's.
 	_, err = Audit(h, h.Dir, append(vars, "CLAUDE_CONFIG_DIR="+root))
 	is.True(errors.Is(err, ErrCredential))
 	writeFile(t, filepath.Join(h.Dir, ".claude", "settings.local.json"), env("HTTPS_PROXY"))
@@ -316,7 +317,7 @@ func TestMeaningOfVariable(t *testing.T) {
 	}
 }
 
-// FuzzScanSettings compares with what a JSON decoder sees.
+// FuzzScanSettings compares the result with a JSON decoder's.
 func FuzzScanSettings(f *testing.F) {
 	for _, s := range []string{
 		`{}`, ``, "\ufeff{}", `{"env":{"ANTHROPIC_AUTH_TOKEN":"x","A":1},"apiKeyHelper":"y"}`, `{"env":null,"primaryApiKey":""}`,
@@ -362,7 +363,7 @@ func FuzzScanSettings(f *testing.F) {
 		}
 		got := make(map[string]string)
 		for key, name := range found {
-			// Half of a surrogate pair is kept as the file has it.
+			// The name of half a surrogate pair is the text in the file.
 			if !strings.ContainsRune(name, '\uFFFD') && !(strings.HasPrefix(name, `"`) && strings.Contains(name, `\u`)) {
 				got[key] = name
 			}

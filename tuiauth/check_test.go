@@ -9,8 +9,8 @@ import (
 	"github.com/matryer/is"
 )
 
-// What CheckHome says before is what PrepareHome reports after it, names of what
-// was moved aside excepted, and then there is nothing more to do.
+// CheckHome reports the changes that PrepareHome then makes, except the new names of
+// files that are moved aside. After that nothing is left to do.
 func TestCheckHomeTellsWhatPrepareHomeDoes(t *testing.T) {
 	for name, c := range map[string]struct {
 		mode Mode
@@ -98,7 +98,7 @@ func TestCheckHomeRefusesWhatPrepareHomeRefuses(t *testing.T) {
 	}
 }
 
-// tree is all that is below dir: names, kinds and contents.
+// tree lists everything below dir: names, kinds and contents.
 func tree(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}

@@ -9,11 +9,11 @@ import (
 	"runtime"
 )
 
-// defaultLayout is claude's.
+// defaultLayout is claude's Layout.
 var defaultLayout = claudeLayout(runtime.GOOS, "/home/claude/.claude/remote")
 
-// claudeLayout is what is known of claude, an interactive one, 2.1.104 to 2.1.330.
-// Remote is where it looks for credentials, whoever runs it.
+// claudeLayout describes the interactive claude, 2.1.104 to 2.1.330. Remote is a
+// directory in which it looks for credentials, whichever user runs it.
 func claudeLayout(goos, remote string) *Layout {
 	const token = "CLAUDE_CODE_OAUTH_TOKEN"
 	l := &Layout{
@@ -29,14 +29,14 @@ func claudeLayout(goos, remote string) *Layout {
 		Dir:         ".claude",
 		DirVariable: "CLAUDE_CONFIG_DIR",
 		Credentials: []Credential{
-			{Variable: "ANTHROPIC_AUTH_TOKEN"}, // sent beside an API key; as Authorization it counts first
-			{Variable: "ANTHROPIC_API_KEY"},    // used once approved; until then a dialog asks a person
+			{Variable: "ANTHROPIC_AUTH_TOKEN"}, // sent beside an API key; the service uses it first
+			{Variable: "ANTHROPIC_API_KEY"},    // used after a person has approved it in a dialog
 			{Variable: "CLAUDE_CODE_API_KEY_FILE_DESCRIPTOR"},
-			{File: filepath.Join(remote, ".api_key"), Why: "2.1.104 to 2.1.330 read it, whoever runs them"},
+			{File: filepath.Join(remote, ".api_key"), Why: "2.1.104 to 2.1.330 read it for every user"},
 			{Setting: "apiKeyHelper", Why: "its output is used as the credential"},
 			{Variable: token},
 			{Variable: "CLAUDE_CODE_OAUTH_TOKEN_FILE_DESCRIPTOR"},
-			{File: filepath.Join(remote, ".oauth_token"), Why: "2.1.104 to 2.1.330 read it, whoever runs them"},
+			{File: filepath.Join(remote, ".oauth_token"), Why: "2.1.104 to 2.1.330 read it for every user"},
 			{File: ".config/anthropic", Why: "a login of the provider's tools, used by 2.1.158 and 2.1.330"},
 			{Login: ".claude/.credentials.json"},
 		},
@@ -44,8 +44,8 @@ func claudeLayout(goos, remote string) *Layout {
 		Seed:   claudeSeed,
 		Lock:   ".lock", // 2.1.104, 2.1.158
 		Settings: []string{
-			// What an administrator's service sent last. It is read where the
-			// agent speaks to its own service.
+			// The last settings from an administrator's service. The agent
+			// reads them when it talks to its own service.
 			".claude/remote-settings.json",
 			".claude/settings.json",
 			".claude/.config.json",
@@ -55,9 +55,8 @@ func claudeLayout(goos, remote string) *Layout {
 		Managed: func() []string { return claudeManaged(goos) },
 		Scan:    claudeScan,
 
-		// The agent's variables come and go by the dozen, so those in its own
-		// name spaces are told by their words. CLAUDE_CODE_MAX_OUTPUT_TOKENS is
-		// no token.
+		// Each version adds and removes many variables, so the words in a name
+		// tell what it means. CLAUDE_CODE_MAX_OUTPUT_TOKENS is no token.
 		Harmless: regexp.MustCompile(`^ANTHROPIC_.*(MODEL|BETAS|LOG)(_|$)|^CLAUDE_CODE_(DISABLE|ENABLE)_|^CLAUDE_CODE_.*_(MS|THRESHOLD)$` +
 			`|^CLAUDE_CODE_USE_(NATIVE_FILE_SEARCH|POWERSHELL_TOOL)$`),
 		Place: regexp.MustCompile(`^(HOME|XDG_CONFIG_HOME|CLAUDE_CONFIG_DIR|CLAUDE_SECURESTORAGE_CONFIG_DIR|ANTHROPIC_CONFIG_DIR` +
@@ -67,20 +66,20 @@ func claudeLayout(goos, remote string) *Layout {
 		Secret: regexp.MustCompile(`(?s)^(ANTHROPIC|CLAUDE)(_.*)?_(TOKEN|OAUTH|KEY|CREDS|CREDENTIALS?|SECRET|AUTH|PASSWORD|INGRESS|FILE_DESCRIPTOR)(_|$)` +
 			`|^AWS_BEARER_TOKEN_BEDROCK$`),
 		Service: regexp.MustCompile(`(?s)^ANTHROPIC_|^CLAUDE(_.*)?_(URL|URI|HOST|SOCKET|CLIENT_CERT|CLIENT_KEY|CERT_STORE)(_|$)` +
-			`|^NODE_TLS_REJECT_UNAUTHORIZED$`), // without TLS whoever is on the way can be the service
+			`|^NODE_TLS_REJECT_UNAUTHORIZED$`), // without TLS any host on the way can pose as the service
 		HostSets: []string{"CLAUDE_CODE_ENTRYPOINT"},
 	}
 	if goos == "darwin" {
 		l.Credentials = append(l.Credentials, Credential{Keychain: "the macOS keychain",
 			Why: `no HOME isolates it: the agent asks for the generic passwords "Claude Code-credentials" and "Claude Code" of the account USER` +
-				` (with CLAUDE_CONFIG_DIR a hash of its value is appended to the names); looking here could make macOS ask a person`})
+				` (if CLAUDE_CONFIG_DIR is set, a hash is appended to the names); looking here could make macOS ask a person`})
 	}
-	// A key that a login left behind.
+	// A login left this key.
 	l.Credentials = append(l.Credentials, Credential{Setting: "primaryApiKey"})
 	return l
 }
 
-// claudeConfig are the files to be seeded: those that the agent may read.
+// claudeConfig returns the configuration files that the agent may read.
 func claudeConfig(home string) []string {
 	path := filepath.Join(home, ".claude.json")
 	// Where the older place of that file is in use, the agent (2.1.104 to

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// claudeScan lists what scanSettings finds, without what the agent does not read
-// in this file.
+// claudeScan lists the settings that scanSettings finds, except a key that the agent
+// does not read in this file.
 func claudeScan(path string, doc []byte) (map[string]string, error) {
 	found, err := scanSettings(doc)
 	if strings.HasSuffix(path, ".claude.json") || strings.HasSuffix(path, ".config.json") {
@@ -21,8 +21,9 @@ func claudeScan(path string, doc []byte) (map[string]string, error) {
 	return found, err
 }
 
-// scanSettings lists the findings in a document of the agent's. It looks at
-// names, not at values: an empty token takes the place of a good one too.
+// scanSettings lists the settings in doc that may affect the choice of the
+// credential. It looks at names, not at values: an empty token replaces a good one
+// too.
 func scanSettings(doc []byte) (map[string]string, error) {
 	doc = bytes.TrimPrefix(doc, []byte("\xef\xbb\xbf")) // as the agent does
 	if len(bytes.TrimSpace(doc)) == 0 {
@@ -43,7 +44,7 @@ func scanSettings(doc []byte) (map[string]string, error) {
 	for _, m := range top {
 		value := string(doc[m.value:m.end])
 		if value == "null" || value == `""` {
-			continue // to the agent as if it were not there
+			continue // the agent ignores it
 		}
 		switch m.name {
 		case "apiKeyHelper", "primaryApiKey":
@@ -64,8 +65,9 @@ func scanSettings(doc []byte) (map[string]string, error) {
 	return found, nil
 }
 
-// claudeProject are the settings files of a working directory, the strongest first. 2.1.330 reads the local
-// settings of its git repository's root and main work tree too.
+// claudeProject returns the settings files of a working directory, the strongest
+// first. 2.1.330 also reads the local settings in the root of the git repository and
+// in its main work tree.
 func claudeProject(workdir string) []string {
 	files := []string{
 		filepath.Join(workdir, ".claude", "settings.local.json"),
@@ -79,8 +81,8 @@ func claudeProject(workdir string) []string {
 	return files
 }
 
-// gitRoots are the root of the git work tree that dir lies in, and of the main
-// one that it belongs to.
+// gitRoots returns the root of the git work tree that holds dir, and the root of the
+// main work tree that it belongs to.
 func gitRoots(dir string) (roots []string) {
 	for {
 		git := filepath.Join(dir, ".git")
@@ -108,13 +110,13 @@ func gitRoots(dir string) (roots []string) {
 	}
 }
 
-// claudeManaged are the administrator's settings, the strongest first.
+// claudeManaged returns the administrator's settings files, the strongest first.
 func claudeManaged(goos string) []string {
 	dir := "/etc/claude-code"
 	if goos == "darwin" {
 		dir = "/Library/Application Support/ClaudeCode"
 	}
-	// The agent merges the fragments into the file in the order of their names.
+	// The agent merges the fragments into the file, in the order of their names.
 	files, _ := filepath.Glob(filepath.Join(dir, "managed-settings.d", "*.json")) // a bad pattern is the only error
 	slices.Reverse(files)
 	return append(files, filepath.Join(dir, "managed-settings.json"))

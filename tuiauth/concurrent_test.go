@@ -110,8 +110,8 @@ func TestGoroutinesLoseNoUpdate(t *testing.T) {
 }
 
 // A foreign program reads, changes and replaces the whole file 100 times a
-// second and knows none of our locks. Not one of its updates may be undone. Our
-// own may be: by a foreign program that read before them and wrote after.
+// second and ignores our locks. None of its updates may be undone. It may undo ours:
+// it may read the file before our update and write it after.
 func TestForeignRewriterLosesNothing(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "darwin" {
 		t.Skip("files can't be exchanged here, so a window of some 20 µs remains")
@@ -152,8 +152,8 @@ func TestForeignRewriterLosesNothing(t *testing.T) {
 	is.True(trusted(t, file)[dirs[0]])
 }
 
-// The agent's own lock is waited for while it is fresh and broken when it is
-// older than the agent itself would respect.
+// PrepareHome waits for a fresh lock of the agent, and breaks a lock that the agent
+// would take for abandoned.
 func TestAgentLock(t *testing.T) {
 	is := is.New(t)
 	home := tempDir(t)
@@ -165,7 +165,7 @@ func TestAgentLock(t *testing.T) {
 		_, err := PrepareHome(Home{Dir: home, RealHome: home}, dir)
 		done <- err
 	}()
-	// The staged file tells that only the agent's lock is waited for.
+	// Once a file is staged, PrepareHome waits for the agent's lock only.
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		entries, err := os.ReadDir(home)
 		is.NoErr(err)

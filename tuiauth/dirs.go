@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// makeDirs makes the home and the agent's directory in it. It refuses a home that
-// is the real one under another name.
+// makeDirs creates the home and the agent's directory in it. It refuses a home that
+// is the real home under another name.
 func (s *steps) makeDirs() error {
 	if within(s.Dir, s.RealHome) {
-		// A daemon's home is often /nonexistent. Run as root we would make it.
+		// A daemon's home is often /nonexistent. As root we would create it.
 		if _, err := os.Lstat(s.RealHome); err != nil {
-			return fmt.Errorf("the real home: %w; configure a home elsewhere", err)
+			return fmt.Errorf("the real home: %w; configure a home outside it", err)
 		}
 	}
 	for _, dir := range []string{s.Dir, filepath.Join(s.Dir, s.layout().Dir)} {
@@ -31,7 +31,7 @@ func (s *steps) makeDirs() error {
 	return checkApart(s.Home)
 }
 
-// makeDir makes dir and what is missing above it, each 0700.
+// makeDir creates dir and the missing directories above it, each 0700.
 func (s *steps) makeDir(dir string) error {
 	if slices.Contains(s.report.Created, dir) {
 		return nil
@@ -62,7 +62,7 @@ func (s *steps) makeDir(dir string) error {
 		err = os.Mkdir(dir, 0o700)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		// Another process was faster, or it is a dangling link.
+		// Another process was faster, or dir is a dangling link.
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 			return notDir
 		}
@@ -76,13 +76,13 @@ func (s *steps) makeDir(dir string) error {
 
 var errNotDir = errors.New("not a directory")
 
-// checkApart refuses a home that is the real one under another name. A home that
-// is not there yet is not.
+// checkApart refuses a home that is the real home under another name. A home that
+// does not exist yet passes.
 func checkApart(h Home) error {
 	if h.RealHome == "" {
 		return nil
 	}
-	// Stat opens nothing, and an unreachable real home can't be this one.
+	// Stat opens nothing, and an unreachable real home can't be this home.
 	dir, err := os.Stat(h.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -99,7 +99,7 @@ func checkApart(h Home) error {
 	return nil
 }
 
-// refuseLinkToReal fails if path leads out of the home into the real one.
+// refuseLinkToReal fails if path is a link out of the home into the real home.
 func refuseLinkToReal(h Home, path string) error {
 	if h.RealHome == "" {
 		return nil
@@ -115,11 +115,10 @@ func refuseLinkToReal(h Home, path string) error {
 	return nil
 }
 
-// follow resolves path while it is a symbolic link. What it returns may not
-// exist.
+// follow resolves path while path is a symbolic link. The result need not exist.
 func follow(path string) (string, error) {
 	name := path
-	for range 40 { // as deep as Linux goes
+	for range 40 { // Linux's own limit
 		info, err := os.Lstat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return path, nil
@@ -135,13 +134,13 @@ func follow(path string) (string, error) {
 			return "", err
 		}
 		if !filepath.IsAbs(link) {
-			// Not filepath.Join: it would take out "..", which is wrong
-			// below a directory that is itself a link.
+			// filepath.Join would remove "..", which is wrong below a
+			// directory that is itself a link.
 			link = filepath.Dir(path) + string(filepath.Separator) + link
 		}
 		path = link
 	}
-	return "", fmt.Errorf("%s: too many links; remove the loop", name)
+	return "", fmt.Errorf("%s: too many symbolic links; remove the loop", name)
 }
 
 // physical resolves the links in the part of path that exists.
@@ -155,7 +154,7 @@ func physical(path string) string {
 	return path
 }
 
-// within reports whether path is dir or below it. Both are clean.
+// within reports whether path is dir or below dir. Both are clean.
 func within(path, dir string) bool {
 	if dir == "" {
 		return false

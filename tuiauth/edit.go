@@ -11,9 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// ErrMalformed is wrapped by the error about a configuration file that is not
-// one JSON object with unique keys, or whose known keys are of another type than
-// the agent writes.
+// ErrMalformed is wrapped by errors about a configuration file that the agent would
+// not have written. For claude such a file is not one JSON object with unique keys,
+// or a known key has another type than the agent writes.
 var ErrMalformed = errors.New("malformed configuration")
 
 // An edit sets one member of nested objects.
@@ -23,7 +23,7 @@ type edit struct {
 	keep  bool   // leave a value that is there already
 }
 
-// String returns the path in a form for people.
+// String returns the path as people write it: a.b["c d"].
 func (e edit) String() string {
 	var b strings.Builder
 	for i, key := range e.path {
@@ -39,8 +39,8 @@ func (e edit) String() string {
 	return b.String()
 }
 
-// applyEdits returns doc with the edits made, and those that changed it. It
-// splices text: decoding and encoding again would rewrite numbers (1e3,
+// applyEdits returns doc with the edits applied, and the names of the edits that
+// changed doc. It splices text. To decode and encode doc would rewrite numbers (1e3,
 // 12345678901234567890), escapes and the order of keys that are not ours.
 func applyEdits(doc []byte, edits []edit) (out []byte, changed []string, err error) {
 	if err := checkDoc(doc); err != nil {
@@ -59,9 +59,9 @@ func applyEdits(doc []byte, edits []edit) (out []byte, changed []string, err err
 	return doc, changed, nil
 }
 
-// checkDoc fails unless doc is one JSON value. encoding/json checks the syntax,
-// and bounds the depth (10,000), before it decodes anything; what walks the text
-// relies on it.
+// checkDoc fails unless doc is one JSON value. Package encoding/json checks the
+// syntax and the depth (at most 10,000) before it decodes anything. The functions
+// below, which walk the text, rely on that check.
 func checkDoc(doc []byte) error {
 	if bytes.HasPrefix(doc, []byte("\xef\xbb\xbf")) {
 		return fmt.Errorf("%w: it begins with a byte order mark", ErrMalformed)
@@ -77,7 +77,7 @@ func checkDoc(doc []byte) error {
 	return nil
 }
 
-// apply makes one edit; nil means that there was nothing to do.
+// apply applies one edit. Nil means that doc needs no change.
 func apply(doc []byte, e edit) ([]byte, error) {
 	pos := skipSpace(doc, 0)
 	if doc[pos] != '{' {
@@ -119,7 +119,7 @@ func nest(path []string, value string) string {
 	return value
 }
 
-// insert adds a member at the end of the object at pos, spaced as its last one.
+// insert adds a member at the end of the object at pos, spaced like the last member.
 func insert(doc []byte, pos int, ms []member, key, value string) []byte {
 	if len(ms) == 0 {
 		return slices.Concat(doc[:pos+1], []byte(quote(key)+": "+value), doc[pos+1:])
@@ -142,15 +142,15 @@ func quote(s string) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// A member is where one member of an object stands in the text.
+// A member is the position of one member of an object in the text.
 type member struct {
 	name        string
 	key, keyEnd int
 	value, end  int
 }
 
-// members lists the members of the object at pos in valid JSON. A key that is
-// there twice is an error: which of them counts depends on the reader.
+// members lists the members of the object at pos in valid JSON. A duplicate key is
+// an error: readers differ in which one they use.
 func members(doc []byte, pos int) ([]member, error) {
 	var ms []member
 	seen := make(map[string]bool)
@@ -165,11 +165,11 @@ func members(doc []byte, pos int) ([]member, error) {
 			return nil, err
 		}
 		if strings.ContainsRune(m.name, utf8.RuneError) {
-			// Halves of surrogate pairs decode alike without being alike.
+			// Different halves of surrogate pairs decode to the same text.
 			m.name = string(raw)
 		}
 		if seen[m.name] {
-			return nil, fmt.Errorf("the key %q is there twice", m.name)
+			return nil, fmt.Errorf("the key %q is duplicate", m.name)
 		}
 		seen[m.name] = true
 		i = skipSpace(doc, m.keyEnd)
@@ -200,8 +200,8 @@ func skipString(doc []byte, i int) int {
 	return i + 1
 }
 
-// skipValue returns the index after the value at i. It does not recurse, so
-// depth costs nothing.
+// skipValue returns the index after the value at i. It does not recurse, so a deep
+// value needs no stack.
 func skipValue(doc []byte, i int) int {
 	depth := 0
 	for i < len(doc) {

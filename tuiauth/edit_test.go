@@ -84,8 +84,8 @@ func flatten(t *testing.T, doc []byte) []string {
 	return list
 }
 
-// FuzzApplyEdits checks that nothing which is not ours is lost, changed or
-// moved, that the result is valid, says what it should, and is final.
+// FuzzApplyEdits checks that no foreign data is lost, changed or moved, and that the
+// result is valid JSON, holds the edits and needs no second run.
 func FuzzApplyEdits(f *testing.F) {
 	for _, s := range []string{
 		`{}`, `{"projects":{}}`, `{"projects":null,"n":[1e3,1.0,12345678901234567890]}`,

@@ -8,61 +8,69 @@ import (
 	"github.com/tuiturn/tuiturn/internal/secret"
 )
 
-// inherited lists, in the order of the result, what passes from the host's
-// environment. Everything else stays behind, and with it every variable of an
-// agent that the host itself may run in (CLAUDECODE, CLAUDE_CONFIG_DIR,
-// CLAUDE_CODE_*), of a provider (ANTHROPIC_*, AWS_*, GOOGLE_*), of tmux, and
-// those that load code into a program (NODE_OPTIONS, LD_PRELOAD, BASH_ENV).
+// inherited lists the variables that pass from the host's environment, in the order
+// of the result. All others are dropped. Among them are the variables of an agent
+// that the host itself may run in (CLAUDECODE, CLAUDE_CONFIG_DIR, CLAUDE_CODE_*), of
+// a provider (ANTHROPIC_*, AWS_*, GOOGLE_*) and of tmux, and variables that load code
+// into a program (NODE_OPTIONS, LD_PRELOAD, BASH_ENV).
 //
-// Left out on purpose: TERM and COLORTERM, which describe the host's terminal,
-// while the agent's own terminal sets its own; XDG_*, which would lead programs
-// out of the home; SHELL, which for a service is often /usr/sbin/nologin, and
-// without which the agent looks for zsh and bash itself (2.1.104);
-// SSH_AUTH_SOCK and the DBus address, which are doors to credentials.
+// These are left out on purpose:
+//   - TERM and COLORTERM describe the host's terminal. The agent's own terminal sets
+//     its own.
+//   - XDG_* would lead programs out of the home.
+//   - SHELL is often /usr/sbin/nologin for a service. Without SHELL claude looks for
+//     zsh and bash itself (2.1.104).
+//   - SSH_AUTH_SOCK and the DBus address give access to credentials.
 var inherited = []string{
 	// Programs that the agent runs.
 	"PATH",
 
-	// Who runs it. The agent's keychain entry on macOS is found by USER.
+	// The user. On macOS, USER finds the agent's keychain entry.
 	"USER", "LOGNAME",
 
-	// Language, encoding and clock. LC_ names are listed one by one: sshd
-	// often accepts any LC_* from a client, so others carry other things.
+	// Language, encoding and clock. LC_ names are listed one by one: sshd often
+	// accepts any LC_* from a client, so other LC_ names may carry anything.
 	"LANG", "LANGUAGE", "LC_ALL", "LC_ADDRESS", "LC_COLLATE", "LC_CTYPE",
 	"LC_IDENTIFICATION", "LC_MEASUREMENT", "LC_MESSAGES", "LC_MONETARY",
 	"LC_NAME", "LC_NUMERIC", "LC_PAPER", "LC_TELEPHONE", "LC_TIME", "TZ",
 
-	// Where temporary files may be written; macOS has no usable default.
+	// The directory for temporary files. macOS has no usable default.
 	"TMPDIR",
 
-	// The way to the network, in both spellings: programs differ in which
-	// they read.
+	// The way to the network, in both spellings, because programs differ in
+	// the spelling that they read.
 	"HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy",
 	"ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy",
 
-	// Certificates of a network that inspects TLS, for the agent and for what
-	// it runs.
+	// Certificates of a network that inspects TLS, for the agent and for the
+	// programs that it runs.
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS",
 	"CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "GIT_SSL_CAINFO",
 }
 
-// Environ builds the agent's whole environment: the locale, PATH, user, time
-// zone, temporary directory, proxy and certificate variables of base (of a name
-// that is there twice the last counts, as in os/exec), HOME, the token if it is
-// not empty, and what an unattended start needs: it does not update itself, fetch
-// a marketplace or report home. PATH and LANG have defaults. No
-// name is there twice, and the order depends on nothing but the names.
+// Environ builds the agent's whole environment. It consists of
 //
-// The token stands in CLAUDE_CODE_OAUTH_TOKEN and nowhere else: a variable of
-// base whose value contains it is dropped, whatever its name, and so is one whose
-// value is that of a variable in base that by its name holds a secret
-// (ANTHROPIC_API_KEY, DB_PASSWORD), of 8 bytes or more: below that it may as well
-// be a switch. Give a token that CheckToken accepts. Proxy variables pass as they
-// are, and with them a password that stands in a proxy's URL: the agent can't
-// reach its service without it.
+//   - the locale, PATH, user, time zone, temporary directory, proxy and certificate
+//     variables of base
+//   - HOME
+//   - the token, unless it is empty
+//   - the variables that an unattended start needs ([Layout.Unattended]): claude
+//     does not update itself, fetch a marketplace or send statistics
 //
-// TERM is the terminal's to set. To give the agent further variables, append
-// them to the result.
+// PATH and LANG have defaults. If a name is in base twice, the last entry counts, as
+// in os/exec. No name is in the result twice. The order of the result depends only
+// on the names.
+//
+// The token is in the variable [Layout.Token] and in no other. A variable of base
+// is dropped, whatever its name, if its value contains the token. It is also dropped
+// if its value is the value of a secret in base. A variable of base is a secret if
+// its name says so (ANTHROPIC_API_KEY, DB_PASSWORD) and its value has 8 bytes or
+// more: a shorter value may as well be a switch. Use a token that [CheckToken]
+// accepts. Proxy variables pass unchanged, including a password in a proxy's URL,
+// because the agent can't reach its service without that password.
+//
+// Environ sets no TERM: the terminal does. To give the agent further variables,
+// append them to the result.
 func Environ(base []string, h Home, token Secret) []string {
 	values := make(map[string]string)
 	secrets := make(map[string]bool)
@@ -77,7 +85,7 @@ func Environ(base []string, h Home, token Secret) []string {
 		}
 	}
 	for name, value := range values {
-		// A NUL would make the start fail.
+		// A value with a NUL would make the start fail.
 		if strings.ContainsRune(value, 0) || token != "" && strings.Contains(value, token.Reveal()) || secrets[value] {
 			delete(values, name)
 		}
@@ -102,9 +110,9 @@ func Environ(base []string, h Home, token Secret) []string {
 	return append(env, l.Unattended...)
 }
 
-// CheckToken reports why a token can't be one: it is empty, or holds anything
-// but visible ASCII, such as the newline of the file that it was read from. The
-// error does not hold the token.
+// CheckToken returns an error if token is empty or holds a byte that is not visible
+// ASCII, such as the newline at the end of a file. The error does not hold the
+// token.
 func CheckToken(token Secret) error {
 	if token == "" {
 		return errors.New("check token: the token is empty; provide one, or run without a token in a home that is not isolated")

@@ -41,7 +41,7 @@ func TestEnvironDropsTheTokenUnderAnyName(t *testing.T) {
 	for _, kv := range []string{"TZ=" + dummy, "https_proxy=http://u:" + dummy + "@proxy", "PATH=/bin:" + dummy, "USER=a\x00b"} {
 		is.Equal(Environ([]string{kv}, Home{Dir: "/h"}, dummy), Environ(nil, Home{Dir: "/h"}, dummy))
 	}
-	// The last counts, so an earlier value does not come back.
+	// The last entry counts, so an earlier value does not return.
 	is.Equal(Environ([]string{"TZ=UTC", "TZ=" + dummy}, Home{Dir: "/h"}, dummy), Environ(nil, Home{Dir: "/h"}, dummy))
 }
 
@@ -54,7 +54,7 @@ func TestEnvironDropsKnownSecretsUnderAnyName(t *testing.T) {
 			is.Equal(Environ([]string{other + "=dummy-secret", name + "=dummy-secret", name + "=other"}, Home{Dir: "/h"}, ""), Environ(nil, Home{Dir: "/h"}, ""))
 		}
 	}
-	// A switch is no secret, a password in a proxy's URL is meant to be there.
+	// A switch is no secret. A password in a proxy's URL passes.
 	got := Environ([]string{"REQUIRE_AUTH=UTC", "TZ=UTC", "PROXY_PASSWORD=dummy-secret", "https_proxy=http://u:dummy-secret@proxy"}, Home{Dir: "/h"}, "")
 	is.True(slices.Contains(got, "TZ=UTC"))
 	is.True(slices.Contains(got, "https_proxy=http://u:dummy-secret@proxy"))

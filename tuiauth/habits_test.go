@@ -46,7 +46,7 @@ func TestHomeOnAnotherFilesystem(t *testing.T) {
 	is.Equal(len(report.MovedAside), 1)
 	is.True(trusted(t, filepath.Join(h.Dir, ".claude.json"))[dir])
 
-	// A configuration that is a link to there.
+	// The configuration is a link to the other file system.
 	real := tempDir(t)
 	target := filepath.Join(filepath.Dir(h.Dir), "claude.json")
 	writeFile(t, target, `{"n":1e3}`)
@@ -79,8 +79,8 @@ func TestRealHomeIsALink(t *testing.T) {
 	is.True(err != nil && strings.Contains(err.Error(), "link into the real home"))
 }
 
-// unprivileged prepares the home as a user for whom permissions count: root is
-// not held back by them, so root runs a copy of the test binary as nobody.
+// unprivileged prepares the home as a user whom permissions restrict. They do not
+// restrict root, so root runs a copy of the test binary as nobody.
 func unprivileged(t *testing.T, mode Mode, home, real, workdir string) error {
 	t.Helper()
 	cmd := play(t, "prepare", mode.String(), home, real, workdir)
@@ -180,7 +180,7 @@ func TestUnreadableConfig(t *testing.T) {
 	is.Equal(readFile(t, file), "{}")
 }
 
-// Root prepares any home; so does whoever owns it.
+// Root can prepare every home, and so can the owner of a home.
 func TestOwnerOfTheHome(t *testing.T) {
 	is := is.New(t)
 	home, dir := sharedDir(t), sharedDir(t)

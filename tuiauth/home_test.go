@@ -59,8 +59,8 @@ func TestModeString(t *testing.T) {
 func TestWhy(t *testing.T) {
 	is := is.New(t)
 	is.Equal(Home{Dir: "/h", RealHome: "/r", Mode: Isolated}.Why(), `isolated home "/h": the token in the environment is the only credential, and nothing is refreshed`)
-	is.Equal(Home{Dir: "/h", RealHome: "/r", Mode: Linked}.Why(), `linked home "/h": no token was given, so the login of "/r" is used through a link, and a turn that is ended while it is refreshed can lose it`)
-	is.Equal(Home{Dir: "/r", RealHome: "/r", Mode: Real}.Why(), `real home "/r": the agent uses the operator's own files, and their login where it gets no token`)
+	is.Equal(Home{Dir: "/h", RealHome: "/r", Mode: Linked}.Why(), `linked home "/h": no token was given, so the login of "/r" is used through a link, and a turn that is ended during a refresh can lose that login`)
+	is.Equal(Home{Dir: "/r", RealHome: "/r", Mode: Real}.Why(), `real home "/r": the agent uses the operator's own files, and without a token the operator's login`)
 	is.Equal(Home{}.Why(), "no home: get one from ResolveHome")
 	is.Equal(Home{Dir: "/h", RealHome: "/r", Mode: Mode(9)}.Why(), "no home: get one from ResolveHome")
 }

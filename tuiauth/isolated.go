@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// checkIsolated fails if the home's own files hold a credential, or would send
-// one elsewhere. The operator wrote them, so they are named and left as they are.
+// checkIsolated fails if the home's own files hold a credential or would send one
+// elsewhere. The operator wrote these files, so the error names them, and they stay
+// as they are.
 func checkIsolated(h Home) error {
 	l := h.layout()
-	// Not only the files that are known here: the agent reads instructions,
-	// skills and more, and writes transcripts.
+	// All entries count, not only the files that the Layout names: the agent also
+	// reads instructions and skills, and writes transcripts.
 	for _, dir := range []string{h.Dir, filepath.Join(h.Dir, l.Dir)} {
 		entries, err := os.ReadDir(dir)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -26,7 +27,7 @@ func checkIsolated(h Home) error {
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			if l.isLogin(h.Dir, path) {
-				continue // is unlinked
+				continue // login takes care of it
 			}
 			if err := refuseLinkToReal(h, path); err != nil {
 				return err

@@ -16,9 +16,8 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// other is the Layout of a made-up agent in the manner of codex: one directory, a
-// TOML file that also trusts directories, a login that is refreshed, and a token
-// that a provider of our own takes from a variable.
+// other is the Layout of a made-up agent that resembles codex. It has one directory, a
+// TOML file that records trust, and a login that it refreshes.
 var other = &tuiauth.Layout{
 	Name:        "other",
 	Token:       "OPENAI_API_KEY",
@@ -61,7 +60,7 @@ func seedTOML(_ string, doc []byte, workdir string, mode tuiauth.Mode) (out []by
 	return out, keys, nil
 }
 
-// scanTOML lists the keys at the top. An address of the home's own is not one.
+// scanTOML lists the keys above the first table, except keys with the value "ours".
 func scanTOML(_ string, doc []byte) (map[string]string, error) {
 	found := make(map[string]string)
 	for line := range strings.Lines(string(doc)) {
@@ -238,7 +237,7 @@ func TestOtherAgentsFileIsMalformed(t *testing.T) {
 	s.Equal(s.read(s.config), "torn")
 }
 
-// A Layout with which a credential could not be found is refused.
+// A Layout that would overlook a credential is refused.
 func TestLayoutIsChecked(t *testing.T) {
 	for field, spoil := range map[string]func(*tuiauth.Layout){
 		"Token": func(l *tuiauth.Layout) { l.Token = "" },
@@ -262,7 +261,7 @@ func TestLayoutIsChecked(t *testing.T) {
 		})
 	}
 
-	// One that names few things is complete.
+	// Token and Credentials are enough.
 	s := newStage(t, tuiauth.HomeConfig{EnvToken: true})
 	s.Layout = &tuiauth.Layout{Token: "T", Credentials: []tuiauth.Credential{{Variable: "T"}}}
 	s.Equal(s.prepare().Created, []string{filepath.Dir(s.Dir), s.Dir})

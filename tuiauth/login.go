@@ -10,15 +10,15 @@ import (
 	"strconv"
 )
 
-// A loginFix is what is to be done about a login file in the home.
+// A loginFix tells what has to change at the path of a login file.
 type loginFix struct {
-	info fs.FileInfo // what is there; nil if nothing is
-	away bool        // it has to go
-	link bool        // a link to the real home's is to be made
+	info fs.FileInfo // of the present file; nil if there is none
+	away bool        // the present file has to go
+	link bool        // a link to the real home's login has to be created
 }
 
-// login makes the login file what the mode wants it to be. Name is relative to
-// the home. The file is never opened.
+// login removes or links a login file, as the mode requires. Name is relative to the
+// home. The file is never opened.
 func (s *steps) login(ctx context.Context, name string) error {
 	path, real := filepath.Join(s.Dir, name), filepath.Join(s.RealHome, name)
 	do, err := s.findLogin(path, real)
@@ -67,19 +67,18 @@ func (s *steps) findLogin(path, real string) (do loginFix, err error) {
 	return do, nil
 }
 
-// linked tells whether what is at path will do for a link to the real home's
-// login.
+// linked tells whether the file at path needs no link to the real home's login.
 func linked(path, real string, info fs.FileInfo) bool {
 	if link, err := os.Readlink(path); err == nil && link == real {
 		return true
 	}
 	there, err := os.Stat(path)
 	realInfo, realErr := os.Stat(real)
-	return err == nil && realErr == nil && os.SameFile(there, realInfo) || // reaches it in another way
-		realErr != nil && info.Mode().IsRegular() // the only login there is
+	return err == nil && realErr == nil && os.SameFile(there, realInfo) || // path leads there in another way
+		realErr != nil && info.Mode().IsRegular() // the real home has no login
 }
 
-// takeAway takes the login at path out of the agent's sight.
+// takeAway removes the login at path if it is a link, and else moves it aside.
 func (s *steps) takeAway(path string, info fs.FileInfo) error {
 	if isLink(info) {
 		if !s.look {
@@ -95,7 +94,7 @@ func (s *steps) takeAway(path string, info fs.FileInfo) error {
 		var err error
 		aside, err = moveAside(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // gone meanwhile
+			return nil // another process was faster
 		}
 		if err != nil {
 			return fmt.Errorf("move the login aside: %w; remove %s by hand", err, path)
@@ -105,19 +104,18 @@ func (s *steps) takeAway(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// isLink counts a hard link too: its other name keeps the content, and a change of
-// mode would reach the other name's owner.
+// isLink tells whether a file is a symbolic or a hard link. A hard link's other name
+// keeps the content, and a change of the mode would change the other name's too.
 func isLink(info fs.FileInfo) bool {
 	return info.Mode()&fs.ModeSymlink != 0 || info.Mode().IsRegular() && linkCount(info) > 1
 }
 
-// moveAside renames a file to a free name beside it and takes others' access to
-// it away.
+// moveAside moves a file aside and makes it private, 0600.
 func moveAside(path string) (string, error) {
 	for n := 1; ; n++ {
 		aside := path + ".aside-" + strconv.Itoa(n)
-		// A rename replaces what is there, so the name is taken first with an
-		// empty file of our own.
+		// A rename replaces an existing file, so an empty file of our own
+		// takes the name first.
 		f, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, fs.ErrExist) {
 			continue

@@ -42,9 +42,9 @@ func playPreparer(mode, home, real string, workdirs []string) error {
 	return nil
 }
 
-// playRewriter is a program that knows no lock of ours: 100 times a second it
-// reads the file, counts up and puts a new file in its place, until its standard
-// input ends. It fails if a count of its own was undone, and prints the last.
+// playRewriter is a program that ignores our locks. 100 times a second it reads the
+// file, increments a count and replaces the file, until its standard input ends. It
+// prints the last count. It fails if one of its updates was undone.
 func playRewriter(path string) error {
 	stop := make(chan bool)
 	go func() {

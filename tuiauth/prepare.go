@@ -10,68 +10,65 @@ import (
 	"unicode/utf8"
 )
 
-// A Report says what PrepareHome changed. It holds paths and key names, never
-// file contents, and is fit for a log. When nothing had to change all of it but
+// A Report lists the changes of PrepareHome. It holds paths and names of keys, never
+// file contents, and is fit for a log. If nothing had to change, every field but
 // Mode is empty.
 type Report struct {
 	Mode Mode
 
-	// Created lists the directories and files that were made.
+	// Created lists the directories and files that were created.
 	Created []string
 
-	// Seeded lists the keys that were set, as file: key.key.
+	// Seeded lists the keys that were set, as "file: key.key".
 	Seeded []string
 
-	// Unlinked lists links to credentials that were removed. What they pointed
-	// to is untouched.
+	// Unlinked lists the links to login files that were removed. The files that
+	// the links pointed to are unchanged.
 	Unlinked []string
 
-	// MovedAside lists credential files that were moved out of the agent's
-	// sight, under the names that they have now. They still hold a login.
+	// MovedAside lists the login files that were moved aside, by their new
+	// names. They still hold a login.
 	MovedAside []string
 
-	// Linked lists links to the real home's credentials that were made.
+	// Linked lists the links to the real home's login files that were created.
 	Linked []string
 }
 
-// PrepareHome makes the agent start in h, with workdir as its working directory,
-// without asking anything. A relative workdir is relative to this process's.
+// PrepareHome prepares the home h, so that the agent starts in the directory workdir
+// without a question. A relative workdir is relative to the working directory of
+// this process. The modes differ:
 //
-// In the Real mode it sets one key in .claude.json: that workdir is trusted. In
-// the other modes it makes the home (directories 0700, files 0600), marks the
-// agent's onboarding as done, and trusts workdir and nothing else: files outside
-// it that its CLAUDE.md names are not read, and not asked about. In the Isolated
-// mode no login is left where the agent looks for one: a .credentials.json that is
-// a link, hard or symbolic, is unlinked, and a file is moved to
-// .credentials.json.aside-N. Any other credential in the home's files, and a
-// setting that would send one elsewhere, is refused: the error wraps
-// [ErrCredential] and names the file and the key, for the operator to remove.
-// Refused are apiKeyHelper, primaryApiKey, the provider's profiles in
-// .config/anthropic, and in a settings file's env the tokens, keys, service
-// addresses, headers and configuration directories of the agent and of its
-// provider; proxies are not. No file of the real home is opened. In the Linked
-// mode .credentials.json becomes a link to the real home's; see [Linked] for the
-// risk. A login of its own in such a home is moved aside if the real home has one
-// to link to, else it stays.
+//   - Real: PrepareHome only records in the agent's configuration that workdir is
+//     trusted.
+//   - Isolated: PrepareHome creates the home (directories 0700, files 0600), marks
+//     the onboarding as done and trusts workdir. It moves a login file of the home
+//     aside, and it removes one that is a symbolic or hard link. It refuses every
+//     other credential in the home's files, and every setting that would send a
+//     credential elsewhere. The error then wraps [ErrCredential] and names the file
+//     and the key that the operator has to remove. No file of the real home is
+//     opened.
+//   - Linked: PrepareHome creates the home, marks the onboarding as done and trusts
+//     workdir. It refuses no credential. Each login file becomes a link to the real
+//     home's login file; see [Linked] for the risk. The home's own login is moved
+//     aside if the real home has a login, else it stays.
 //
-// What the files hold already is kept byte for byte: only the bytes of changed
-// keys change. When nothing has to change nothing is written. A file is replaced
-// as a whole or not at all, and keeps its mode; a .claude.json that is a symbolic
-// link stays one. Any number of processes may prepare the same home at once, and
-// the agent may write meanwhile: nobody's update is lost.
+// Only the bytes of changed keys change in a file. If nothing has to change, nothing
+// is written. A file is replaced as a whole or not at all, keeps its mode, and stays
+// a symbolic link if it is one. Several processes may prepare the same home at the
+// same time, and the agent may write at the same time: no update is lost.
 //
-// Trust is recorded under workdir's physical path, the one that the agent
-// itself asks the system for.
+// Trust is recorded for workdir's physical path, because that is the path that the
+// agent gets from the system.
 //
-// The error wraps [ErrMalformed] if a file is not what the agent would write,
-// and the fs error if something can't be read or written. A file that the error
-// names is as it was. The Report is right for what was done before the error.
+// The error wraps [ErrMalformed] if the agent would not have written a file as it
+// is. It wraps the fs error if a file can't be read or written. A file that the error
+// names is unchanged. With an error, the Report lists the changes before the error.
 func PrepareHome(h Home, workdir string) (Report, error) {
 	return PrepareHomeContext(context.Background(), h, workdir)
 }
 
-// PrepareHomeContext is [PrepareHome] that gives up when ctx ends: another
-// process may hold a lock for up to half a minute.
+// PrepareHomeContext does what [PrepareHome] does, and returns early when ctx ends.
+// Without that it may wait half a minute for another process that holds a lock.
 func PrepareHomeContext(ctx context.Context, h Home, workdir string) (Report, error) {
 	s := steps{Home: h, workdir: workdir, report: Report{Mode: h.Mode}}
 	err := s.walk(ctx)
@@ -81,11 +78,10 @@ func PrepareHomeContext(ctx context.Context, h Home, workdir string) (Report, er
 	return s.report, err
 }
 
-// CheckHome tells what [PrepareHome] would change, or why it would fail, and
-// changes nothing. In its Report are the things that are to be made, seeded,
-// linked and removed; a file in MovedAside has the name that it has now. A home
-// that needs nothing is ready: its Report is empty but for Mode. Whether the home
-// can be written is not tried.
+// CheckHome reports what [PrepareHome] would change, or why PrepareHome would fail.
+// It changes nothing. A file in MovedAside has its present name. If the home is
+// ready, every field of the Report but Mode is empty. CheckHome does not test whether
+// the home is writable.
 func CheckHome(h Home, workdir string) (Report, error) {
 	s := steps{Home: h, workdir: workdir, look: true, report: Report{Mode: h.Mode}}
 	err := s.walk(context.Background())
@@ -95,12 +91,12 @@ func CheckHome(h Home, workdir string) (Report, error) {
 	return s.report, err
 }
 
-// steps are what makes a home ready. Each step finds out what there is to do,
-// does it unless look is set, and reports it.
+// steps prepares a home. Each step finds out what has to change, makes the change
+// unless look is set, and reports the change.
 type steps struct {
 	Home
-	workdir string // physical, once walk has begun
-	look    bool   // only report
+	workdir string // check makes it physical
+	look    bool   // report only
 	report  Report
 }
 
@@ -142,7 +138,7 @@ func (s *steps) walk(ctx context.Context) error {
 	return nil
 }
 
-// check refuses a Home and a working directory that can't be prepared.
+// check refuses a Home or a working directory that can't be prepared.
 func (s *steps) check() (err error) {
 	switch {
 	case !filepath.IsAbs(s.Dir) || strings.ContainsRune(s.Dir, 0):
@@ -150,7 +146,7 @@ func (s *steps) check() (err error) {
 	case s.Mode == Linked && !filepath.IsAbs(s.RealHome):
 		return fmt.Errorf("the real home %q is not an absolute path; get the home from ResolveHome", s.RealHome)
 	case s.Mode != Real && s.Mode != Isolated && s.Mode != Linked:
-		return errors.New("unknown mode; get the home from ResolveHome")
+		return fmt.Errorf("unknown mode %d; get the home from ResolveHome", int(s.Mode))
 	}
 	if err := s.layout().check(); err != nil {
 		return err
@@ -159,10 +155,10 @@ func (s *steps) check() (err error) {
 	return err
 }
 
-// physicalDir returns the path under which a process in dir finds itself.
+// physicalDir returns the path that a process in dir gets as its working directory.
 func physicalDir(dir string) (string, error) {
 	if dir == "" {
-		return "", errors.New("the working directory is empty; name the directory that the agent works in")
+		return "", errors.New("the working directory is empty; name the directory in which the agent works")
 	}
 	path, err := filepath.Abs(dir)
 	if err == nil {
@@ -176,11 +172,11 @@ func physicalDir(dir string) (string, error) {
 		return "", fmt.Errorf("working directory %q: %w; it must exist", dir, err)
 	}
 	if !info.IsDir() {
-		return "", fmt.Errorf("working directory %q is not a directory; name one", dir)
+		return "", fmt.Errorf("working directory %q is not a directory; name a directory", dir)
 	}
 	if !utf8.ValidString(path) {
-		// JSON can't hold the name, and the agent would see another one.
-		return "", fmt.Errorf("working directory %q: its path is not UTF-8; rename it", path)
+		// JSON can't hold this path, so the agent would see another path.
+		return "", fmt.Errorf("working directory %q: the path is not UTF-8; rename the directory", path)
 	}
 	return path, nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/atomicfile"
 )
 
-// tempDir is t.TempDir by its physical path: macOS's is behind a link.
+// tempDir returns the physical path of t.TempDir, which is behind a link on macOS.
 func tempDir(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -50,7 +50,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// onlyFiles fails if dir holds anything but names.
+// onlyFiles fails if dir holds a file that is not in names.
 func onlyFiles(t *testing.T, dir string, names ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -124,7 +124,7 @@ func TestSecondRunWritesNothing(t *testing.T) {
 
 func TestIsolatedHome(t *testing.T) {
 	is := is.New(t)
-	// The real home is not there: nothing of it can have been opened.
+	// The real home does not exist, so no file in it can have been opened.
 	h := Home{Dir: filepath.Join(tempDir(t), "a", "b"), RealHome: "/nonexistent/home", Mode: Isolated}
 	dir := tempDir(t)
 	report, err := PrepareHome(h, dir)
@@ -142,7 +142,7 @@ func TestIsolatedHome(t *testing.T) {
 	onlyFiles(t, filepath.Join(h.Dir, ".claude"))
 }
 
-// What "claude -p" leaves behind lacks the onboarding mark.
+// After "claude -p" the file lacks the onboarding mark.
 func TestIsolatedHomeMerges(t *testing.T) {
 	is := is.New(t)
 	h := Home{Dir: tempDir(t), RealHome: tempDir(t), Mode: Isolated}
@@ -403,7 +403,7 @@ func TestOddPaths(t *testing.T) {
 	is.True(err != nil && strings.Contains(err.Error(), "UTF-8"))
 }
 
-// The agent prefers the older place of its configuration where it is in use.
+// The agent prefers the older place of its configuration if that place is in use.
 func TestLegacyConfig(t *testing.T) {
 	is := is.New(t)
 	home, dir := tempDir(t), tempDir(t)
@@ -419,7 +419,7 @@ func TestLegacyConfig(t *testing.T) {
 	is.True(trusted(t, filepath.Join(home, ".claude.json"))[dir])
 }
 
-// A caller that has gone prepares nothing, and leaves the home free for the next.
+// After its context has ended, PrepareHomeContext leaves no lock on the home.
 func TestPrepareHomeOfACallerThatHasGone(t *testing.T) {
 	is := is.New(t)
 	home := filepath.Join(tempDir(t), "home")

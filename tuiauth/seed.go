@@ -15,25 +15,26 @@ import (
 )
 
 const (
-	// lockWait bounds the wait for another process of ours, and all attempts
-	// against a foreign one that keeps changing the file. An update takes
+	// lockWait bounds the wait for another process of ours, and the retries
+	// against a foreign program that keeps changing the file. An update takes
 	// milliseconds.
 	lockWait = 30 * time.Second
 
-	// tornWait is how long a file that is no JSON must stay the same to be
-	// called malformed. A program that writes in place leaves a torn file for
-	// less than a millisecond.
+	// tornWait is how long a malformed file must stay the same before it is an
+	// error. A program that writes in place leaves a torn file for less than a
+	// millisecond.
 	tornWait = 50 * time.Millisecond
 
-	// agentLockStale is when the agent takes its own lock for abandoned.
+	// agentLockStale is the age at which the agent takes its own lock for
+	// abandoned.
 	agentLockStale = 10 * time.Second
 
-	// maxConfigSize is far above what an agent writes (some 100 KB).
+	// maxConfigSize is far above the size that an agent writes (some 100 KB).
 	maxConfigSize = 64 << 20
 )
 
-// seed makes the configuration file at path hold what the agent needs. The file
-// need not exist.
+// seed sets the keys that the agent needs in the configuration file at path. The
+// file need not exist.
 func (s *steps) seed(ctx context.Context, path string) error {
 	if s.Mode == Isolated {
 		if err := refuseLinkToReal(s.Home, path); err != nil {
@@ -44,8 +45,8 @@ func (s *steps) seed(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	// Most of the time nothing has to change, and then no lock is needed, nor
-	// a home that can be written.
+	// Mostly nothing has to change. Then no lock is needed, and the home need
+	// not be writable.
 	c, err := s.change(path, target)
 	if err == nil && len(c.keys) > 0 && !s.look {
 		c, err = s.write(ctx, path, target)
@@ -62,14 +63,14 @@ func (s *steps) seed(ctx context.Context, path string) error {
 	return nil
 }
 
-// A change is what a configuration file holds (nil: there is no file), what it
-// has to hold, and the keys in which the two differ.
+// A change is a change of a configuration file.
 type change struct {
-	old, out []byte
-	keys     []string
+	old  []byte   // nil means that there is no file
+	out  []byte   // the new content
+	keys []string // the keys that differ
 }
 
-// change finds out what has to change in the file that path leads to.
+// change finds out what has to change in target, the file that path leads to.
 func (s *steps) change(path, target string) (c change, err error) {
 	err = settled(target, func(doc []byte) (err error) {
 		c.old = doc
@@ -82,7 +83,7 @@ func (s *steps) change(path, target string) (c change, err error) {
 	return c, err
 }
 
-// write makes the change under our lock, and returns the change that it made.
+// write finds out the change again under our lock, makes it and returns it.
 func (s *steps) write(ctx context.Context, path, target string) (change, error) {
 	unlock, err := lock(ctx, filepath.Dir(target))
 	switch {
@@ -112,8 +113,8 @@ func (s *steps) write(ctx context.Context, path, target string) (change, error) 
 	return change{}, fmt.Errorf("%s kept changing for %v; end the program that rewrites it", path, lockWait)
 }
 
-// lock serialises our own processes on a directory. Without it nothing is lost,
-// see atomicfile.Pending.Commit, but many processes would retry a lot.
+// lock serialises our own processes on a directory. Without the lock no update is
+// lost, see atomicfile.Pending.Commit, but many processes would retry often.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	unlock, err = atomicfile.Lock(ctx, dir, lockWait)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -125,16 +126,16 @@ func lock(ctx context.Context, dir string) (unlock func(), err error) {
 	return unlock, err
 }
 
-// replace makes the change in target if it still holds what it held, and reports
-// whether it did. Path is target's name in the home.
+// replace makes the change if target still has its old content, and reports whether
+// it did. Path is target's name in the home.
 func (s *steps) replace(ctx context.Context, path, target string, c change) (bool, error) {
 	p, err := atomicfile.Stage(target, c.out)
 	if err != nil {
 		return false, err
 	}
 	defer p.Discard()
-	// The slow part, writing and syncing, is done: the agent tries its lock
-	// once and then writes without it.
+	// The slow part, writing and syncing, is done before the agent's lock is
+	// taken: the agent tries its lock once and then writes without the lock.
 	if suffix := s.layout().Lock; suffix != "" {
 		release := lockAgent(ctx, path+suffix)
 		defer release()
@@ -142,10 +143,9 @@ func (s *steps) replace(ctx context.Context, path, target string, c change) (boo
 	return p.Commit(c.old)
 }
 
-// lockAgent takes the agent's own lock on its configuration: the directory dir,
-// which the agent takes for abandoned after ten seconds. If the lock can't be had
-// we go on without it, as the agent does: Commit then is what protects its
-// updates.
+// lockAgent takes the agent's own lock on its configuration, the directory dir. The
+// agent takes the lock for abandoned after ten seconds. If the lock can't be taken
+// we go on without it, as the agent does. Commit then protects the agent's updates.
 func lockAgent(ctx context.Context, dir string) (release func()) {
 	for deadline := time.Now().Add(agentLockStale + time.Second); time.Now().Before(deadline) && ctx.Err() == nil; {
 		err := os.Mkdir(dir, 0o700)
@@ -168,9 +168,9 @@ func lockAgent(ctx context.Context, dir string) (release func()) {
 	return func() {}
 }
 
-// readConfig reads a whole file; nil means that there is none.
+// readConfig reads a whole file. Nil means that there is no file.
 func readConfig(path string) ([]byte, error) {
-	// Opening a FIFO would wait for a writer.
+	// To open a FIFO would wait for a writer.
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -202,9 +202,9 @@ func readConfig(path string) ([]byte, error) {
 	return doc, nil
 }
 
-// settled reads the file at path and hands the content to parse, nil if there is
-// no file. Content that parse refuses may be torn: a program may be writing it in
-// place. It is read again until it stays the same.
+// settled reads the file at path and passes the content to parse: nil if there is no
+// file. If parse fails, a program may be writing the file in place. The file is then
+// read again until its content stays the same.
 func settled(path string, parse func(doc []byte) error) error {
 	var torn []byte
 	for deadline := time.Now().Add(lockWait); ; {

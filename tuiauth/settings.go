@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// A finding is a key in a file that has a part in the choice of the credential.
+// A finding is a key of a settings file that affects the choice of the credential.
 type finding struct {
 	meaning
 	file string
@@ -18,9 +18,9 @@ type finding struct {
 
 func (f finding) String() string { return f.key + " in " + f.file }
 
-// scanFile lists the findings in the settings file at path, and tells whether
-// there is one. A document that can't be read is an error: what the agent would
-// make of it is not known.
+// scanFile lists the findings in the settings file at path, and tells whether the
+// file exists. A file that can't be read is an error, because nobody knows what the
+// agent would do with it.
 func (l *Layout) scanFile(path string) (found []finding, there bool, err error) {
 	target, err := follow(path)
 	var names map[string]string
@@ -46,7 +46,8 @@ func (l *Layout) scanFile(path string) (found []finding, there bool, err error) 
 	return found, there, nil
 }
 
-// isMissing also counts what would be below a file.
+// isMissing tells whether a file does not exist, also because a directory above it is
+// a file.
 func isMissing(err error) bool {
 	return err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }

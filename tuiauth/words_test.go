@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// What is known of claude stands in claude*.go: no other file has a word of it in
-// an identifier or a string. Comments may, because a nil Layout means claude.
+// Only claude*.go know claude: no other file has a word of claude's in an identifier
+// or in a string. Comments may have one, because a nil Layout means claude.
 func TestOnlyClaudesFilesKnowClaude(t *testing.T) {
 	word := regexp.MustCompile(`(?i)claude|anthropic|sk-ant|\.credentials|apikeyhelper|primaryapikey|hastrust|hascompleted|settings\.json|proper-?lockfile|"\.lock"`)
 	names, err := filepath.Glob("*.go")
