@@ -13,6 +13,9 @@ type Claude struct {
 	Path string
 }
 
+// defaultAgent is that of a Runner without one.
+var defaultAgent Agent = Claude{}
+
 func (c Claude) agent() agent.Agent { return claude.Claude{Program: c.Path} }
 
 // Tested are the versions of claude that tuiturn's tests run, the oldest first.

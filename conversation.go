@@ -3,6 +3,7 @@ package tuiturn
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 	"sync"
@@ -369,4 +370,27 @@ func (c *Conversation) end(why error) error {
 		c.closed = c.seat.close()
 	})
 	return c.closed
+}
+
+// find begins the conversation where a session has ended. The agent goes on in
+// the same file, and writes nothing in it again (2.1.104 to 2.1.330).
+func (c *Conversation) find(workdir, session string) error {
+	home := c.runner.Home.Dir
+	path, err := transcript.FindIn(home, workdir, session)
+	if err != nil {
+		return err
+	}
+	if path != transcript.Path(home, workdir, session) {
+		return fmt.Errorf("session %s is one of another working directory: name that in Request.WorkDir: %w", session, fs.ErrNotExist)
+	}
+	for ev, err := range transcript.Read(path) {
+		if err != nil {
+			return err
+		}
+		if user, ok := ev.Body.(*transcript.User); ok && !ev.Meta && !ev.Sidechain {
+			c.remember(user.Text) // the agent shows it again
+		}
+	}
+	c.session.Skip(path)
+	return nil
 }

@@ -25,12 +25,3 @@ func (l Limits) waiting() int {
 
 // ErrQueueFull is the error of a turn that finds the queue full.
 var ErrQueueFull = admission.ErrFull
-
-// SetLimits changes Runner.Limits while turns run. It does not end turns that run,
-// nor turns that wait.
-func (r *Runner) SetLimits(l Limits) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.Limits = l
-	r.admission.SetLimits(l.Turns, l.waiting())
-}

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/tuiturn/tuiturn/internal/drive"
-	"github.com/tuiturn/tuiturn/internal/redact"
-	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
 // A Pool says how many agents a Runner keeps ready, so that a turn need not wait
@@ -85,27 +83,16 @@ const (
 	handOutWait = time.Second
 )
 
-// A setupKey is a setup as a map's key.
-type setupKey struct {
-	workdir, model, env, tools, mcp, system, effort string
-	noTools, allowProject, allowMentions, stream    bool
-}
-
-func (s *setup) key() setupKey {
-	return setupKey{
-		workdir: s.workdir, model: s.Model, env: strings.Join(s.Env, "\x00"),
-		tools: strings.Join(s.Tools, ","), mcp: s.MCPConfig, system: s.SystemPrompt, effort: s.Effort,
-		noTools: s.NoTools || s.Tools != nil && len(s.Tools) == 0, allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
-	}
-}
-
 // A pool keeps agents ready. A nil one has none.
 type pool struct {
 	Pool
-	runner *Runner
-	ended  chan struct{} // closed when nothing of it runs
-	wake   chan struct{} // there may be something to do
-	boots  sync.WaitGroup
+	boot    func(context.Context, setup) (*seat, error)
+	current func(*place) bool // do turns still begin there?
+	log     *slog.Logger
+
+	ended chan struct{} // closed when nothing of it runs
+	wake  chan struct{} // there may be something to do
+	boots sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
@@ -134,14 +121,14 @@ type spare struct {
 	taken chan struct{}
 }
 
-// startPool starts one, which ends with r.ctx.
-func (r *Runner) startPool() *pool {
+// startPool starts one, which ends with ctx.
+func startPool(ctx context.Context, cfg Pool, boot func(context.Context, setup) (*seat, error), current func(*place) bool, log *slog.Logger) *pool {
 	p := &pool{
-		Pool: r.Pool, runner: r,
+		Pool: cfg, boot: boot, current: current, log: log,
 		ended: make(chan struct{}), wake: make(chan struct{}, 1),
 		shelves: make(map[setupKey]*shelf),
 	}
-	go p.run(r.ctx)
+	go p.run(ctx)
 	return p
 }
 
@@ -199,8 +186,8 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 			return nil
 		}
 		close(got.taken)
-		if err := got.well(wait, p.runner, p.maxAge()); err != nil {
-			p.runner.log().Info("an agent that stood ready is not well", "session", got.Start.Session, "error", err)
+		if err := p.well(wait, got); err != nil {
+			p.log.Info("an agent that stood ready is not well", "session", got.Start.Session, "error", err)
 			p.count(func(c *PoolStats) { c.Unwell++ })
 			go p.end(got) // Close waits for it: it holds its place
 			continue
@@ -212,31 +199,14 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 }
 
 // well tells whether the agent takes a prompt now.
-func (s *spare) well(ctx context.Context, r *Runner, maxAge time.Duration) error {
-	if time.Since(s.since) >= maxAge {
+func (p *pool) well(ctx context.Context, s *spare) error {
+	if time.Since(s.since) >= p.maxAge() {
 		return errors.New("it has waited for too long")
 	}
-	if !r.current(s.place) {
+	if !p.current(s.place) {
 		return errors.New("its directory is gone")
 	}
 	return s.Well(ctx)
-}
-
-// Warm waits until an agent stands ready for requests like req, whose prompt
-// and callbacks do not matter. It needs a Pool. Its error is that of the start
-// that failed, or ctx's.
-func (r *Runner) Warm(ctx context.Context, req Request) error {
-	if r.Pool.Size <= 0 {
-		return errors.New("the Runner keeps no agents ready: set Runner.Pool.Size")
-	}
-	s, _, err := r.setup(req)
-	if err != nil {
-		return err
-	}
-	if _, err := r.begin(); err != nil {
-		return err
-	}
-	return r.pool.warm(ctx, s)
 }
 
 func (p *pool) warm(ctx context.Context, s setup) error {
@@ -320,7 +290,7 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 	var backoff time.Duration
 	defer func() {
 		if err != nil && ctx.Err() == nil { // unlocked: a handler may want the Stats
-			p.runner.log().Warn("an agent to stand ready did not start", "error", err, "again_in", backoff)
+			p.log.Warn("an agent to stand ready did not start", "error", err, "again_in", backoff)
 		}
 	}()
 	defer p.stir()
@@ -347,35 +317,6 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 	sh.err = err
 	close(sh.changed)
 	sh.changed = make(chan struct{})
-}
-
-// boot starts an agent.
-func (p *pool) boot(ctx context.Context, s setup) (*seat, error) {
-	r := p.runner
-	place, err := r.enter(ctx)
-	if err != nil {
-		return nil, drive.Cause(ctx, err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, bootWait)
-	defer cancel()
-	seat, err := r.newSeat(place, s, uuid.New(), redact.New(r.secrets(&s.Request)...))
-	if err != nil {
-		place.turns.Done()
-		return nil, err
-	}
-	seat.leave, seat.untold = place.turns.Done, true
-	op, err := seat.Prepare(ctx)
-	if err == nil {
-		op, err = seat.Boot(ctx)
-	}
-	if err == nil {
-		return seat, nil
-	}
-	screen, err := seat.Explain(ctx, err)
-	if closeErr := seat.close(); closeErr != nil {
-		r.log().Warn("ending an agent that did not start", "session", seat.Start.Session, "error", closeErr)
-	}
-	return nil, &Error{Op: op, SessionID: seat.Start.Session, Screen: screen, Err: public(err)}
 }
 
 // idle tells whether nobody has asked for a kind for long. p.mu is held.
@@ -420,7 +361,7 @@ func (p *pool) discard() {
 	var out []*spare
 	for key, sh := range p.shelves {
 		sh.ready = slices.DeleteFunc(sh.ready, func(s *spare) bool {
-			if p.runner.current(s.place) && now.Sub(s.since) < p.maxAge() && !s.gone() {
+			if p.current(s.place) && now.Sub(s.since) < p.maxAge() && !s.gone() {
 				return false
 			}
 			out = append(out, s)
@@ -459,7 +400,7 @@ func (s *spare) gone() bool {
 
 func (p *pool) end(s *spare) {
 	if err := s.close(); err != nil {
-		p.runner.log().Warn("ending an agent that stood ready", "session", s.Start.Session, "error", err)
+		p.log.Warn("ending an agent that stood ready", "session", s.Start.Session, "error", err)
 	}
 }
 
@@ -523,15 +464,4 @@ func (p *pool) stats() PoolStats {
 		c.Ready += len(sh.ready)
 	}
 	return c
-}
-
-// PoolStats are a Pool's numbers.
-type PoolStats struct {
-	Ready        int   `json:"ready"`         // agents that stand ready
-	Hits         int64 `json:"hits"`          // turns that took one
-	Misses       int64 `json:"misses"`        // turns that found none
-	Boots        int64 `json:"boots"`         // starts of agents
-	BootFailures int64 `json:"boot_failures"` // those of them that failed
-	Unwell       int64 `json:"unwell"`        // agents that were found dead or busy when a turn came
-	Discarded    int64 `json:"discarded"`     // agents that were too many, too old or dead
 }

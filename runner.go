@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -17,7 +14,6 @@ import (
 	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/lease"
-	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
@@ -94,171 +90,6 @@ type Runner struct {
 	closed   bool
 }
 
-// A place is what the turns of a Runner share: a directory of their own, which
-// says to whoever sweeps up later whose they are, and a tmux server in it.
-type place struct {
-	drive.Place
-	turns sync.WaitGroup // that run there
-
-	mu   sync.Mutex
-	left *multierror.Error // what could not be ended and nobody was told of
-}
-
-// failed keeps an error of a teardown that nobody waits for.
-func (p *place) failed(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.left = multierror.Append(p.left, err)
-}
-
-func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
-	l, err := lease.New(ctx, tempDir)
-	if _, dir := errors.AsType[*lease.DirError](err); dir {
-		return nil, fmt.Errorf("%w: name another one in Runner.TempDir", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &place{Place: drive.Place{Lease: l, Tmux: &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}}, nil
-}
-
-// close ends the server and everything in it. While something is left the lease
-// stays, which tells the next sweep of it.
-func (p *place) close() error {
-	err := p.Tmux.Close()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err != nil {
-		p.left = multierror.Append(p.left, err)
-	}
-	if err := p.left.ErrorOrNil(); err != nil {
-		return err
-	}
-	return p.Lease.Release()
-}
-
-// open lets a turn in and makes ready what turns share. The caller calls done.
-// queued, if not nil, is called if the turn has to wait.
-func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ *place, done func(), err error) {
-	closed, err := r.begin()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(closed, func() { cancel(ErrClosed) })
-	undo := []func(){func() { cancel(nil) }, func() { stop() }}
-	all := func() {
-		for _, f := range slices.Backward(undo) {
-			f()
-		}
-	}
-	in := false
-	defer func() {
-		if !in { // err, or queued has panicked
-			all()
-		}
-	}()
-	leave, err := r.admission.Enter(ctx, queued)
-	if err != nil {
-		return nil, nil, nil, drive.Cause(ctx, err)
-	}
-	undo = append(undo, leave)
-	place, err := r.enter(ctx)
-	if err != nil {
-		return nil, nil, nil, drive.Cause(ctx, err)
-	}
-	undo = append(undo, place.turns.Done)
-	idle, err := r.sweeper.busy(ctx)
-	if err != nil {
-		return nil, nil, nil, drive.Cause(ctx, err)
-	}
-	undo = append(undo, idle)
-	in = true
-	return ctx, place, all, nil
-}
-
-// begin starts what runs until Close, with which closed ends.
-func (r *Runner) begin() (closed context.Context, err error) {
-	first := false
-	defer func() {
-		if first { // unlocked: a handler may want the Stats
-			r.log().Info(r.Home.Why())
-		}
-	}()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return nil, ErrClosed
-	}
-	if first = r.ctx == nil; first {
-		r.ctx, r.cancel = context.WithCancelCause(context.Background())
-		r.drift.Log = r.Log
-		r.admission.SetLimits(r.Limits.Turns, r.Limits.waiting())
-		if r.SweepEvery >= 0 {
-			r.sweeper = r.startSweeper()
-		}
-		if r.Pool.Size > 0 {
-			r.pool = r.startPool()
-		}
-	}
-	return r.ctx, nil
-}
-
-// enter counts a turn in and returns what turns share.
-func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
-	lost := ""
-	defer func() {
-		if lost != "" { // unlocked: a handler may want the Stats
-			r.log().Warn("the Runner's private directory is gone; the next turns have another", "error", drive.Cleaned(lost))
-		}
-	}()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return nil, ErrClosed
-	}
-	if r.place != nil {
-		if err := r.place.Lease.Check(); err != nil {
-			// Whatever cleans the temporary directory took it for abandoned.
-			lost = r.place.Lease.Dir()
-			r.before = r.place.Lease
-			r.retire(r.place)
-			r.place = nil
-			r.pool.stir() // what stands ready there is of no use
-		}
-	}
-	if r.place == nil {
-		if r.before != nil {
-			r.before.RemakeParent()
-		}
-		if r.place, err = newPlace(ctx, r.TempDir, r.TmuxSocket); err != nil {
-			return nil, err
-		}
-	}
-	r.place.turns.Add(1)
-	return r.place, nil
-}
-
-// current tells whether turns still begin in a place.
-func (r *Runner) current(p *place) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.place == p && p.Lease.Check() == nil
-}
-
-// retire closes a place when its turns have ended.
-func (r *Runner) retire(p *place) {
-	r.retiring.Go(func() {
-		p.turns.Wait()
-		if err := p.close(); err != nil {
-			r.log().Warn("closing what a cleaner of temporary files has removed", "error", err)
-			r.mu.Lock()
-			defer r.mu.Unlock()
-			r.retired = append(r.retired, p)
-		}
-	})
-}
-
 // Close ends the turns that run, which fail with ErrClosed, and everything that
 // the Runner has started, and removes its files. When it returns nothing runs;
 // the error tells what could not be ended. Close may be called again and from
@@ -294,7 +125,7 @@ func (r *Runner) Close() error {
 
 func (r *Runner) agent() agent.Agent {
 	if r.Agent == nil {
-		return Claude{}.agent()
+		return defaultAgent.agent()
 	}
 	return r.Agent.agent()
 }
@@ -314,7 +145,7 @@ func (r *Runner) check() error {
 	if r.TmuxSocket != "" && r.Terminal == Pty {
 		return errors.New("Runner.TmuxSocket names a tmux server and Runner.Terminal a pty: set one of them")
 	}
-	if err := checkEnv("Runner.Env", r.Env); err != nil {
+	if err := r.checkEnv("Runner.Env", r.Env); err != nil {
 		return err
 	}
 	if r.Home.Mode == tuiauth.Isolated || r.Token != "" {
@@ -325,23 +156,28 @@ func (r *Runner) check() error {
 	return nil
 }
 
-// checkEnv refuses what is no environment. It does not repeat an entry, which
-// may be a secret.
-func checkEnv(field string, env []string) error {
-	for i, kv := range env {
-		switch {
-		case strings.Contains(kv, "\x00"):
-			return fmt.Errorf("%s[%d] holds a NUL byte: remove it", field, i)
-		case !variable.MatchString(kv):
-			return fmt.Errorf("%s[%d] is no variable: write KEY=VALUE, with letters, digits and _ in KEY", field, i)
-		case strings.HasPrefix(kv, "HOME="), strings.HasPrefix(kv, "CLAUDE_CONFIG_DIR="):
-			// The transcript would be looked for elsewhere.
-			return fmt.Errorf("%s[%d] moves the agent's home: set Runner.Home instead", field, i)
-		case strings.HasPrefix(kv, "CLAUDE_CODE_OAUTH_TOKEN="):
-			return fmt.Errorf("%s[%d] is the token: set Runner.Token instead", field, i)
-		}
-	}
-	return nil
+// host is what the Runner's agents share.
+func (r *Runner) host() *drive.Host {
+	return &drive.Host{Home: r.Home, Token: r.Token, Environ: r.Environ, Env: r.Env, Log: r.log(), Drift: &r.drift}
 }
 
-var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
+// terminal decides where turns run.
+func (r *Runner) terminal() (TerminalKind, error) {
+	if r.Terminal == Auto && r.TmuxSocket != "" {
+		return Tmux, nil
+	}
+	return r.Terminal.resolve()
+}
+
+// SetLimits changes Runner.Limits while turns run. It does not end turns that run,
+// nor turns that wait.
+func (r *Runner) SetLimits(l Limits) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Limits = l
+	r.admission.SetLimits(l.Turns, l.waiting())
+}
+
+func (r *Runner) checkEnv(field string, env []string) error {
+	return checkEnv(field, env, r.agent().Traits())
+}

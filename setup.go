@@ -23,20 +23,6 @@ type setup struct {
 	resume  bool   // the session is one that there has been
 }
 
-// setup is the setup that a request needs. op names the part that failed.
-func (r *Runner) setup(req Request) (s setup, op string, err error) {
-	if err := r.check(); err != nil {
-		return s, "starting the turn", err
-	}
-	if err := checkEnv("Request.Env", req.Env); err != nil {
-		return s, "starting the turn", err
-	}
-	if s, err = newSetup(req); err != nil {
-		return s, "checking the request", err
-	}
-	return s, "", nil
-}
-
 // newSetup is the setup that a request needs.
 func newSetup(req Request) (setup, error) {
 	s := setup{Request: req, stream: req.OnDelta != nil}
@@ -83,10 +69,10 @@ func (s *setup) check() error {
 
 var toolName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// pane is what an agent of this setup is started with.
-func (s *setup) pane(r *Runner, place *place, kind TerminalKind, session string) drive.Config {
+// config is what an agent of this setup is started with.
+func (s *setup) config(host *drive.Host, a agent.Agent, place *place, kind TerminalKind, session string) drive.Config {
 	return drive.Config{
-		Agent: r.agent(), Host: r.host(), Place: &place.Place, Terminal: string(kind),
+		Agent: a, Host: host, Place: &place.Place, Terminal: string(kind),
 		Start: agent.Start{
 			Session: session, Resume: s.resume,
 			Model: s.Model, Effort: s.Effort, SystemPrompt: s.SystemPrompt, MCPConfig: s.MCPConfig,
@@ -94,5 +80,19 @@ func (s *setup) pane(r *Runner, place *place, kind TerminalKind, session string)
 			Stream: s.stream,
 		},
 		Workdir: s.workdir, Env: s.Env,
+	}
+}
+
+// A setupKey is a setup as a map's key.
+type setupKey struct {
+	workdir, model, env, tools, mcp, system, effort string
+	noTools, allowProject, allowMentions, stream    bool
+}
+
+func (s *setup) key() setupKey {
+	return setupKey{
+		workdir: s.workdir, model: s.Model, env: strings.Join(s.Env, "\x00"),
+		tools: strings.Join(s.Tools, ","), mcp: s.MCPConfig, system: s.SystemPrompt, effort: s.Effort,
+		noTools: s.NoTools || s.Tools != nil && len(s.Tools) == 0, allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
 	}
 }

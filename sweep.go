@@ -3,6 +3,7 @@ package tuiturn
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -22,29 +23,30 @@ type sweeper struct {
 	ended chan struct{} // closed when it sweeps no more
 }
 
-// startSweeper starts one, which ends with r.ctx.
-func (r *Runner) startSweeper() *sweeper {
+// startSweeper starts one, which ends with ctx. reaped is called for each process of a
+// dead host that was ended.
+func startSweeper(ctx context.Context, every time.Duration, tempDir string, log *slog.Logger, reaped func()) *sweeper {
 	s := &sweeper{swept: make(chan struct{}), ended: make(chan struct{})}
-	s.Every = r.SweepEvery
-	s.Config.Log = r.Log
-	if r.TempDir != "" {
-		s.Config.Dirs = []string{r.TempDir}
+	s.Every = every
+	s.Config.Log = log
+	if tempDir != "" {
+		s.Config.Dirs = []string{tempDir}
 	}
 	swept := sync.OnceFunc(func() { close(s.swept) })
 	s.OnReport = func(report reaper.Report, err error) {
 		swept()
 		for _, f := range report.Found {
 			if f.Kind == reaper.Process && f.Verdict == reaper.Ended {
-				r.counts.add(func(s *Stats) { s.Reaped++ })
+				reaped()
 			}
 		}
 		if err != nil && !errors.Is(err, context.Canceled) {
-			r.log().Warn(err.Error())
+			log.Warn(err.Error())
 		}
 	}
 	go func() {
 		defer close(s.ended)
-		s.Run(r.ctx)
+		s.Run(ctx)
 	}()
 	return s
 }

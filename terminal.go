@@ -20,14 +20,6 @@ const (
 	Pty TerminalKind = "pty"
 )
 
-// terminal decides where turns run.
-func (r *Runner) terminal() (TerminalKind, error) {
-	if r.Terminal == Auto && r.TmuxSocket != "" {
-		return Tmux, nil
-	}
-	return r.Terminal.resolve()
-}
-
 // resolve decides what Auto means here.
 func (k TerminalKind) resolve() (TerminalKind, error) {
 	switch k {

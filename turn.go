@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -12,8 +11,6 @@ import (
 	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/redact"
-	"github.com/tuiturn/tuiturn/internal/secret"
-	"github.com/tuiturn/tuiturn/internal/text"
 	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -66,14 +63,6 @@ func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (
 // fault is err as an *Error.
 func (t *turn) fault(op string, err error) error {
 	return &Error{Op: op, SessionID: t.res.SessionID, Screen: t.screen, Err: public(err)}
-}
-
-// secrets are the values that no error or log may show.
-func (r *Runner) secrets(req *Request) []string {
-	return slices.Concat(
-		secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), secretsOfMCP(req.MCPConfig),
-		[]string{r.Token.Reveal(), text.Normalize(req.Prompt), req.SystemPrompt},
-	)
 }
 
 // A turn is the state of one Turn.

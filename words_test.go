@@ -23,7 +23,6 @@ type neutral struct {
 var neutrals = map[string]neutral{
 	".": {
 		claude: []string{"claude.go"},
-		except: []string{"runner.go: CLAUDE_CODE_OAUTH_TOKEN", "runner.go: CLAUDE_CONFIG_DIR", "runner.go: Claude"},
 	},
 	"internal/agent": {except: []string{"agent.go: login", "agent.go: onboarding", "agent.go: settings", "agent.go: trust"}}, // kinds of menus, of our own
 	"internal/drive": {except: []string{

@@ -76,6 +76,9 @@ type Traits struct {
 	Command string
 
 	Keys Keys
+
+	TokenVar string   // the variable that carries the token
+	HomeVars []string // variables that move the agent's home, besides HOME
 }
 
 // Keys are names of keys, as tmux has them.

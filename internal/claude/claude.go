@@ -34,6 +34,9 @@ func (c Claude) Traits() agent.Traits {
 		Tested:  []string{"2.1.104", "2.1.158", "2.1.330"},
 		Command: "/",
 		Keys:    agent.Keys{Editor: "C-g", Clear: "C-u", Submit: "Enter", Stop: "Escape"},
+
+		TokenVar: "CLAUDE_CODE_OAUTH_TOKEN",
+		HomeVars: []string{"CLAUDE_CONFIG_DIR"},
 	}
 }
 

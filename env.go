@@ -1,0 +1,32 @@
+package tuiturn
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
+)
+
+// checkEnv refuses what is no environment. It does not repeat an entry, which
+// may be a secret.
+func checkEnv(field string, env []string, traits agent.Traits) error {
+	for i, kv := range env {
+		name, _, _ := strings.Cut(kv, "=")
+		switch {
+		case strings.Contains(kv, "\x00"):
+			return fmt.Errorf("%s[%d] holds a NUL byte: remove it", field, i)
+		case !variable.MatchString(kv):
+			return fmt.Errorf("%s[%d] is no variable: write KEY=VALUE, with letters, digits and _ in KEY", field, i)
+		case name == "HOME", slices.Contains(traits.HomeVars, name):
+			// The transcript would be looked for elsewhere.
+			return fmt.Errorf("%s[%d] moves the agent's home: set Runner.Home instead", field, i)
+		case name == traits.TokenVar:
+			return fmt.Errorf("%s[%d] is the token: set Runner.Token instead", field, i)
+		}
+	}
+	return nil
+}
+
+var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*=`)
