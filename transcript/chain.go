@@ -1,14 +1,6 @@
 package transcript
 
-import (
-	"slices"
-	"time"
-)
-
-// orphanQuiet is how long the transcript must be quiet before a line that has been
-// kept back is taken where it stands. The agent writes every 100 ms, so the line
-// before it is not late but missing: no version that is checked against does that.
-const orphanQuiet = time.Second
+import "slices"
 
 // A heldLine waits for the line that it follows.
 type heldLine struct {

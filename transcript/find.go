@@ -80,3 +80,7 @@ func checkSessionID(id string) error {
 	}
 	return nil
 }
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}

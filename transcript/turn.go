@@ -6,16 +6,6 @@ import (
 	"time"
 )
 
-// DefaultSettle is how long the transcript must be quiet after the final
-// message before the turn counts as over without a turn_duration line.
-//
-// The agent holds the lines of a message back until the message is whole and
-// then writes them in one write, also when its blocks came seconds apart
-// (2.1.104, 2.1.158, 2.1.330). It flushes every 100 ms, so what belongs to the
-// end of the turn but missed that write, the turn_duration line included, is
-// there after one more flush. 250 ms is two of them and some scheduling.
-const DefaultSettle = 250 * time.Millisecond
-
 // A Turn reads the outcome of one prompt from a session's events. It does no
 // I/O and has no clock: the same events give the same outcome. Its zero value
 // takes the first prompt of any session.

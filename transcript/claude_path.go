@@ -48,7 +48,3 @@ func folder(workdir string) string {
 	}
 	return name[:maxFolder] + "-" + strconv.FormatInt(abs, 36)
 }
-
-func isAlphanumeric(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
-}
