@@ -172,10 +172,12 @@ func (r *record) user() Body {
 	if results != nil {
 		return &ToolResults{PromptID: r.promptID, Results: results}
 	}
+	text := joinText(m.blocks)
 	return &User{
-		Text:                 joinText(m.blocks),
+		Text:                 text,
 		PromptID:             r.promptID,
 		Typed:                m.typed,
+		Interruption:         r.interruptedMessageID != "" || claudeInterruption(text, m.typed),
 		InterruptedMessageID: r.interruptedMessageID,
 	}
 }
@@ -192,12 +194,13 @@ func (r *record) assistant() Body {
 
 			StopReason: m.stopReason,
 		}
+		e.End = claudeErrorEnd(e.StopReason, e.Kind)
 		if e.Status == 0 {
 			e.readMessage()
 		}
 		return e
 	}
-	a := &Assistant{MessageID: m.id, Model: m.model, StopReason: m.stopReason, Usage: m.usage}
+	a := &Assistant{MessageID: m.id, Model: m.model, StopReason: m.stopReason, End: claudeEnd(m.stopReason), Usage: m.usage}
 	for _, b := range m.blocks {
 		a.Blocks = append(a.Blocks, b.Block)
 	}
@@ -230,8 +233,8 @@ func (r *record) system() Body {
 		return &TurnDuration{milliseconds(r.durationMS)}
 	case "api_error":
 		return r.retry()
-	case "stop_hook_summary":
-		return &HookOutput{Kind: r.subtype, Event: "Stop"}
+	case claudeStopSummary:
+		return &HookOutput{Kind: r.subtype, Event: "Stop", Stopping: true}
 	}
 	if r.preventContinuation {
 		return r.prevented()

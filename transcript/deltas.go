@@ -202,7 +202,7 @@ func (d *Deltas) pass(m *message) {
 	default:
 		d.unmatched = append(d.unmatched, m)
 	}
-	if m.stop != "max_tokens" && d.said != "" {
+	if m.end != EndCut && d.said != "" {
 		d.complete = true
 	}
 	d.at, d.now = m, ""

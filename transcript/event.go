@@ -59,8 +59,11 @@ type User struct {
 	// entered as text, and not a list of blocks.
 	Typed bool
 
-	// InterruptedMessageID is set on the line that records an interruption
-	// (2.1.158 and later; empty if nothing had been answered yet).
+	// Interruption says that the line records an interruption, and is no prompt.
+	Interruption bool
+
+	// InterruptedMessageID is the id of the message that was interrupted (2.1.158
+	// and later; empty if nothing had been answered yet).
 	InterruptedMessageID string
 }
 
@@ -82,7 +85,8 @@ type ToolResult struct {
 type Assistant struct {
 	MessageID  string
 	Model      string
-	StopReason string // of the whole message; "" for null
+	StopReason string // of the whole message, as the API calls it; "" for null
+	End        End    // what StopReason means
 	Blocks     []Block
 	Usage      Usage // of the whole message, repeated on each of its lines
 }
@@ -98,6 +102,12 @@ type Block struct {
 	Name  string
 	Input json.RawMessage
 }
+
+// The types of blocks that a Turn looks at.
+const (
+	textBlock = "text"
+	toolBlock = "tool_use"
+)
 
 // Usage counts tokens.
 type Usage struct {
@@ -119,6 +129,15 @@ type APIError struct {
 	// do not say so here).
 	StopReason string
 
+	// End says how the message ended that the error stands for: EndRefused,
+	// EndCut, EndTools where the agent goes on with the tools that the message
+	// had asked for, else zero.
+	End End
+
+	// Temporary says that the same request may succeed later, for a reason that
+	// is not in Status. It is set for agents whose words Retryable does not know.
+	Temporary bool
+
 	// Attempts is how many retries the agent wrote down before it gave up.
 	// 2.1.330 writes none. Only [Turn.Outcome] sets it.
 	Attempts int
@@ -127,22 +146,13 @@ type APIError struct {
 // Retryable reports whether the same request may succeed later: a rate or usage
 // limit, an overload, a failure of the service or of the network.
 func (e *APIError) Retryable() bool {
-	if e.Status != 0 {
+	switch {
+	case e.Temporary:
+		return true
+	case e.Status != 0:
 		return retryable(e.Status)
 	}
-	switch e.Kind {
-	case "rate_limit", // a usage limit too (2.1.104)
-		"server_error": // a connection that failed (2.1.330)
-		return true
-	case "authentication_failed", "invalid_request", "billing_error":
-		return false
-	}
-	switch e.Type {
-	case "rate_limit_error", "overloaded_error", "api_error", "timeout_error":
-		return true
-	}
-	// 2.1.104 names a connection that failed "unknown", but repeats the request.
-	return e.Attempts > 0 && e.Type == ""
+	return e.temporary()
 }
 
 func retryable(status int) bool { return status == 408 || status == 429 || status >= 500 }
@@ -181,6 +191,10 @@ type HookOutput struct {
 	// then).
 	Prevents bool
 	Reason   string
+
+	// Stopping says that all Stop hooks have run, so that the agent is about to
+	// stop. An objection of one of them stands before this line.
+	Stopping bool
 }
 
 // System is any other system line.

@@ -28,6 +28,8 @@ func TestRetryable(t *testing.T) {
 		{transcript.APIError{Kind: "authentication_failed", Attempts: 10}, false},
 		{transcript.APIError{Type: "authentication_error", Attempts: 10}, false},
 		{transcript.APIError{Status: 401, Attempts: 10}, false},
+		{transcript.APIError{Kind: "usage_limit_exceeded"}, false},
+		{transcript.APIError{Kind: "usage_limit_exceeded", Temporary: true}, true}, // the decoder knows the word
 	} {
 		t.Run(fmt.Sprintf("%+v", c.err), func(t *testing.T) { is.New(t).Equal(c.err.Retryable(), c.want) })
 	}

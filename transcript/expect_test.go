@@ -64,30 +64,43 @@ func expectUser(o map[string]json.RawMessage) transcript.Body {
 	if results != nil {
 		return &transcript.ToolResults{PromptID: value[string](o["promptId"]), Results: results}
 	}
+	text, typed := joined(content), len(content) > 0 && content[0] == '"'
+	id := value[string](o["interruptedMessageId"])
 	return &transcript.User{
-		Text:                 joined(content),
+		Text:                 text,
 		PromptID:             value[string](o["promptId"]),
-		Typed:                len(content) > 0 && content[0] == '"',
-		InterruptedMessageID: value[string](o["interruptedMessageId"]),
+		Typed:                typed,
+		Interruption:         id != "" || !typed && (text == "[Request interrupted by user]" || text == "[Request interrupted by user for tool use]"),
+		InterruptedMessageID: id,
 	}
 }
 
 func expectAssistant(o map[string]json.RawMessage) transcript.Body {
 	m := object(o["message"])
 	if value[bool](o["isApiErrorMessage"]) {
-		return &transcript.APIError{
+		e := &transcript.APIError{
 			Status:     value[int](o["apiErrorStatus"]),
 			Type:       value[string](o["apiErrorType"]),
 			Kind:       value[string](o["error"]),
 			Message:    joined(m["content"]),
 			StopReason: value[string](m["stop_reason"]),
 		}
+		switch {
+		case e.StopReason == "refusal":
+			e.End = transcript.EndRefused
+		case e.StopReason == "tool_use":
+			e.End = transcript.EndTools
+		case e.Kind == "max_output_tokens":
+			e.End = transcript.EndCut
+		}
+		return e
 	}
 	u := object(m["usage"])
 	return &transcript.Assistant{
 		MessageID:  value[string](m["id"]),
 		Model:      value[string](m["model"]),
 		StopReason: value[string](m["stop_reason"]),
+		End:        expectEnd(value[string](m["stop_reason"])),
 		Usage: transcript.Usage{
 			InputTokens:              value[int64](u["input_tokens"]),
 			OutputTokens:             value[int64](u["output_tokens"]),
@@ -98,13 +111,24 @@ func expectAssistant(o map[string]json.RawMessage) transcript.Body {
 	}
 }
 
+func expectEnd(stop string) transcript.End {
+	end, known := map[string]transcript.End{
+		"": transcript.EndUnknown, "tool_use": transcript.EndTools, "max_tokens": transcript.EndCut,
+		"model_context_window_exceeded": transcript.EndFull, "refusal": transcript.EndRefused,
+	}[stop]
+	if !known {
+		return transcript.EndFinal
+	}
+	return end
+}
+
 func expectSystem(o map[string]json.RawMessage) transcript.Body {
 	milliseconds := func(key string) time.Duration { return time.Duration(value[float64](o[key]) * 1e6) }
 	switch subtype := value[string](o["subtype"]); subtype {
 	case "turn_duration":
 		return &transcript.TurnDuration{Duration: milliseconds("durationMs")}
 	case "stop_hook_summary":
-		return &transcript.HookOutput{Kind: subtype, Event: "Stop"}
+		return &transcript.HookOutput{Kind: subtype, Event: "Stop", Stopping: true}
 	case "api_error":
 		e := object(o["error"])
 		inner := object(object(e["error"])["error"])

@@ -87,7 +87,7 @@ func (t *Turn) Outcome() Outcome {
 // answer joins the final message with the cut messages that it continues.
 func (t *Turn) answer() string {
 	i := len(t.messages) - 1
-	for i > 0 && t.messages[i-1].stop == "max_tokens" && !t.messages[i-1].narrates() {
+	for i > 0 && t.messages[i-1].end == EndCut && !t.messages[i-1].narrates() {
 		i--
 	}
 	var b strings.Builder
@@ -117,20 +117,24 @@ func (t *Turn) apiError() *APIError {
 }
 
 func (t *Turn) kind(o Outcome) Kind {
+	end := EndUnknown
+	if m := t.lastMessage(); m != nil {
+		end = m.end
+	}
 	switch e := o.APIError; {
 	case t.interrupt:
 		return Interrupted
-	case e != nil && (e.StopReason == "refusal" || e.Status == 0 && o.StopReason == "refusal"):
+	case e != nil && (e.end() == EndRefused || e.Status == 0 && end == EndRefused):
 		return Refused
-	case e != nil && e.Kind == "max_output_tokens":
+	case e != nil && e.end() == EndCut:
 		return Truncated
 	case e != nil:
 		return Failed
 	}
-	switch o.StopReason {
-	case "refusal":
+	switch end {
+	case EndRefused:
 		return Refused
-	case "max_tokens", "model_context_window_exceeded":
+	case EndCut, EndFull:
 		return Truncated
 	}
 	if strings.TrimSpace(o.Text) == "" {

@@ -67,6 +67,7 @@ type Turn struct {
 // message is one API message, gathered from its lines.
 type message struct {
 	id, model, stop string
+	end             End
 	blocks          []block
 	usage           Usage
 	last            int // its last line
@@ -162,7 +163,7 @@ func (t *Turn) apply(ev Event, orphan bool) {
 		switch {
 		case b.Prevents:
 			t.prevented = at
-		case b.Kind == stopHookSummary:
+		case b.Stopping:
 			t.told = t.told || t.stopped()
 		}
 	}
@@ -170,10 +171,10 @@ func (t *Turn) apply(ev Event, orphan bool) {
 
 // fatal reports whether an error has come that the agent does not go on from. It
 // does go on when the connection broke in a message that had come to a tool use:
-// it runs the tool and asks again. 2.1.330 says so in the error's stop reason;
-// 2.1.104 and 2.1.158 write the tool's result behind it.
+// it runs the tool and asks again. 2.1.330 says so in the error; 2.1.104 and
+// 2.1.158 write the tool's result behind it.
 func (t *Turn) fatal() bool {
-	return t.failure != nil && t.failure.StopReason != "tool_use" && t.resumed < t.failed && len(t.PendingTools()) == 0
+	return t.failure != nil && t.failure.end() != EndTools && t.resumed < t.failed && len(t.PendingTools()) == 0
 }
 
 // halted reports whether a hook has stopped the turn. Nothing need have been said.
@@ -181,11 +182,6 @@ func (t *Turn) halted() bool {
 	m := t.lastMessage()
 	return t.prevented > t.resumed && (m == nil || m.last < t.prevented)
 }
-
-// stopHookSummary is the line that the agent writes when all Stop hooks have
-// run, which it does when it is about to stop. Where one of them objected, the
-// objection stands before it (2.1.104, 2.1.158, 2.1.330).
-const stopHookSummary = "stop_hook_summary"
 
 // stopped reports whether a summary of the Stop hooks that comes now is the
 // turn's end: there is a message to end with, and nobody has objected to it.
@@ -200,7 +196,7 @@ func (t *Turn) user(at int, meta bool, u *User) {
 		// A Stop hook objected, a limit was hit, an answer was empty: the model
 		// is asked to go on.
 		t.resumed = at
-	case u.InterruptedMessageID != "" || t.isInterruption(u):
+	case u.InterruptedMessageID != "" || u.Interruption && u.PromptID == t.promptID:
 		t.interrupt = true
 	case u.PromptID != "" && u.PromptID == t.promptID:
 		// A command's echo.
@@ -208,15 +204,6 @@ func (t *Turn) user(at int, meta bool, u *User) {
 		// The next prompt. Up to 2.1.104 nothing else ends the turn before it.
 		t.closed = true
 	}
-}
-
-// isInterruption decides by wording, the only place that does: 2.1.104 marks an
-// interruption in no other way, nor do later versions before the first answer.
-// What a person typed is a string, or has a prompt id of its own; this is a
-// list of one block under the interrupted prompt's id.
-func (t *Turn) isInterruption(u *User) bool {
-	return !u.Typed && u.PromptID == t.promptID &&
-		(u.Text == "[Request interrupted by user]" || u.Text == "[Request interrupted by user for tool use]")
 }
 
 // results takes what tools gave back. Of tools that ran side by side, the result of
@@ -241,6 +228,9 @@ func (t *Turn) assistant(at int, ev Event, a *Assistant) {
 	if a.StopReason != "" {
 		m.stop = a.StopReason
 	}
+	if end := a.end(); end != EndUnknown {
+		m.end = end
+	}
 	// Each line has the whole message's usage; a line written early has less.
 	m.usage.InputTokens = max(m.usage.InputTokens, a.Usage.InputTokens)
 	m.usage.OutputTokens = max(m.usage.OutputTokens, a.Usage.OutputTokens)
@@ -254,7 +244,7 @@ func (t *Turn) assistant(at int, ev Event, a *Assistant) {
 			continue
 		}
 		m.insert(block{*b, ev.ParentUUID}, ev.UUID)
-		if b.Type == "tool_use" {
+		if b.Type == toolBlock {
 			tool := t.tool(b.ID)
 			tool.use, tool.by = b, m
 		}
@@ -412,14 +402,9 @@ func (t *Turn) final() bool {
 	if m == nil || m.last < t.resumed || t.busy() {
 		return false
 	}
-	switch m.stop {
-	case "", "tool_use", "max_tokens", "refusal":
-		// After max_tokens the agent asks for the rest, up to three times; after
-		// refusal 2.1.330 asks once more. Both end in an APIError or a
-		// TurnDuration. pause_turn is final: no version goes on after it.
-		return false
-	}
-	return true
+	// The agent may go on after a cut or a refusal. Both end in an APIError or a
+	// TurnDuration.
+	return m.end == EndFinal || m.end == EndFull
 }
 
 func (t *Turn) resting() bool {
@@ -440,13 +425,13 @@ func (t *Turn) lastMessage() *message {
 // stop reason is, the agent runs the tools that a message has: of one that was
 // cut too, if the cut is behind them (2.1.330).
 func (m *message) narrates() bool {
-	return m.stop == "tool_use" || slices.ContainsFunc(m.blocks, func(b block) bool { return b.Type == "tool_use" })
+	return m.end == EndTools || slices.ContainsFunc(m.blocks, func(b block) bool { return b.Type == toolBlock })
 }
 
 func (m *message) text() string {
 	var b strings.Builder
 	for _, block := range m.blocks {
-		if block.Type == "text" {
+		if block.Type == textBlock {
 			b.WriteString(block.Text)
 		}
 	}

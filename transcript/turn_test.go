@@ -2,6 +2,7 @@ package transcript_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -538,7 +539,7 @@ func addAll(t *testing.T, turn *transcript.Turn, w *writer) {
 // prompt. Its end is not the next one's.
 func TestEndOfTheTurnBefore(t *testing.T) {
 	answer := &transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: "it"}}}
-	summary := &transcript.HookOutput{Kind: "stop_hook_summary"}
+	summary := &transcript.HookOutput{Stopping: true}
 	type line struct {
 		uuid, parent string
 		body         transcript.Body
@@ -589,4 +590,80 @@ func TestBlocksOutOfOrder(t *testing.T) {
 		}})
 	}
 	is.Equal(turn.Outcome().Text, "one two three")
+}
+
+// How a message ended is known from End, whatever the agent's words for it are,
+// and in an event that was made by hand from claude's word.
+func TestEnds(t *testing.T) {
+	for _, c := range []struct {
+		stop  string
+		end   transcript.End
+		state transcript.State
+		kind  transcript.Kind
+	}{
+		{"", transcript.EndUnknown, transcript.Resting, transcript.Answer},
+		{"end_turn", transcript.EndFinal, transcript.Final, transcript.Answer},
+		{"tool_use", transcript.EndTools, transcript.Working, transcript.Empty},
+		{"max_tokens", transcript.EndCut, transcript.Resting, transcript.Truncated},
+		{"model_context_window_exceeded", transcript.EndFull, transcript.Final, transcript.Truncated},
+		{"refusal", transcript.EndRefused, transcript.Resting, transcript.Refused},
+	} {
+		for _, b := range []transcript.Assistant{{StopReason: c.stop}, {StopReason: "a word", End: c.end}, {End: c.end}} {
+			if b.StopReason != c.stop && c.end == transcript.EndUnknown {
+				continue
+			}
+			t.Run(fmt.Sprintf("%q %d", b.StopReason, b.End), func(t *testing.T) {
+				is := is.New(t)
+				b.MessageID, b.Blocks = "m", []transcript.Block{{Type: "text", Text: "half"}}
+				var turn transcript.Turn
+				turn.Add(transcript.Event{Body: &transcript.User{Text: "it"}})
+				turn.Add(transcript.Event{Body: &b})
+				is.Equal(turn.State(), c.state)
+				is.Equal(turn.Outcome().Kind, c.kind)
+				is.Equal(turn.Outcome().StopReason, b.StopReason)
+			})
+		}
+	}
+	for _, c := range []struct {
+		err   transcript.APIError
+		state transcript.State
+		kind  transcript.Kind
+	}{
+		{transcript.APIError{Kind: "a word"}, transcript.Final, transcript.Failed},
+		{transcript.APIError{Kind: "a word", End: transcript.EndTools}, transcript.Working, transcript.Failed},
+		{transcript.APIError{Kind: "a word", End: transcript.EndCut}, transcript.Final, transcript.Truncated},
+		{transcript.APIError{Kind: "a word", End: transcript.EndRefused}, transcript.Final, transcript.Refused},
+		{transcript.APIError{Kind: "max_output_tokens"}, transcript.Final, transcript.Truncated},
+	} {
+		t.Run(fmt.Sprintf("%+v", c.err), func(t *testing.T) {
+			is := is.New(t)
+			var turn transcript.Turn
+			turn.Add(transcript.Event{Body: &transcript.User{Text: "it"}})
+			turn.Add(transcript.Event{Body: &c.err})
+			is.Equal(turn.State(), c.state)
+			is.Equal(turn.Outcome().Kind, c.kind)
+		})
+	}
+}
+
+// An interruption is the turn's when the line says that it is one, and whose.
+func TestInterruption(t *testing.T) {
+	for _, c := range []struct {
+		user transcript.User
+		kind transcript.Kind
+	}{
+		{transcript.User{Interruption: true, PromptID: "p"}, transcript.Interrupted},
+		{transcript.User{Interruption: true, PromptID: "another"}, transcript.Empty},
+		{transcript.User{InterruptedMessageID: "m"}, transcript.Interrupted},
+		{transcript.User{PromptID: "p"}, transcript.Empty},
+	} {
+		t.Run(fmt.Sprintf("%+v", c.user), func(t *testing.T) {
+			is := is.New(t)
+			var turn transcript.Turn
+			turn.Add(transcript.Event{Body: &transcript.User{Text: "it", PromptID: "p"}})
+			turn.Add(transcript.Event{Body: &c.user})
+			is.Equal(turn.Outcome().Kind, c.kind)
+			is.Equal(turn.Done(), c.kind == transcript.Interrupted)
+		})
+	}
 }

@@ -69,7 +69,7 @@ func (t *Turn) add(ev transcript.Event) {
 	}
 	i := slices.IndexFunc(t.overdue.owed, func(is owed) bool { return is(u.Text) })
 	if _, received := t.log.Received(); received {
-		if !t.doubtful() || !(i >= 0 && u.Typed || t.recordedAs(u.Text) && u.Typed || interruption(u) && !t.overdue.told) {
+		if !t.doubtful() || !(i >= 0 && u.Typed || t.recordedAs(u.Text) && u.Typed || u.Interruption && !t.overdue.told) {
 			t.log.Add(ev)
 			return
 		}
@@ -86,7 +86,7 @@ func (t *Turn) add(ev transcript.Event) {
 		t.overdue.owed = t.overdue.owed[i+1:]
 		t.passed(u.PromptID)
 		return
-	case interruption(u), u.PromptID != "" && t.past[u.PromptID]:
+	case u.Interruption, u.PromptID != "" && t.past[u.PromptID]:
 		return
 	}
 	t.log.Add(ev)
@@ -103,12 +103,6 @@ func (t *Turn) passed(promptID string) {
 	}
 	past[promptID] = true
 	t.past = past
-}
-
-// interruption tells whether a line is the agent's mark of one. What a person typed
-// is never that.
-func interruption(u *transcript.User) bool {
-	return u.InterruptedMessageID != "" || !u.Typed && strings.HasPrefix(u.Text, "[Request interrupted by user")
 }
 
 // doubtful tells whether the line that was taken for the prompt's may be an earlier
