@@ -2,60 +2,66 @@ package transcript
 
 import "strings"
 
-// Add counts what is new in ev, which must still have its Raw: it is where a
-// field that is missing is told from one that is null.
-func (d *Drift) Add(ev Event) {
+// claudeDrift is Format.Drift. Of a line that is known it allocates nothing.
+func claudeDrift(ev Event) []string {
+	d := drifts{ev: ev}
 	switch b := ev.Body.(type) {
 	case *Idle:
-		return
+		return nil
 	case *Malformed:
-		d.count(ev, "malformed line", "")
-		return
+		return []string{"malformed line"}
 	case *Unknown:
-		if !knownTypes[b.Type] {
-			d.count(ev, "unknown type ", b.Type)
-		}
-		return
+		d.know(knownTypes, "unknown type ", b.Type)
+		return d.seen
 	case *Assistant:
-		d.assistant(ev, b)
+		d.assistant(b)
 	case *ToolResults:
 		for _, r := range b.Results {
-			d.need(ev, r.ToolUseID != "", "tool_use_id")
+			d.need(r.ToolUseID != "", "tool_use_id")
 		}
 	case *User:
-		d.need(ev, b.Text != "" || has(ev.Raw, "message", "content"), "message.content")
+		d.need(b.Text != "" || has(ev.Raw, "message", "content"), "message.content")
 	case *System:
-		if !knownSubtypes[b.Subtype] {
-			d.count(ev, "unknown subtype ", b.Subtype)
-		}
+		d.know(knownSubtypes, "unknown subtype ", b.Subtype)
 	}
-	d.need(ev, ev.UUID != "", "uuid")
-	d.need(ev, ev.SessionID != "", "sessionId")
-	d.need(ev, ev.Version != "", "version")
-	d.need(ev, !ev.Timestamp.IsZero(), "timestamp")
+	d.need(ev.UUID != "", "uuid")
+	d.need(ev.SessionID != "", "sessionId")
+	d.need(ev.Version != "", "version")
+	d.need(!ev.Timestamp.IsZero(), "timestamp")
+	return d.seen
 }
 
-func (d *Drift) assistant(ev Event, a *Assistant) {
-	d.need(ev, a.MessageID != "", "message.id")
-	d.need(ev, a.Usage != Usage{} || has(ev.Raw, "message", "usage"), "message.usage")
-	d.need(ev, a.StopReason != "" || has(ev.Raw, "message", "stop_reason"), "message.stop_reason")
-	d.need(ev, len(a.Blocks) > 0 || has(ev.Raw, "message", "content"), "message.content")
-	if a.StopReason != "" && !knownStops[a.StopReason] {
-		d.count(ev, "unknown stop_reason ", a.StopReason)
+// drifts gathers what is new in one event.
+type drifts struct {
+	ev   Event
+	seen []string
+}
+
+func (d *drifts) assistant(a *Assistant) {
+	d.need(a.MessageID != "", "message.id")
+	d.need(a.Usage != Usage{} || has(d.ev.Raw, "message", "usage"), "message.usage")
+	d.need(a.StopReason != "" || has(d.ev.Raw, "message", "stop_reason"), "message.stop_reason")
+	d.need(len(a.Blocks) > 0 || has(d.ev.Raw, "message", "content"), "message.content")
+	if a.StopReason != "" {
+		d.know(knownStops, "unknown stop_reason ", a.StopReason)
 	}
 	for _, b := range a.Blocks {
-		if !knownBlocks[b.Type] {
-			d.count(ev, "unknown block ", b.Type)
-		}
-		if b.Type == "tool_use" {
-			d.need(ev, b.ID != "", "tool_use.id")
+		d.know(knownBlocks, "unknown block ", b.Type)
+		if b.Type == toolBlock {
+			d.need(b.ID != "", "tool_use.id")
 		}
 	}
 }
 
-func (d *Drift) need(ev Event, there bool, field string) {
+func (d *drifts) need(there bool, field string) {
 	if !there {
-		d.count(ev, "missing "+field, "")
+		d.seen = append(d.seen, "missing "+field)
+	}
+}
+
+func (d *drifts) know(known map[string]bool, what, name string) {
+	if !known[name] {
+		d.seen = append(d.seen, what+name)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -85,10 +84,8 @@ func sessionsIn(dir, folder string) iter.Seq2[Session, error] {
 			return
 		}
 		for _, f := range files {
-			id, ok := strings.CutSuffix(f.Name(), ".jsonl")
-			// A subagent's transcript is no session. Up to 2.1.104 and later it
-			// is in a directory of its session's; older versions kept it here.
-			if !ok || !f.Type().IsRegular() || checkSessionID(id) != nil || strings.HasPrefix(id, "agent-") {
+			id, ok := claudeName(f.Name())
+			if !ok || !f.Type().IsRegular() {
 				continue
 			}
 			info, err := f.Info()

@@ -9,20 +9,21 @@ import (
 
 const (
 	maxDrifts    = 100 // names; a format that changes completely must not fill memory
-	maxDriftName = 64  // bytes of a name that come from the transcript
+	maxDriftName = 96  // bytes of a name, part of which comes from the transcript
 	otherDrifts  = "other"
 )
 
-// Drift counts what claude 2.1.104, 2.1.158 and 2.1.330 do not write: types of
-// lines, of blocks and of stops that are new, and fields that are missing. None
-// of it stops a [Follower] or changes an outcome; it tells an operator that a
-// new version of the agent writes another format before that hurts.
+// Drift counts what a transcript holds that is not known of its agent (of claude,
+// what 2.1.104, 2.1.158 and 2.1.330 do not write): new types of lines, of blocks and
+// of stops, and missing fields. Drift stops no [Follower] and changes no outcome.
+// It tells an operator that a new version of the agent writes another format,
+// before that does harm.
 //
-// The zero value is ready for use. A Drift is safe for concurrent use, and meant
-// to be shared by all followers of a program. It counts up to a hundred names,
-// and further ones as "other".
+// The zero value is ready for use. A Drift is safe for concurrent use: all
+// followers of a program can share one. It counts up to a hundred names; it counts
+// further names as "other".
 type Drift struct {
-	// Log, if not nil, is told of each name once, at level Debug.
+	// Log, if not nil, receives each name once, at level Debug.
 	Log *slog.Logger
 
 	mu     sync.Mutex
@@ -38,15 +39,24 @@ func (d *Drift) Counts() map[string]int64 {
 	return maps.Clone(d.counts)
 }
 
-// count counts what, which name, a word from the transcript, completes.
-func (d *Drift) count(ev Event, what, name string) {
-	what, first := d.note(what + strings.ToValidUTF8(name[:min(len(name), maxDriftName)], ""))
-	if first && d.Log != nil { // unlocked: a handler may want the Counts
-		d.Log.Debug("the transcript's format is not the known one", "what", what, "version", ev.Version, "session", ev.SessionID, "offset", ev.Offset)
+// Add counts what is new in ev, an event of claude's. ev must still have its Raw,
+// which tells a missing field from null.
+func (d *Drift) Add(ev Event) { d.add(&defaultFormat, ev) }
+
+func (d *Drift) add(f *Format, ev Event) {
+	if f.Drift == nil {
+		return
+	}
+	for _, what := range f.Drift(ev) {
+		what, first := d.note(strings.ToValidUTF8(what[:min(len(what), maxDriftName)], ""))
+		if first && d.Log != nil { // unlocked: a handler may want the Counts
+			d.Log.Debug("the transcript's format is not the known one", "what", what, "version", ev.Version, "session", ev.SessionID, "offset", ev.Offset)
+		}
 	}
 }
 
-// note counts what, and returns what it counts as and whether it is the first.
+// note counts what. It returns the name that it has counted and whether the name
+// is new.
 func (d *Drift) note(what string) (counted string, first bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -5,71 +5,122 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
-// Find returns the path of the session's transcript under home, whichever
-// working directory the agent was started in. It opens no transcript.
+// Find returns the path of a session's transcript under home, whatever working
+// directory the agent was started in. Find opens no transcript.
 //
-// The error wraps [fs.ErrNotExist] where there is none (yet): the agent makes
-// the file when it accepts its first prompt. When the session was continued in
-// another working directory and several files bear its name, the newest wins.
-func Find(home, sessionID string) (string, error) {
+// The error wraps [fs.ErrNotExist] if there is no transcript. The agent makes the
+// file when it accepts its first prompt. If a session was continued in another
+// working directory and several files bear its name, Find returns the newest.
+func Find(home, sessionID string) (string, error) { return defaultFormat.Find(home, sessionID) }
+
+// FindIn is [Find] for a session whose working directory is known. It looks at
+// [Path] first, and scans the home only if nothing is there. It resolves symbolic
+// links in workdir, as the agent does.
+func FindIn(home, workdir, sessionID string) (string, error) {
+	return defaultFormat.FindIn(home, workdir, sessionID)
+}
+
+// Find is [Find] for the sessions of f's agent.
+func (f *Format) Find(home, sessionID string) (string, error) {
+	f = f.orDefault()
 	if err := checkSessionID(sessionID); err != nil {
 		return "", err
 	}
-	dir, err := os.Open(projects(home))
+	search := f.walk
+	if f.Path != nil {
+		search = f.scan
+	}
+	var newest candidate
+	pattern, err := search(home, sessionID, &newest)
+	if err == nil && newest.info == nil {
+		err = &fs.PathError{Op: "find", Path: pattern, Err: fs.ErrNotExist}
+	}
 	if err != nil {
 		return "", fmt.Errorf("find transcript of session %s: %w", sessionID, err)
+	}
+	return newest.path, nil
+}
+
+// FindIn is [FindIn] for the sessions of f's agent. If only the agent knows the
+// path, FindIn is Find.
+func (f *Format) FindIn(home, workdir, sessionID string) (string, error) {
+	f = f.orDefault()
+	if err := checkSessionID(sessionID); err != nil {
+		return "", err
+	}
+	if f.Path == nil {
+		return f.Find(home, sessionID)
+	}
+	if physical, err := filepath.EvalSymlinks(workdir); err == nil {
+		workdir = physical
+	}
+	path := f.Path(home, workdir, sessionID)
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+		return path, nil
+	}
+	return f.Find(home, sessionID)
+}
+
+// A candidate is a file that may be the one that is looked for.
+type candidate struct {
+	path string
+	info fs.FileInfo // nil if there is none
+}
+
+// offer keeps the newer file of c and the one at path.
+func (c *candidate) offer(path string) {
+	info, err := os.Stat(path)
+	if err == nil && (c.info == nil || info.ModTime().After(c.info.ModTime())) {
+		*c = candidate{path, info}
+	}
+}
+
+// scan looks for the session's file in each directory of f.Dir. It returns the
+// pattern that it has looked for.
+func (f *Format) scan(home, sessionID string, newest *candidate) (pattern string, err error) {
+	dir, err := os.Open(f.Dir(home))
+	if err != nil {
+		return "", err
 	}
 	defer dir.Close()
 	// Names only: neither sorting nor a stat of each folder is needed.
 	folders, err := dir.Readdirnames(-1)
 	if err != nil {
-		return "", fmt.Errorf("find transcript of session %s: %w", sessionID, err)
-	}
-	var found string
-	var newest fs.FileInfo
-	for _, folder := range folders {
-		// A folder that cannot be read, or a stray file, hides at most itself.
-		name := filepath.Join(folder, sessionID+".jsonl")
-		if !isFileIn(dir, name) {
-			continue
-		}
-		path := filepath.Join(dir.Name(), name)
-		if info, err := os.Stat(path); err == nil && (newest == nil || info.ModTime().After(newest.ModTime())) {
-			found, newest = path, info
-		}
-	}
-	if newest == nil {
-		return "", notFound(dir.Name(), sessionID)
-	}
-	return found, nil
-}
-
-// FindIn is [Find] for a session whose working directory is known: it looks
-// where [Path] says first and scans only when nothing is there. Symbolic links
-// in workdir are resolved, as the agent does.
-func FindIn(home, workdir, sessionID string) (string, error) {
-	if err := checkSessionID(sessionID); err != nil {
 		return "", err
 	}
-	if physical, err := filepath.EvalSymlinks(workdir); err == nil {
-		workdir = physical
+	file := filepath.Base(f.Path(home, "", sessionID))
+	for _, folder := range folders {
+		// A folder that cannot be read, or a stray file, hides only itself.
+		if name := filepath.Join(folder, file); isFileIn(dir, name) {
+			newest.offer(filepath.Join(dir.Name(), name))
+		}
 	}
-	path := Path(home, workdir, sessionID)
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-		return path, nil
-	}
-	return Find(home, sessionID)
+	return filepath.Join(dir.Name(), "*", file), nil
 }
 
-func notFound(dir, sessionID string) error {
-	return fmt.Errorf("find transcript of session %s: %w", sessionID,
-		&fs.PathError{Op: "find", Path: filepath.Join(dir, "*", sessionID+".jsonl"), Err: fs.ErrNotExist})
+// walk looks for a file of that name anywhere below f.Dir.
+func (f *Format) walk(home, sessionID string, newest *candidate) (pattern string, err error) {
+	dir := f.Dir(home)
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil && name != "." {
+			return nil // a folder that cannot be read hides only itself
+		}
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		if id, ok := f.Name(entry.Name()); ok && id != "" && strings.HasPrefix(sessionID, id) {
+			newest.offer(filepath.Join(dir, filepath.FromSlash(name)))
+		}
+		return nil
+	})
+	return filepath.Join(dir, "**", "*"+sessionID+"*"), err
 }
 
-// checkSessionID keeps a session id from naming anything but one file: it is a
-// UUID or a token like one.
+// checkSessionID keeps a session id from naming anything but one file: the id is a
+// UUID or a similar token.
 func checkSessionID(id string) error {
 	ok := 0 < len(id) && len(id) <= 128
 	for i := range len(id) {

@@ -45,6 +45,9 @@ func Follow(ctx context.Context, path string) iter.Seq2[Event, error] {
 type Follower struct {
 	Path string
 
+	// Format is how the file is written; nil means as claude writes.
+	Format *Format
+
 	// Offset is where to begin, in bytes: 0 or the End of an earlier event.
 	Offset int64
 
@@ -86,7 +89,7 @@ type Follower struct {
 // descriptor.
 func (f *Follower) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		r := reading{Follower: f, ctx: ctx, yield: yield, path: filepath.Clean(f.Path)}
+		r := reading{Follower: f, ctx: ctx, yield: yield, path: filepath.Clean(f.Path), format: f.Format.orDefault()}
 		r.poll = time.NewTimer(f.pollEvery())
 		defer r.poll.Stop()
 		if err := r.run(); err != nil && !errors.Is(err, errBreak) {
@@ -110,6 +113,7 @@ type reading struct {
 	ctx    context.Context
 	yield  func(Event, error) bool
 	path   string
+	format *Format
 	poll   *time.Timer
 	logged bool
 
@@ -224,10 +228,10 @@ func (r *reading) read(file *os.File) error {
 			if err := r.ctx.Err(); err != nil {
 				return err
 			}
-			ev := Decode(line)
+			ev := r.format.Decode(line)
 			ev.Offset, ev.End = offset, r.lines.offset
 			if r.Drift != nil {
-				r.Drift.Add(ev)
+				r.Drift.add(r.format, ev)
 			}
 			if !r.yield(ev, nil) {
 				return errBreak

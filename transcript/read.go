@@ -6,9 +6,13 @@ import (
 	"os"
 )
 
-// Read yields the events of the transcript at path as it is now, from its
-// beginning to its last whole line, and an error if it cannot be read.
-func Read(path string) iter.Seq2[Event, error] {
+// Read yields the events of the transcript at path as it is now, up to its last
+// whole line. If the file cannot be read, Read yields one error and a zero Event.
+func Read(path string) iter.Seq2[Event, error] { return defaultFormat.Read(path) }
+
+// Read is [Read] for a transcript of f's agent.
+func (f *Format) Read(path string) iter.Seq2[Event, error] {
+	decode := f.orDefault().Decode
 	return func(yield func(Event, error) bool) {
 		file, err := os.Open(path)
 		if err != nil {
@@ -27,7 +31,7 @@ func Read(path string) iter.Seq2[Event, error] {
 				if isBlank(line) {
 					continue
 				}
-				ev := Decode(line)
+				ev := decode(line)
 				ev.Offset, ev.End = offset, l.offset
 				if !yield(ev, nil) {
 					return
