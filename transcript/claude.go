@@ -15,6 +15,7 @@ var defaultFormat = Format{
 	Path:   Path,
 	Name:   claudeName,
 	Decode: Decode,
+	Report: claudeReport,
 	Drift:  claudeDrift,
 }
 

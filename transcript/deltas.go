@@ -23,14 +23,6 @@ type Delta struct {
 	Aside bool
 }
 
-// Shown is a piece of a message that the agent showed before it recorded it, as
-// the MessageDisplay hook of claude 2.1.152 and later reports it.
-type Shown struct {
-	MessageID string // not the id that the transcript has
-	Index     int    // of the piece in its message, from 0
-	Text      string
-}
-
 // Deltas gives the text of a turn in pieces, as early as they are known: from
 // the transcript, which has whole messages, and where there are any from pieces
 // that the agent has shown.

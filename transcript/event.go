@@ -33,6 +33,10 @@ type Event struct {
 	Version    string    // of the agent
 	Timestamp  time.Time // when the agent made the line, by a clock that can be set
 
+	// PromptID and TurnID are set in a report (see [Format].Report), if the agent
+	// names them. A transcript's line has a PromptID in its Body, and no TurnID.
+	PromptID, TurnID string
+
 	Sidechain bool // a subagent's line, never part of the answer
 	Meta      bool // written by the agent itself in the name of the user or system
 

@@ -24,6 +24,11 @@ type Format struct {
 	// Decode reads one line, as [Decode] does for claude. It never fails.
 	Decode func(line []byte) Event
 
+	// Report reads one line that a hook of the agent's has appended to a file. It
+	// never fails. A line of a subagent has [Event].Sidechain set. If nil, the
+	// agent has no hooks.
+	Report func(line []byte) Event
+
 	// Drift names what the line holds that is not known of the agent, for
 	// [Drift.Counts]. If nil, nothing is counted.
 	Drift func(ev Event) []string

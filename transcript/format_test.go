@@ -28,6 +28,7 @@ var rollouts = &transcript.Format{
 		return m[1], true
 	},
 	Decode: decodeRollout,
+	Report: transcript.Claude().Report, // hooks with claude's names, as codex has
 }
 
 var rolloutName = regexp.MustCompile(`^rollout-[0-9T-]{19}-([0-9a-f-]{36})\.jsonl$`)
@@ -38,10 +39,10 @@ func decodeRollout(line []byte) transcript.Event {
 		Timestamp time.Time
 		Type      string
 		Payload   struct {
-			Type, Message, Name, Arguments, Output string
-			CallID                                 string `json:"call_id"`
-			Milliseconds                           int64  `json:"duration_ms"`
-			Error                                  *struct{ Message, Info string }
+			ID, Type, Message, Name, Arguments string
+			CallID                             string `json:"call_id"`
+			Milliseconds                       int64  `json:"duration_ms"`
+			Error                              *struct{ Message, Info string }
 		}
 	}
 	if err := json.Unmarshal(line, &l); err != nil {
@@ -68,6 +69,9 @@ func decodeRollout(line []byte) transcript.Event {
 		}
 	default:
 		ev.Body = &transcript.Unknown{Type: l.Type}
+		if l.Type == "session_meta" {
+			ev.Body = &transcript.Started{SessionID: l.Payload.ID}
+		}
 	}
 	return ev
 }
@@ -189,6 +193,7 @@ func TestFormatTurn(t *testing.T) {
 			deltas := transcript.NewDeltas(&turn)
 			events, err := collect(deadline(t), &transcript.Follower{Path: path, Format: rollouts, Drift: new(transcript.Drift)}, len(c.lines)+1)
 			is.NoErr(err)
+			is.Equal(events[0].Body, &transcript.Started{SessionID: session})
 			for _, ev := range events {
 				turn.Add(ev)
 				x.take(t, deltas.Next())
@@ -228,5 +233,5 @@ func TestFormatDrift(t *testing.T) {
 	f.Format = &knowing
 	_, err = collect(deadline(t), &f, 2)
 	is.NoErr(err)
-	is.Equal(names(&d), "saw *transcript.Unknown, saw *transcript.User")
+	is.Equal(names(&d), "saw *transcript.Started, saw *transcript.User")
 }

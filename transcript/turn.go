@@ -85,9 +85,9 @@ type tool struct {
 }
 
 // Add takes the next event. Once the turn has ended for good, by anything but
-// silence, further events change nothing.
+// silence, further events change nothing. Reports of hooks never do.
 func (t *Turn) Add(ev Event) {
-	if t.ended() {
+	if t.ended() || isReport(ev.Body) {
 		return
 	}
 	if idle, ok := ev.Body.(*Idle); ok {

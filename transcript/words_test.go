@@ -36,7 +36,7 @@ func TestClaudeStandsInOnePlace(t *testing.T) {
 			}
 		}
 	}
-	for _, word := range []string{"max_tokens", "stop_hook_summary", "[Request", ".claude", "turn_duration"} {
+	for _, word := range []string{"max_tokens", "stop_hook_summary", "[Request", ".claude", "turn_duration", "MessageDisplay"} {
 		if !known[word] {
 			t.Errorf("%q is not in claude*.go: does this test still see the words?", word)
 		}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+
+	"github.com/tuiturn/tuiturn/transcript"
 )
 
 // An Agent knows one terminal agent. Its methods are safe for concurrent use.
@@ -76,6 +78,8 @@ type Traits struct {
 	Command string
 
 	Keys Keys
+
+	Log *transcript.Format // of its sessions, and of what its hooks report
 
 	TokenVar string   // the variable that carries the token
 	HomeVars []string // variables that move the agent's home, besides HOME

@@ -16,6 +16,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/hook"
 	"github.com/tuiturn/tuiturn/internal/version"
+	"github.com/tuiturn/tuiturn/transcript"
 )
 
 // Claude is the CLI.
@@ -26,6 +27,8 @@ type Claude struct {
 
 var _ agent.Agent = Claude{}
 
+var format = transcript.Claude()
+
 // Traits: the keys are those of 2.1.104 to 2.1.332. Pressed twice at an empty input
 // line, Escape opens a menu.
 func (c Claude) Traits() agent.Traits {
@@ -34,6 +37,8 @@ func (c Claude) Traits() agent.Traits {
 		Tested:  []string{"2.1.104", "2.1.158", "2.1.330"},
 		Command: "/",
 		Keys:    agent.Keys{Editor: "C-g", Clear: "C-u", Submit: "Enter", Stop: "Escape"},
+
+		Log: format,
 
 		TokenVar: "CLAUDE_CODE_OAUTH_TOKEN",
 		HomeVars: []string{"CLAUDE_CONFIG_DIR"},

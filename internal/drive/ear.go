@@ -20,9 +20,9 @@ type ear struct {
 // A sound is a line of the transcript, what a hook reports, or why nothing will be
 // heard any more.
 type sound struct {
-	line *transcript.Event
-	hook *hookEvent
-	err  error
+	event transcript.Event
+	hook  bool // a hook reports it
+	err   error
 }
 
 // past is a moment that has been.
@@ -53,11 +53,9 @@ func (t *Turn) hear(ctx context.Context, tick <-chan time.Time, until <-chan str
 			switch {
 			case s.err != nil:
 				return other, s.err
-			case s.hook != nil:
-				t.hooked(*s.hook)
-				return other, nil
-			}
-			if t.take(*s.line) {
+			case s.hook:
+				t.hooked(s.event)
+			case t.take(s.event):
 				return line, nil
 			}
 			return other, nil
@@ -102,14 +100,21 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 			return false
 		}
 	}
+	format := t.Agent.Traits().Log
 	lines := transcript.Follower{
+		Format: format,
 		Path:   t.Transcript(),
 		Offset: t.offset,
 		Idle:   transcript.DefaultSettle,
 		Drift:  t.Drift,
 		Log:    t.Log,
 	}
-	reports := transcript.Follower{Path: t.hooksFile(), Offset: FileSize(t.hooksFile()), Log: t.Log}
+	reports := transcript.Follower{
+		Format: &transcript.Format{Decode: format.Report},
+		Path:   t.hooksFile(),
+		Offset: FileSize(t.hooksFile()),
+		Log:    t.Log,
+	}
 	var following sync.WaitGroup
 	following.Go(func() {
 		for ev, err := range lines.Events(ctx) {
@@ -118,7 +123,7 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 				return
 			}
 			ev.Raw = nil // valid only inside this loop
-			if !hear(sound{line: &ev}) {
+			if !hear(sound{event: ev}) {
 				return
 			}
 			t.offset = ev.End
@@ -132,7 +137,12 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 				}
 				return
 			}
-			if h, ok := decodeHook(ev.Raw); ok && !hear(sound{hook: &h}) {
+			// What a subagent's hook reports is not for the turn.
+			if _, torn := ev.Body.(*transcript.Malformed); torn || ev.Sidechain {
+				continue
+			}
+			ev.Raw = nil // valid only inside this loop
+			if !hear(sound{event: ev, hook: true}) {
 				return
 			}
 		}

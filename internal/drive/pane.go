@@ -84,7 +84,7 @@ func (p *Pane) Term() terminal.Terminal { return p.term }
 
 // Transcript is the path of the session's log.
 func (p *Pane) Transcript() string {
-	return transcript.Path(p.Home.Dir, p.Workdir, p.Start.Session)
+	return p.Agent.Traits().Log.Path(p.Home.Dir, p.Workdir, p.Start.Session)
 }
 
 // Prepare does all that can fail before a process is started. op names the part
