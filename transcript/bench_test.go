@@ -23,9 +23,8 @@ import (
 	"github.com/tuiturn/tuiturn/transcript/transcripttest"
 )
 
-// What stands beside the benchmarks as "straightforward" is how a transcript is
-// read where nobody thought about it: the whole file, each line through
-// encoding/json, four times a second.
+// The benchmarks called "straightforward" read a transcript in the simplest way: the
+// whole file, each line with encoding/json, four times a second.
 
 func BenchmarkSkip(b *testing.B) {
 	escaped := strings.Repeat(`a line of \"text\", as requests have it\n`, 90<<10/40)
@@ -97,7 +96,7 @@ func benchmarkLine(b *testing.B, s string, read func([]byte)) {
 	for b.Loop() {
 		read(line)
 	}
-	// On a machine that does other things as well this is the rate of one core.
+	// The rate of one core, also on a machine with other work.
 	took := processorTime(b) - before
 	b.ReportMetric(float64(len(line)*b.N)/1e6/max(took, 1).Seconds(), "MB/cpu-s")
 }
@@ -115,8 +114,8 @@ func straightforward(line []byte) {
 	_ = json.Unmarshal(l.Message.Content, &blocks)
 }
 
-// BenchmarkLatency measures from before the write of a turn's last line to the
-// outcome in the caller's hands. One operation is many turns.
+// BenchmarkLatency measures the time from the write of a turn's last line to its
+// outcome. One operation is many turns.
 func BenchmarkLatency(b *testing.B) {
 	b.Run("follower", func(b *testing.B) {
 		benchmarkLatency(b, 200, 5*time.Millisecond, func(ctx context.Context, path string, prompt func(int) string, done chan<- time.Time) error {
@@ -176,7 +175,7 @@ func benchmarkLatency(b *testing.B, turns int, pause time.Duration, follow func(
 			if err := errors.Join(w.Prompt(prompt(n)), w.Answer("it")); err != nil {
 				b.Fatal(err)
 			}
-			// The agent pauses before its last line, and everyone falls asleep.
+			// The agent pauses before its last line, so that all threads go to sleep.
 			time.Sleep(rand.N(pause))
 			begin := time.Now()
 			if err := w.TurnDuration(time.Second); err != nil {
@@ -198,14 +197,14 @@ func benchmarkLatency(b *testing.B, turns int, pause time.Duration, follow func(
 	b.ReportMetric(0, "ns/op")
 }
 
-// BenchmarkFollowing is the processor time that following takes for a turn of
-// ten minutes and 100 lines. A tenth of the turn runs, at a hundred times its
-// speed: 10 lines in 0.6 s, and all waiting times are divided by a hundred. The
-// result is multiplied by ten. Another process writes, and its first line, up to
-// which the follower cannot know that notification works, does not count.
+// BenchmarkFollowing measures the processor time that a follower takes for a turn of
+// ten minutes and 100 lines. It runs a tenth of the turn at a hundred times its speed:
+// 10 lines in 0.6 s, with all waiting times divided by a hundred. It multiplies the
+// result by ten. Another process writes. The first line does not count, because until
+// then the follower cannot know that notification works.
 //
-// Most of it is the price of waking a program up, which differs between machines
-// by more than ten times: "nobody" shows it, a loop that is woken once a line.
+// Most of the time is the cost of wake-ups, which differs between machines by more
+// than ten times. "nobody" shows that cost: a loop that wakes up once a line.
 func BenchmarkFollowing(b *testing.B) {
 	const (
 		share = 10
@@ -277,7 +276,7 @@ func follower(f transcript.Follower) func(context.Context, string, int64) {
 	}
 }
 
-// fill makes a file of size bytes: lines of an agent up to 1 MB, a hole beyond.
+// fill makes a file of size bytes: an agent's lines up to 1 MB, then a hole.
 func fill(path string, size int64) error {
 	var line bytes.Buffer
 	if size > 0 && size <= 1<<20 {
@@ -292,7 +291,7 @@ func fill(path string, size int64) error {
 	return errors.Join(f.Truncate(size), f.Close())
 }
 
-// processorTime is what this process has used so far.
+// processorTime returns the processor time that this process has used so far.
 func processorTime(b *testing.B) time.Duration {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
@@ -301,9 +300,9 @@ func processorTime(b *testing.B) time.Duration {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano())
 }
 
-// BenchmarkFind is in a home with 10,000 folders and 100,000 sessions, or a tenth
-// of that where each benchmark runs once: making and removing them takes longer
-// than all the rest.
+// BenchmarkFind uses a home with 10,000 folders and 100,000 sessions. If each benchmark
+// runs only once it uses a tenth of that, because making and removing the files takes
+// longer than all other benchmarks.
 func BenchmarkFind(b *testing.B) {
 	folders := 10_000
 	if testing.Short() || flag.Lookup("test.benchtime").Value.String() == "1x" {

@@ -5,22 +5,22 @@ import "slices"
 // A heldLine waits for the line that it follows.
 type heldLine struct {
 	Event
-	early bool // it stands before the prompt in the file
+	early bool // the line stands before the prompt in the file
 }
 
-// place takes a line if it is one of this turn's, and keeps it back as long as that
-// cannot be known.
+// place takes a line if it is one of this turn's. It holds the line as long as it
+// cannot know that.
 func (t *Turn) place(ev Event) {
 	if ours, seen := t.lines[ev.UUID]; seen {
-		// A resumed session is written again with the same ids. Or the line was
-		// known to come before the prompt, and then so is the one before it.
+		// The agent writes a resumed session again, with the same ids. Or the line
+		// comes before the prompt, and then the line that it follows does so too.
 		if !ours {
 			t.before(ev.ParentUUID)
 			t.settle()
 		}
 		return
 	}
-	ours, known := t.received, true // where nothing is named, the file's order
+	ours, known := t.received, true // if the line names no other, the file's order counts
 	if ev.ParentUUID != "" {
 		ours, known = t.lines[ev.ParentUUID]
 	}
@@ -50,7 +50,7 @@ func (t *Turn) mark(uuid string, ours bool) {
 	t.lines[uuid] = ours
 }
 
-// before notes that a line, and what it follows, came before the prompt.
+// before records that a line, and all lines that it follows, come before the prompt.
 func (t *Turn) before(uuid string) {
 	for uuid != "" {
 		if _, known := t.lines[uuid]; known {
@@ -69,8 +69,8 @@ func (t *Turn) heldAt(uuid string) int {
 	return slices.IndexFunc(t.held, func(h heldLine) bool { return h.UUID == uuid })
 }
 
-// settle takes the lines that have been kept back for one that has come. It mostly
-// finds none, and then copies none: there can be many.
+// settle takes the held lines that wait for a line that has come. Mostly there are
+// none, and then settle copies nothing: the held lines can be many.
 func (t *Turn) settle() {
 	for slices.ContainsFunc(t.held, t.placed) {
 		held := t.held
@@ -89,22 +89,22 @@ func (t *Turn) settle() {
 	}
 }
 
-// placed tells whether a line need not be kept back any more.
+// placed reports whether a line need not be held any more.
 func (t *Turn) placed(h heldLine) bool {
 	_, seen := t.lines[h.UUID]
 	_, known := t.lines[h.ParentUUID]
 	return seen || known
 }
 
-// release takes lines behind the prompt that have waited in vain, in the file's
-// order, but none before the line that it follows.
+// release takes the lines behind the prompt that have waited for too long. It takes
+// them in the file's order, but no line before the line that it follows.
 func (t *Turn) release() {
 	for t.quiet >= orphanQuiet && t.missing() {
 		i := slices.IndexFunc(t.held, func(h heldLine) bool {
 			k := t.heldAt(h.ParentUUID)
 			return !h.early && (k < 0 || t.held[k].early)
 		})
-		if i < 0 { // they follow each other in a circle
+		if i < 0 { // the lines follow each other in a circle
 			i = slices.IndexFunc(t.held, func(h heldLine) bool { return !h.early })
 		}
 		h := t.held[i]
@@ -114,7 +114,7 @@ func (t *Turn) release() {
 	}
 }
 
-// missing reports whether a line behind the prompt follows one that has not come.
+// missing reports whether a line behind the prompt follows a line that has not come.
 func (t *Turn) missing() bool {
 	return slices.ContainsFunc(t.held, func(h heldLine) bool { return !h.early })
 }

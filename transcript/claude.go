@@ -2,8 +2,8 @@ package transcript
 
 import "strings"
 
-// Claude returns the format of claude 2.1.104 to 2.1.330. A caller may change the
-// copy that it gets.
+// Claude returns the format of claude 2.1.104 to 2.1.330. Each call returns a new
+// copy, which the caller may change.
 func Claude() *Format {
 	f := defaultFormat
 	return &f
@@ -19,9 +19,8 @@ var defaultFormat = Format{
 	Drift:  claudeDrift,
 }
 
-// claudeName is Format.Name. A subagent's transcript is no session. Up to 2.1.104
-// and later it is in a directory of its session's; older versions kept it beside
-// the sessions.
+// claudeName is Format.Name. A subagent's transcript is no session. 2.1.104 and later
+// keep it in a directory of its session; older versions kept it beside the sessions.
 func claudeName(file string) (sessionID string, ok bool) {
 	id, ok := strings.CutSuffix(file, ".jsonl")
 	if !ok || checkSessionID(id) != nil || strings.HasPrefix(id, "agent-") {

@@ -11,14 +11,13 @@ import (
 
 var errNotObject = errors.New("not a whole JSON object")
 
-// Decode reads one line, without its newline. It never fails: see [Unknown]
-// and [Malformed]. The event's Raw is line itself, its Offset is 0.
+// Decode decodes one line of claude's, without its newline. It never fails: see
+// [Unknown] and [Malformed]. The event's Raw is line itself, and its Offset is 0.
 //
-// Keys count as they are written, upper and lower case apart. Of equal ones the
-// last counts, but of a line's and an attachment's "type" the first: nothing
-// that follows the type of a record which does not matter is looked at. Inside
-// values that are not read, and in [Block].Input and [ToolResult].Content, only
-// quotes and brackets are checked.
+// Keys are case-sensitive. Of equal keys the last one counts, but of the "type" of a
+// line or an attachment the first one: Decode does not read on after a type that it
+// does not know. In values that Decode does not read, and in [Block].Input and
+// [ToolResult].Content, it checks only quotes and brackets.
 func Decode(line []byte) Event {
 	ev := Event{Raw: line, End: int64(len(line)) + 1}
 	var r record
@@ -36,8 +35,8 @@ func Decode(line []byte) Event {
 	return ev
 }
 
-// record is every member that this package reads, of every kind of line. What
-// may be long is kept as it stands in the line until the type is known.
+// record has every member that Decode reads, of every kind of line. Members that may
+// be long stay encoded until the type is known.
 type record struct {
 	scanner
 
@@ -58,7 +57,7 @@ type record struct {
 	message, content, err, attachment, ending []byte
 }
 
-// decoded reports whether lines of the type are read.
+// decoded reports whether Decode reads lines of the type.
 func decoded(typ string) bool {
 	switch typ {
 	case "user", "assistant", "system", "attachment":
@@ -136,7 +135,7 @@ func (r *record) read(line []byte) {
 	}
 }
 
-// seek goes back to a value that was kept. One that was not there is null.
+// seek goes back to a value that was kept. A missing value is null.
 func (r *record) seek(value []byte) {
 	if value == nil {
 		value = []byte("null")
@@ -209,8 +208,8 @@ func (r *record) assistant() Body {
 
 var apiAnswer = regexp.MustCompile(`^API Error: ([45]\d\d) (\{.*\})$`)
 
-// readMessage takes status and type from the service's answer, which 2.1.104 puts
-// into the message and nowhere else.
+// readMessage takes status and type from the message. 2.1.104 puts the service's
+// answer there and nowhere else.
 func (e *APIError) readMessage() {
 	m := apiAnswer.FindStringSubmatch(e.Message)
 	if m == nil {
@@ -243,7 +242,7 @@ func (r *record) system() Body {
 	return &System{Subtype: r.subtype, Content: r.text()}
 }
 
-// prevented is the line of a UserPromptSubmit hook that stops the turn.
+// prevented reads the line of a UserPromptSubmit hook that stops the turn.
 func (r *record) prevented() Body {
 	h := &HookOutput{Kind: r.subtype, Event: "UserPromptSubmit", Prevents: true}
 	var ending []byte
@@ -265,9 +264,8 @@ func (r *record) prevented() Body {
 	return h
 }
 
-// retry reads the error as its versions write it: 2.1.104 wraps the API's
-// answer ({status, error: {error: {type, message}}}), 2.1.158 has only
-// {status, formatted}.
+// retry reads the error in the forms of two versions. 2.1.104 wraps the API's answer
+// ({status, error: {error: {type, message}}}). 2.1.158 has only {status, formatted}.
 func (r *record) retry() Body {
 	b := &APIRetry{
 		Attempt: int(r.retryAttempt),
@@ -308,8 +306,8 @@ func (r *record) retry() Body {
 	return b
 }
 
-// hook is an attachment. Attachments are many and large, and only a hook's says
-// anything about the turn.
+// hook reads an attachment. Attachments are many and large, and only those of hooks
+// say anything about the turn.
 func (r *record) hook() Body {
 	h := new(HookOutput)
 	r.seek(r.attachment)
@@ -339,7 +337,7 @@ func (r *record) hook() Body {
 
 func isHook(kind string) bool { return strings.HasPrefix(kind, "hook_") }
 
-// apiMessage is what a user's or assistant's line carries.
+// apiMessage is the message in a user's or assistant's line.
 type apiMessage struct {
 	id, model, stopReason string
 	usage                 Usage
@@ -383,7 +381,7 @@ func (r *record) usage() (u Usage) {
 	return u
 }
 
-// contentBlock is every kind of block of a user's or assistant's message.
+// contentBlock has the members of every kind of block.
 type contentBlock struct {
 	Block
 

@@ -2,7 +2,7 @@ package transcript
 
 import "strings"
 
-// claudeDrift is Format.Drift. Of a line that is known it allocates nothing.
+// claudeDrift is Format.Drift. For a known line it allocates nothing.
 func claudeDrift(ev Event) []string {
 	d := drifts{ev: ev}
 	switch b := ev.Body.(type) {
@@ -114,7 +114,7 @@ var (
 		stop_hook_summary task_notification task_progress task_started
 		task_summary task_updated thinking_tokens turn_duration turn_preempted`)
 
-	// Of the API, with those that a version may pass on one day.
+	// The API's words, also those that a version may record one day.
 	knownStops = words(`
 		end_turn max_tokens model_context_window_exceeded pause_turn refusal
 		stop_sequence tool_use`)

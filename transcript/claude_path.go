@@ -7,26 +7,26 @@ import (
 	"unicode/utf16"
 )
 
-// maxFolder is the longest folder name, in UTF-16 units, that the agent uses
-// as it is. A longer one is cut there and gets a hash of the whole path.
+// maxFolder is the longest name of a folder, in UTF-16 units. claude cuts a longer name
+// there and appends a hash of the whole path.
 const maxFolder = 200
 
-// Path is where the agent writes the session's transcript when its home is
-// home and it was started in workdir. Path does no I/O.
+// Path returns where claude writes the transcript of a session that it started in
+// workdir, with home as its home. Path does no I/O.
 //
-// The agent resolves its working directory first, so workdir must be absolute
-// and free of symbolic links (see [filepath.EvalSymlinks]). For a directory
-// whose name is not in Unicode NFC the versions differ (2.1.104 normalises it,
-// 2.1.330 and Path do not): there [FindIn] finds the transcript by its scan.
+// claude resolves its working directory first. So workdir must be absolute and free
+// of symbolic links (see [filepath.EvalSymlinks]). If the directory's name is not in
+// Unicode NFC, the versions differ: 2.1.104 normalises the name, 2.1.330 and Path do
+// not. For such a directory use [FindIn], which also scans the home.
 func Path(home, workdir, sessionID string) string {
 	return filepath.Join(projects(home), folder(workdir), sessionID+".jsonl")
 }
 
 func projects(home string) string { return filepath.Join(home, ".claude", "projects") }
 
-// folder is the agent's own mapping, in its own terms: a JavaScript regular
-// expression replaces every UTF-16 unit but [a-zA-Z0-9] by "-", so a character
-// beyond the basic plane becomes two.
+// folder returns the folder's name as claude makes it. claude replaces every UTF-16
+// unit but [a-zA-Z0-9] by "-", with a JavaScript regular expression. So a character
+// beyond the basic plane becomes "--".
 func folder(workdir string) string {
 	var b strings.Builder
 	var hash int32

@@ -14,52 +14,51 @@ import (
 
 const defaultGrace = time.Hour
 
-// PruneConfig says which sessions may go. Its zero value removes nothing.
+// PruneConfig says which sessions Prune removes. The zero value removes nothing.
 type PruneConfig struct {
-	// MaxAge is how long ago a session may have been used last; 0 means that
-	// age does not matter.
+	// MaxAge limits the time since a session was last used; 0 means no limit.
 	MaxAge time.Duration
 
-	// MaxSize is how many bytes the sessions may take together. While they take
-	// more, those that were used longest ago are removed; 0 means no limit.
+	// MaxSize limits the size of all sessions together, in bytes; 0 means no
+	// limit. Prune removes the sessions that were used longest ago first.
 	MaxSize int64
 
-	// InUse, if not nil, says that a session must stay: a running agent has it,
-	// or somebody will resume it. It is asked again immediately before the
-	// session is removed. Nothing on disk tells that, because an agent opens its
-	// transcript for each write: a conversation that waits for its next prompt
+	// InUse, if not nil, returns true for a session that must stay, because a
+	// running agent has it or somebody will resume it. Prune calls InUse immediately
+	// before it removes the session. The files do not tell: an agent opens its
+	// transcript only to write a line, so a conversation that waits for a prompt
 	// looks like one that is over.
 	InUse func(sessionID string) bool
 
-	// Grace is how long a session that was written to is taken to be in use in
-	// any case; 0 means an hour.
+	// Grace is how long after its last use a session stays in any case; 0 means an
+	// hour.
 	Grace time.Duration
 
-	// DryRun removes nothing and reports what would be removed.
+	// DryRun makes Prune report what it would remove, and remove nothing.
 	DryRun bool
 }
 
-// PruneReport is what [Prune] has done. Sizes are in bytes, with everything that
-// belongs to a session.
+// PruneReport says what [Prune] has done. Sizes are in bytes and include everything
+// that belongs to a session.
 type PruneReport struct {
-	Removed []Session // those used longest ago first
+	Removed []Session // the session used longest ago first
 	Freed   int64
-	Left    int64 // the size of what is still there
+	Left    int64 // the size of the sessions that are still there
 }
 
-// Prune removes old sessions from home: the transcript and the directory beside
-// it that has the session's name, in which the agent keeps its subagents'
-// transcripts and large results of tools. A folder that has been empty for
-// Grace goes too; the agent makes it anew at need.
+// Prune removes old sessions of claude's from home. Of each session it removes the
+// transcript and the directory with the session's name beside it, in which claude
+// keeps its subagents' transcripts and large results of tools. Prune also removes
+// folders that have been empty for Grace. claude makes them again when it needs them.
 //
-// Prune is meant for a home that only programs use: what it removes, nobody can
-// resume. It follows no symbolic link, and refuses a home in which .claude or
-// .claude/projects is one. Only InUse can save a session that an agent begins to
-// use between the last look at it and its removal.
+// Prune is meant for a home that only programs use: nobody can resume a removed
+// session. It follows no symbolic link, and returns an error if .claude or
+// .claude/projects in the home is a symbolic link. Only InUse protects a session that
+// an agent begins to use between Prune's last look and the removal.
 //
-// What cannot be read or removed is left, and does not keep the rest from being
-// removed; the error then joins all failures, and the report still says what
-// was done. Prune stops when ctx ends.
+// If something cannot be read or removed, Prune leaves it and goes on. The error then
+// joins all failures, and the report still says what was done. Prune stops when ctx
+// ends.
 func Prune(ctx context.Context, home string, cfg PruneConfig) (PruneReport, error) {
 	if cfg.Grace <= 0 {
 		cfg.Grace = defaultGrace
@@ -75,12 +74,12 @@ func Prune(ctx context.Context, home string, cfg PruneConfig) (PruneReport, erro
 // A pruning is the state of one Prune.
 type pruning struct {
 	PruneConfig
-	root   *os.Root // the home: nothing outside can be reached, whatever becomes a link meanwhile
+	root   *os.Root // the home; no path leads out of it, even if somebody makes a link meanwhile
 	report PruneReport
 	errs   []error
 }
 
-// A stored session is one with all that belongs to it.
+// A stored session is a session with everything that belongs to it.
 type stored struct {
 	Session
 	size int64
@@ -96,13 +95,13 @@ func (p *pruning) run(ctx context.Context, home string) (err error) {
 	for _, dir := range []string{".claude", projectsDir} {
 		info, err := p.root.Lstat(dir)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // no agent has run here
+			return nil // no agent has run in this home
 		}
 		if err != nil {
 			return err
 		}
 		if !info.IsDir() {
-			return fmt.Errorf("%s is not a directory but %v: prune the home that it belongs to", dir, info.Mode().Type())
+			return fmt.Errorf("%s is not a directory but %v: prune the home to which its target belongs", dir, info.Mode().Type())
 		}
 	}
 	if !p.DryRun {
@@ -123,7 +122,7 @@ func (p *pruning) run(ctx context.Context, home string) (err error) {
 
 const projectsDir = ".claude/projects"
 
-// stored returns all sessions, those used longest ago first.
+// stored returns all sessions, the one used longest ago first.
 func (p *pruning) stored(home string) (all []stored) {
 	for s, err := range Sessions(home) {
 		if err != nil {
@@ -136,7 +135,7 @@ func (p *pruning) stored(home string) (all []stored) {
 		}
 		p.report.Left += one.size
 		if err != nil {
-			p.fail(err) // and it stays, because it may be in use
+			p.fail(err) // the session stays, because it may be in use
 			continue
 		}
 		all = append(all, one)
@@ -145,7 +144,8 @@ func (p *pruning) stored(home string) (all []stored) {
 	return all
 }
 
-// look looks at the session and at everything that belongs to it.
+// look returns the size of a session with everything that belongs to it, and when it
+// was last used.
 func (p *pruning) look(s Session) (stored, error) {
 	one := stored{Session: s}
 	add := func(info fs.FileInfo) {
@@ -180,10 +180,10 @@ func (p *pruning) look(s Session) (stored, error) {
 func (s *Session) side() string { return path.Join(projectsDir, s.Folder, s.ID) }
 func (s *Session) file() string { return s.side() + ".jsonl" }
 
-// remove removes the session unless it is in use.
+// remove removes the session unless somebody uses it.
 func (p *pruning) remove(s stored) {
 	if !p.DryRun {
-		// It may have been resumed, or removed, while others were removed.
+		// Somebody may have resumed or removed it while others were removed.
 		var err error
 		if s, err = p.look(s.Session); err != nil {
 			p.fail(err)
@@ -204,8 +204,8 @@ func (p *pruning) remove(s stored) {
 	p.report.Left -= s.size
 }
 
-// unlink removes the transcript last: while it is there, the next Prune finds
-// what this one could not remove.
+// unlink removes the transcript last. As long as the transcript is there, the next
+// Prune finds what this one could not remove.
 func (p *pruning) unlink(s stored) error {
 	if info, err := p.root.Lstat(s.side()); err == nil && info.IsDir() {
 		if err := p.root.RemoveAll(s.side()); err != nil {
@@ -215,15 +215,15 @@ func (p *pruning) unlink(s stored) error {
 	return p.root.Remove(s.file())
 }
 
-// fail takes note of err. That somebody else has removed something is no failure.
+// fail records err. It is no failure if somebody else has removed something.
 func (p *pruning) fail(err error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		p.errs = append(p.errs, err)
 	}
 }
 
-// folders removes those that are empty, as only empty ones can be. One that has
-// just become so may be about to be used again.
+// folders removes folders that have been empty for Grace. os.Root.Remove removes only
+// empty ones. An agent may be about to use a folder that has just become empty.
 func (p *pruning) folders() {
 	folders, err := fs.ReadDir(p.root.FS(), projectsDir)
 	if err != nil {

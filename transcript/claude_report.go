@@ -2,8 +2,8 @@ package transcript
 
 import "encoding/json"
 
-// claudeReport is Format.Report. Reports are few, and hooks can tear each other's
-// lines: encoding/json takes no line that is not JSON to its end.
+// claudeReport is Format.Report. Two hooks can tear each other's lines, so
+// claudeReport uses encoding/json, which checks the whole line. Reports are few.
 func claudeReport(line []byte) Event {
 	ev := Event{Raw: line, End: int64(len(line)) + 1}
 	var r struct {

@@ -10,26 +10,26 @@ import (
 	"time"
 )
 
-// A Session is a transcript as it lies on disk.
+// A Session is a transcript of claude's on disk.
 type Session struct {
 	ID   string
 	Path string
 
-	// Folder is the name of the directory that it is in, which the agent makes
-	// of its working directory. Different working directories can have the same:
-	// the agent writes "-" for every character but letters and digits.
+	// Folder is the name of the transcript's directory. claude makes the name from
+	// its working directory and writes "-" for every character but letters and
+	// digits. So different working directories can have the same Folder.
 	Folder string
 
 	Size    int64     // of the transcript, in bytes
-	ModTime time.Time // of its last line
+	ModTime time.Time // when the last line was written
 }
 
-// Sessions yields every session of home, in the order of the folders' names. It
-// opens no transcript and follows no symbolic link. In a home where no agent has
-// run there are none.
+// Sessions yields every session of home, in the order of the folders' names. It opens
+// no transcript and follows no symbolic link. If no agent has run in the home,
+// Sessions yields nothing.
 //
-// What cannot be read is an error with a Session that has at most its Folder;
-// the next folder follows. What is removed meanwhile is left out.
+// If a folder or a file cannot be read, Sessions yields an error with a Session that
+// has at most its Folder, and goes on. It leaves out what somebody removes meanwhile.
 func Sessions(home string) iter.Seq2[Session, error] {
 	return func(yield func(Session, error) bool) {
 		folders, err := readDir(projects(home))
@@ -50,10 +50,9 @@ func Sessions(home string) iter.Seq2[Session, error] {
 	}
 }
 
-// Newest returns the session that was written to last of those whose working
-// directory was workdir, or one with the same [Session.Folder]. Symbolic links
-// in workdir are resolved, as the agent does. The error wraps [fs.ErrNotExist]
-// where there is none.
+// Newest returns the session that was written last in workdir, or in a working
+// directory with the same [Session].Folder. It resolves symbolic links in workdir, as
+// claude does. If there is no session, the error wraps [fs.ErrNotExist].
 func Newest(home, workdir string) (Session, error) {
 	if physical, err := filepath.EvalSymlinks(workdir); err == nil {
 		workdir = physical
@@ -105,7 +104,7 @@ func sessionsIn(dir, folder string) iter.Seq2[Session, error] {
 	}
 }
 
-// readDir is os.ReadDir of a directory that may not exist.
+// readDir is os.ReadDir. A directory that does not exist is empty.
 func readDir(dir string) ([]fs.DirEntry, error) {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -2,17 +2,16 @@ package transcript
 
 import "time"
 
-// DefaultSettle is how long the transcript must be quiet after the final
-// message before the turn counts as over without a turn_duration line.
+// DefaultSettle is how long the transcript must be quiet after the final message
+// before a turn without a [TurnDuration] line is over.
 //
-// The agent holds the lines of a message back until the message is whole and
-// then writes them in one write, also when its blocks came seconds apart
-// (2.1.104, 2.1.158, 2.1.330). It flushes every 100 ms, so what belongs to the
-// end of the turn but missed that write, the turn_duration line included, is
-// there after one more flush. 250 ms is two of them and some scheduling.
+// The value is from claude. claude writes all lines of a message at once when the
+// message is complete, also if its blocks came seconds apart (2.1.104, 2.1.158,
+// 2.1.330). It writes every 100 ms. A line of the turn's end that missed one write is
+// there after the next. 250 ms is two writes and some time for scheduling.
 const DefaultSettle = 250 * time.Millisecond
 
-// orphanQuiet is how long the transcript must be quiet before a line that has been
-// kept back is taken where it stands. The agent writes every 100 ms, so the line
-// before it is not late but missing: no version that is checked against does that.
+// orphanQuiet is how long the transcript must be quiet before a Turn takes a held line
+// in the file's order. claude writes every 100 ms: after that time the line before the
+// held line is not late but missing. No version that was tested leaves a line out.
 const orphanQuiet = time.Second

@@ -1,10 +1,10 @@
 package transcript
 
-// This file says what claude's words mean. No word of an answer or of a prompt
-// is among them, but for one (claudeInterruption).
+// This file says what claude's words mean. Only claudeInterruption decides by words
+// that a person or a model could have written.
 
-// claudeEnd returns how a message with that stop reason ended. An unknown one is
-// final, and so is pause_turn: no version goes on after it.
+// claudeEnd returns how a message with that stop reason ended. An unknown stop reason
+// is final, and so is pause_turn: no version goes on after it.
 func claudeEnd(stopReason string) End {
 	switch stopReason {
 	case "":
@@ -21,7 +21,7 @@ func claudeEnd(stopReason string) End {
 	return EndFinal
 }
 
-// claudeErrorEnd returns how the message ended that an error stands for.
+// claudeErrorEnd returns how the message ended that an error replaces.
 func claudeErrorEnd(stopReason, kind string) End {
 	switch {
 	case stopReason == "refusal":
@@ -34,8 +34,8 @@ func claudeErrorEnd(stopReason, kind string) End {
 	return EndUnknown
 }
 
-// end is End, and claude's meaning of the other fields where End is zero: a
-// program may have made the event by hand.
+// end returns End. If it is zero, a program may have made the event by hand: then end
+// returns what claude's words mean.
 func (a *Assistant) end() End {
 	if a.End != EndUnknown {
 		return a.End
@@ -50,7 +50,7 @@ func (e *APIError) end() End {
 	return claudeErrorEnd(e.StopReason, e.Kind)
 }
 
-// temporary reports whether an error without a status may be gone later.
+// temporary reports whether the cause of an error without a status may pass.
 func (e *APIError) temporary() bool {
 	switch e.Kind {
 	case "rate_limit", // a usage limit too (2.1.104)
@@ -67,14 +67,15 @@ func (e *APIError) temporary() bool {
 	return e.Attempts > 0 && e.Type == ""
 }
 
-// claudeInterruption tells an interruption by its wording. 2.1.104 marks one in no
-// other way, nor do later versions before the first answer. What a person types is
-// a string; this is a list of one block.
+// claudeInterruption recognises an interruption by its wording. 2.1.104 does not mark
+// it in another way, nor do later versions before the first answer. The line's
+// content is a list of one block; what a person types is a string. A [Turn] also
+// compares the line's prompt id.
 func claudeInterruption(text string, typed bool) bool {
 	return !typed && (text == "[Request interrupted by user]" || text == "[Request interrupted by user for tool use]")
 }
 
-// claudeStopSummary is the kind of the line that the agent writes when all Stop
-// hooks have run. If one of them objected, the objection stands before this line
-// (2.1.104, 2.1.158, 2.1.330).
+// claudeStopSummary is the kind of the line that claude writes when all Stop hooks
+// have run. If one of them objected, the objection stands before this line (2.1.104,
+// 2.1.158, 2.1.330).
 const claudeStopSummary = "stop_hook_summary"

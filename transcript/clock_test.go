@@ -15,9 +15,9 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// recordings are transcripts of conversations with real agents, without what this
-// package does not read: a plain answer, tools side by side, several blocks, a Stop
-// hook that objects, a repeated request, a cut answer, HTTP 400, and turns after it
+// recordings returns transcripts of conversations with real agents, reduced to what
+// this package reads. They have a plain answer, tools side by side, several blocks, a
+// Stop hook that objects, a retry, a cut answer, HTTP 400, and turns after HTTP 400
 // and after a resume.
 func recordings(t *testing.T) map[string][]transcript.Event {
 	t.Helper()
@@ -34,7 +34,7 @@ func recordings(t *testing.T) map[string][]transcript.Event {
 	return all
 }
 
-// prompts are the texts of a recording's prompts.
+// prompts returns the texts of a recording's prompts.
 func prompts(events []transcript.Event) (texts []string) {
 	for _, ev := range events {
 		if isPrompt(ev) {
@@ -49,8 +49,8 @@ func isPrompt(ev transcript.Event) bool {
 	return ok && !ev.Meta
 }
 
-// course is how a turn goes: its state, its outcome and what is streamed after each
-// line, and after a second of silence.
+// course returns a turn's state, outcome and deltas after each line and after a second
+// of silence.
 func course(is *is.I, events []transcript.Event, prompt string) (steps []string) {
 	turn := transcript.Turn{Prompt: prompt, Settle: -1}
 	deltas := transcript.NewDeltas(&turn)
@@ -71,8 +71,8 @@ func stepped(events []transcript.Event, at int, by time.Duration) []transcript.E
 	return events
 }
 
-// TestClockSteps sets the clock at some lines of a recording, forth or back by 0.1 s
-// to a day: the turn goes as it went.
+// TestClockSteps sets the clock forward or back by 0.1 s to a day at some lines of a
+// recording. The course of the turn must not change.
 func TestClockSteps(t *testing.T) {
 	for name, events := range recordings(t) {
 		t.Run(name, func(t *testing.T) {
@@ -96,8 +96,8 @@ func TestClockSteps(t *testing.T) {
 	}
 }
 
-// TestLinesInAnyOrder writes the lines of each turn of a recording in another order,
-// as 2.1.158 and 2.1.294 do with some: the turn comes to the same.
+// TestLinesInAnyOrder reorders the lines of each turn of a recording, as 2.1.158 and
+// 2.1.294 do with some lines. The outcome must not change.
 func TestLinesInAnyOrder(t *testing.T) {
 	for name, events := range recordings(t) {
 		t.Run(name, func(t *testing.T) {

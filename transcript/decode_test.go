@@ -15,7 +15,7 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// TestType: the type is found wherever it stands, and nothing is read behind it.
+// Decode finds the type wherever it stands, and reads nothing behind it.
 func TestType(t *testing.T) {
 	for _, c := range []struct {
 		line, typ string
@@ -120,7 +120,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestDecodeTorn: no beginning of a line passes for a line.
+// The beginning of a line never decodes as a line.
 func TestDecodeTorn(t *testing.T) {
 	for line := range bytes.Lines(mixedTurn(t, nil)) {
 		line = bytes.TrimSuffix(line, []byte("\n"))
@@ -137,8 +137,8 @@ func TestDecodeTorn(t *testing.T) {
 	}
 }
 
-// FuzzDecode compares each line that is JSON with what encoding/json makes of
-// it (see expect); on others it must not panic.
+// FuzzDecode compares Decode with encoding/json for each line that is JSON (see
+// expect). For other lines Decode must not panic.
 func FuzzDecode(f *testing.F) {
 	for _, line := range []string{
 		`{"type":"user","message":{"content":"a\u00e9\ud83d\ude00\ud800\u0000\"\\\/\b\f\n\r\t"}}`,
@@ -177,7 +177,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzLines cuts any bytes anywhere: the lines must be those of bytes.Lines.
+// FuzzLines reads any bytes in any pieces. The lines must be those of bytes.Lines.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte("a\nb\n\nc"), uint8(1))
 	f.Add(bytes.Repeat([]byte("long"), 1000), uint8(0))
@@ -204,8 +204,8 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// FuzzTurn: whatever the events, nothing panics, an outcome does not change
-// once the turn has ended, and unknown lines in between make no difference.
+// FuzzTurn adds any events. Nothing may panic, an outcome must not change after the
+// turn has ended, and unknown lines must not matter.
 func FuzzTurn(f *testing.F) {
 	f.Add([]byte(`{"type":"user","uuid":"a","message":{"content":"p"}}
 {"type":"assistant","uuid":"b","timestamp":"2026-01-02T03:04:05Z","message":{"id":"m","stop_reason":"end_turn","content":[{"type":"text","text":"x"}]}}

@@ -8,68 +8,68 @@ import (
 
 // A Delta is a piece of what the agent says in a turn.
 type Delta struct {
-	// Message numbers what the agent says, from 0. The number grows when the
-	// agent has said something to its end and then begins anew.
+	// Message is the number of the text in the turn, from 0. It grows when the
+	// agent has completed a text and begins another.
 	Message int
 
-	// Text is the next piece of it.
+	// Text is the next piece of the text.
 	Text string
 
-	// Aside, which comes without text, says that Message was not the answer:
-	// narration before a tool use, or something that the agent went on from, as
-	// it does when a Stop hook objects. Where the agent reports what it shows,
-	// reports of the answer can overtake those of what led to it, which is then
-	// not told.
+	// Aside says that the text with that number was not the answer. It was
+	// narration before a tool use, or the agent went on after it, as it does when
+	// a Stop hook objects. A Delta with Aside has no Text. If the agent reports
+	// what it shows, a report of the answer can overtake the reports of an aside.
+	// Then there are no Deltas of that aside.
 	Aside bool
 }
 
-// Deltas gives the text of a turn in pieces, as early as they are known: from
-// the transcript, which has whole messages, and where there are any from pieces
-// that the agent has shown.
+// Deltas gives the text of a turn in pieces, as early as possible. It takes complete
+// messages from the transcript, and pieces that the agent has shown from reports,
+// if there are any.
 //
-// What it gives holds: the texts of the last message that is not an aside,
-// joined, are a prefix of [Outcome].Text, and all of it when End returns no
-// error. A message that is not recorded the way it was shown is a
-// [DivergenceError]; that happens when a connection breaks in mid-answer and
-// the agent asks again, or when two parts of an answer that was cut come within
-// some 10 ms, so that the second is reported as shown before the first.
+// Join the Text of all Deltas with the last Message number that is not an aside. The
+// result is a prefix of [Outcome].Text, and all of it if End returns no error. End
+// returns a [DivergenceError] if the agent recorded another text than it had shown.
+// That happens when a connection breaks in the middle of an answer and the agent
+// asks again. It also happens when two parts of a cut answer come within some 10 ms,
+// and the report of the second part comes first.
 //
-// It does no I/O and has no clock. It is not safe for concurrent use.
+// Deltas does no I/O and has no clock. It is not safe for concurrent use.
 type Deltas struct {
 	turn *Turn
 	err  error
 
-	number   int    // of the message
-	said     string // of it
-	complete bool   // said is a whole answer
+	number   int    // of the current text
+	said     string // what has been said of the current text
+	complete bool   // said is a complete answer
 
-	// The API message that is being said: what is said of it, and whether
-	// that is only shown so far.
+	// The current API message: what has been said of it, and whether all of that
+	// is only shown, not yet recorded.
 	now  string
 	live bool
 
-	at        *message          // of the transcript's, the one that is being said, or was last
-	behind    map[*message]bool // those that are not to be said any more
-	unmatched []*message        // of them, those never seen shown
-	shown     []*shownMessage   // in the order in which they began, without those behind us
-	past      map[string]bool   // their ids
+	at        *message          // the recorded message that is being said, or was said last
+	behind    map[*message]bool // the recorded messages that are done
+	unmatched []*message        // the messages behind that were never seen shown
+	shown     []*shownMessage   // the shown messages that are not done, in the order of their beginnings
+	past      map[string]bool   // the ids of the shown messages that are done
 }
 
-// NewDeltas returns the deltas of a turn, which the caller goes on feeding.
+// NewDeltas returns the deltas of a turn. The caller adds the events to the turn.
 func NewDeltas(t *Turn) *Deltas {
 	return &Deltas{turn: t, behind: make(map[*message]bool), past: make(map[string]bool)}
 }
 
-// shownMessage is a message as it was shown. Pieces may come in any order: each
-// is reported by a process of its own.
+// shownMessage is a message as the agent showed it. Its pieces may come in any order,
+// because each report comes from a process of its own.
 type shownMessage struct {
 	id     string
-	text   string // the pieces before the first that is missing
-	next   int    // that one's index
+	text   string // the pieces before the first missing piece
+	next   int    // the index of the first missing piece
 	pieces map[int]string
 }
 
-// Show takes a piece of a message, in any order.
+// Show takes a piece of a message. The pieces may come in any order.
 func (d *Deltas) Show(p Shown) {
 	if d.past[p.MessageID] {
 		return
@@ -88,8 +88,8 @@ func (d *Deltas) Show(p Shown) {
 	}
 }
 
-// Next returns what there is to say since the last call. It is to be called
-// after each event that the turn was given, and each Show.
+// Next returns the pieces that are new since the last call. Call it after each event
+// that you add to the turn, and after each Show.
 func (d *Deltas) Next() (out []Delta) {
 	d.settle()
 	for d.err == nil {
@@ -105,7 +105,7 @@ func (d *Deltas) Next() (out []Delta) {
 				d.at = m
 			}
 		case strings.HasPrefix(d.now, text) && !over:
-			return d.showing(out) // it has more blocks
+			return d.showing(out) // the message has more blocks
 		default:
 			d.diverge(text)
 			return out
@@ -124,13 +124,12 @@ func (d *Deltas) Next() (out []Delta) {
 	return out
 }
 
-// End is Next for a turn that has ended. Its error, if any, is a
-// *DivergenceError.
+// End is Next for a turn that has ended. Its error is nil or a *DivergenceError.
 func (d *Deltas) End() ([]Delta, error) {
 	out := d.Next()
 	text := d.turn.Outcome().Text
 	if d.err == nil && !strings.HasPrefix(text, d.said) && (d.complete || d.live && d.showsLater(text)) {
-		out = d.aside(out) // the agent went on from it
+		out = d.aside(out) // the agent went on after that text
 	}
 	if d.err == nil && !strings.HasPrefix(text, d.said) {
 		d.now = d.said
@@ -143,21 +142,20 @@ func (d *Deltas) End() ([]Delta, error) {
 	return out, d.err
 }
 
-// showsLater reports whether the beginning of text has been shown behind the
-// message that is being said. That one was on the way to it, or was broken off,
-// though it is not recorded, or not yet: 2.1.158 can write the end of a turn before
-// its first message.
+// showsLater reports whether the agent has shown the beginning of text after the
+// current message. The current message then was an aside or broke off, though the
+// agent did not record it, or not yet: 2.1.158 can write the end of a turn before the
+// turn's first message.
 func (d *Deltas) showsLater(text string) bool {
 	return slices.ContainsFunc(d.shown[min(1, len(d.shown)):], func(m *shownMessage) bool {
 		return m.text != "" && strings.HasPrefix(text, m.text)
 	})
 }
 
-// Err is the *DivergenceError with which the deltas have ended, or nil.
+// Err returns the *DivergenceError that has ended the deltas, or nil.
 func (d *Deltas) Err() error { return d.err }
 
-// recorded is the transcript's next message that is not behind us, nil if there is
-// none.
+// recorded returns the next message of the transcript that is not done, or nil.
 func (d *Deltas) recorded() *message {
 	i := slices.Index(d.turn.messages, d.at)
 	for _, m := range d.turn.messages[:max(i, 0)] {
@@ -177,15 +175,15 @@ func (d *Deltas) recorded() *message {
 	return nil
 }
 
-// showed reports whether a message can be the one that is being shown. Another
-// may be recorded before it, or its report may have overtaken the one ahead of
-// it; whether it is ever recorded is known at the end.
+// showed reports whether a recorded message can be the one that is being shown. The
+// agent may record another message first, or the report may have overtaken an earlier
+// one. Whether the agent records the shown message at all is known at the end.
 func (d *Deltas) showed(m *message) bool {
 	text := m.text()
 	return text != "" && (strings.HasPrefix(text, d.now) || strings.HasPrefix(d.now, text) && !d.turn.over(m))
 }
 
-// pass puts a message behind us.
+// pass records that a message is done.
 func (d *Deltas) pass(m *message) {
 	switch {
 	case d.now == "":
@@ -201,7 +199,7 @@ func (d *Deltas) pass(m *message) {
 	d.behind[m] = true
 }
 
-// showing says what is shown and not yet recorded.
+// showing says what the agent has shown and not yet recorded.
 func (d *Deltas) showing(out []Delta) []Delta {
 	d.settle()
 	if len(d.shown) == 0 {
@@ -213,8 +211,7 @@ func (d *Deltas) showing(out []Delta) []Delta {
 	return d.say(out, text)
 }
 
-// settle forgets messages that are reported as shown after the transcript had
-// them.
+// settle drops messages whose reports come after the transcript had them.
 func (d *Deltas) settle() {
 	for len(d.shown) > 0 && !d.live {
 		m := d.shown[0]
@@ -227,7 +224,7 @@ func (d *Deltas) settle() {
 	}
 }
 
-// drop forgets the first shown message.
+// drop removes the first shown message.
 func (d *Deltas) drop() {
 	d.past[d.shown[0].id] = true
 	d.shown = d.shown[1:]
@@ -244,7 +241,7 @@ func (d *Deltas) say(out []Delta, text string) []Delta {
 	return append(out, Delta{Message: d.number, Text: text})
 }
 
-// aside ends a message that was not the answer.
+// aside ends a text that was not the answer.
 func (d *Deltas) aside(out []Delta) []Delta {
 	if d.said == "" {
 		return out
@@ -263,19 +260,19 @@ func (d *Deltas) diverge(text string) {
 	d.err = &DivergenceError{Message: d.number, Offset: len(d.said) - len(d.now) + n}
 }
 
-// over reports whether no further line of a message is to be expected. That it
-// has a stop reason does not tell: each of its lines has.
+// over reports whether no further line of a message can come. A stop reason does not
+// tell that, because each line of a message has one.
 func (t *Turn) over(m *message) bool {
 	return m != t.lastMessage() || m.last < t.resumed || t.ended()
 }
 
-// A DivergenceError says that a message was not recorded the way it was shown,
-// so that what was streamed of it is wrong.
+// A DivergenceError says that the agent recorded another text than it had shown. The
+// streamed text is wrong from Offset on.
 type DivergenceError struct {
-	Message int // the Delta's
-	Offset  int // where it went wrong, in bytes of the message's text
+	Message int // as in Delta
+	Offset  int // of the first wrong byte in the text with that number
 }
 
 func (e *DivergenceError) Error() string {
-	return fmt.Sprintf("the agent recorded another text than it had shown, from byte %d of message %d on: what was streamed is not the answer; take the result's text", e.Offset, e.Message)
+	return fmt.Sprintf("the agent recorded another text than it had shown: the streamed text of message %d is wrong from byte %d on; use the text of the result instead", e.Message, e.Offset)
 }

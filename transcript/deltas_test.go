@@ -16,7 +16,7 @@ import (
 // said is one API message of a turn.
 type said struct{ text, stop string }
 
-// A consumer takes deltas as one that cannot take anything back would.
+// A consumer takes deltas and can take nothing back.
 type consumer struct {
 	message int
 	text    string
@@ -40,7 +40,7 @@ func (c *consumer) take(t testing.TB, deltas []transcript.Delta) {
 	}
 }
 
-// telling is a turn that is told by the transcript and by shown pieces.
+// telling is a turn whose text comes from the transcript and from shown pieces.
 type telling struct {
 	turn   transcript.Turn
 	deltas *transcript.Deltas
@@ -60,7 +60,7 @@ func (x *telling) add(b transcript.Body) {
 	x.turn.Add(transcript.Event{UUID: fmt.Sprint(x.seq), Body: b})
 }
 
-// goOn is what the agent adds for a Stop hook that objects.
+// goOn adds the line of a Stop hook that objects.
 func (x *telling) goOn(t testing.TB) {
 	t.Helper()
 	x.seq++
@@ -68,8 +68,8 @@ func (x *telling) goOn(t testing.TB) {
 	x.take(t, x.deltas.Next())
 }
 
-// record adds the lines of a message: each text block is a line, with the tool
-// use last.
+// record adds the lines of a message: a line for the text, then a line for the tool
+// use.
 func (x *telling) record(t testing.TB, n int, m said) {
 	t.Helper()
 	line := func(b transcript.Block) {
@@ -87,7 +87,7 @@ func (x *telling) record(t testing.TB, n int, m said) {
 	}
 }
 
-// line records a message of one line, with its text for an id.
+// line records a message of one line. The message's text is also its id.
 func (x *telling) line(t testing.TB, text, parent string) {
 	t.Helper()
 	x.turn.Add(transcript.Event{UUID: text, ParentUUID: parent, Body: &transcript.Assistant{
@@ -224,8 +224,8 @@ func TestDeltas(t *testing.T) {
 	}
 }
 
-// A connection broke after the agent had shown something, and the answer that
-// was recorded is another.
+// A connection broke after the agent had shown a piece, and the agent recorded another
+// answer.
 func TestDeltasDiverge(t *testing.T) {
 	is := is.New(t)
 	x := newTelling()
@@ -239,7 +239,7 @@ func TestDeltasDiverge(t *testing.T) {
 	is.True(errors.As(err, &diverged))
 	is.Equal(*diverged, transcript.DivergenceError{Message: 0, Offset: 2})
 
-	// It began anew and showed that, too: then the first was on the way to it.
+	// The agent showed the second answer, too: then the first one is an aside.
 	x = newTelling()
 	x.show(t, 0, 0, "a piece")
 	x.show(t, 1, 0, "a whole ")
@@ -254,9 +254,9 @@ func TestDeltasDiverge(t *testing.T) {
 	is.Equal(*diverged, transcript.DivergenceError{Message: 0, Offset: 0})
 }
 
-// checkDeltas tells a turn in one of the orders in which it can be told. What is
-// shown is reported early, late or never; where messages begin alike, or continue
-// each other, not before the message ahead of it.
+// checkDeltas adds a turn's lines and reports in one of their possible orders. A report
+// comes early, late or never. If messages begin alike or continue each other, no
+// report comes before the message ahead of its own.
 func checkDeltas(t *testing.T, rng *rand.Rand) {
 	t.Helper()
 	const letters = "ab\n"
@@ -338,8 +338,8 @@ func TestDeltasInAnyOrder(t *testing.T) {
 	}
 }
 
-// 2.1.158 can record the second part of an answer before the prompt, and the first
-// part behind that. Each names the line that it follows.
+// 2.1.158 can record the second part of an answer before the prompt, and the first part
+// after it. Each line names the line that it follows.
 func TestDeltasShownBeforeRecorded(t *testing.T) {
 	is := is.New(t)
 	x := &telling{}
@@ -363,9 +363,9 @@ func TestDeltasShownBeforeRecorded(t *testing.T) {
 	is.Equal(x.asides, nil)
 }
 
-// On a busy machine 2.1.104 has written the second block of a message before the
-// first. It says which line it follows, and that one is waited for, but not for
-// long: it may be one of a kind that is not read.
+// On a busy machine 2.1.104 wrote the second block of a message before the first. The
+// second block waits for the line that it follows, but not for long: that line may be
+// of a kind that the package does not read.
 func TestDeltasBlockOvertakes(t *testing.T) {
 	type line struct {
 		uuid, parent string

@@ -13,11 +13,11 @@ const (
 	otherDrifts  = "other"
 )
 
-// Drift counts what a transcript holds that is not known of its agent (of claude,
-// what 2.1.104, 2.1.158 and 2.1.330 do not write): new types of lines, of blocks and
-// of stops, and missing fields. Drift stops no [Follower] and changes no outcome.
-// It tells an operator that a new version of the agent writes another format,
-// before that does harm.
+// Drift counts what is new in transcripts: types of lines, blocks and stop reasons
+// that the agent was not known to write, and missing fields. Of claude the formats of
+// 2.1.104, 2.1.158 and 2.1.330 are known. Drift stops no [Follower] and changes no
+// outcome. It tells an operator that a new version of the agent writes another
+// format, before that does harm.
 //
 // The zero value is ready for use. A Drift is safe for concurrent use: all
 // followers of a program can share one. It counts up to a hundred names; it counts

@@ -49,7 +49,7 @@ func TestDrift(t *testing.T) {
 	}
 }
 
-// Looking for drift costs a known line no memory.
+// Add allocates nothing for a known line.
 func TestDriftOfAKnownLine(t *testing.T) {
 	is := is.New(t)
 	ev := transcript.Decode([]byte(`{"type":"assistant","uuid":"u","sessionId":"s","version":"v","timestamp":"2026-01-02T03:04:05.678Z","message":{"id":"m","stop_reason":null,"usage":{},"content":[]}}`))
@@ -58,7 +58,7 @@ func TestDriftOfAKnownLine(t *testing.T) {
 	is.Equal(names(&d), "")
 }
 
-// names are what was counted, in order.
+// names returns the counted names, sorted.
 func names(d *transcript.Drift) string {
 	counts := d.Counts()
 	names := make([]string, 0, len(counts))
@@ -69,8 +69,8 @@ func names(d *transcript.Drift) string {
 	return strings.Join(names, ", ")
 }
 
-// TestDriftOfAFollower: an ordinary turn has none, and what is new is counted
-// each time and logged once.
+// A follower finds no drift in an ordinary turn. It counts a new type each time, and
+// logs it once.
 func TestDriftOfAFollower(t *testing.T) {
 	is := is.New(t)
 	var log bytes.Buffer
@@ -93,7 +93,7 @@ func TestDriftOfAFollower(t *testing.T) {
 	is.Equal(strings.Count(log.String(), "novelty"), 1)
 }
 
-// TestDriftIsBounded counts from several followers more names than fit.
+// Several goroutines count more names than a Drift keeps.
 func TestDriftIsBounded(t *testing.T) {
 	is := is.New(t)
 	var d transcript.Drift
@@ -116,7 +116,7 @@ func TestDriftIsBounded(t *testing.T) {
 	is.Equal(d.Counts()["other"], int64(4000-100))
 }
 
-// A countingHandler looks at the counts for each record.
+// A countingHandler reads the counts for each log record.
 type countingHandler struct {
 	slog.Handler
 	counts func() map[string]int64

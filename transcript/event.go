@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// An Event is one line of a transcript, or the news that no line comes
-// ([Idle]). What the line says is in Body; switch on its type:
+// An Event is one line of a transcript or of a file of reports, or says that no
+// line comes ([Idle]). Body has what the line says; switch on its type:
 //
 //	switch b := ev.Body.(type) {
 //	case *transcript.Assistant:
@@ -15,63 +15,64 @@ import (
 //		…
 //	}
 //
-// A field that the line lacks is zero. Records that this package does not
-// decode ([Unknown], [Malformed]) have only Offset, End, Raw and Body set; an
-// attachment of an unknown kind has the rest, too.
+// A field that the line lacks is zero. A [Malformed] line has only Offset, End, Raw
+// and Body, and so have [Unknown] lines of most types.
 type Event struct {
-	// Offset is where the line begins in the file, End where the next begins,
-	// in bytes.
+	// Offset is where the line begins in the file, in bytes. End is where the next
+	// line begins.
 	Offset, End int64
 
-	// Raw is the line without its newline. It is valid until the next event:
-	// copy what is to be kept.
+	// Raw is the line without its newline. Raw is valid until the next event: copy
+	// what you keep.
 	Raw []byte
 
 	UUID       string
 	ParentUUID string // the line that this one answers or follows
 	SessionID  string
 	Version    string    // of the agent
-	Timestamp  time.Time // when the agent made the line, by a clock that can be set
+	Timestamp  time.Time // when the agent made the line; somebody may have set its clock
 
-	// PromptID and TurnID are set in a report (see [Format].Report), if the agent
-	// names them. A transcript's line has a PromptID in its Body, and no TurnID.
+	// PromptID and TurnID are the agent's ids in a report of a hook (see
+	// [Format].Report). In a transcript's line they are empty: there the Body has
+	// the PromptID.
 	PromptID, TurnID string
 
 	Sidechain bool // a subagent's line, never part of the answer
-	Meta      bool // written by the agent itself in the name of the user or system
+	Meta      bool // the agent itself wrote the line in the name of the user or system
 
 	Body Body
 }
 
-// Body is what an [Event] says. It is one of [*User], [*ToolResults],
-// [*Assistant], [*APIError], [*TurnDuration], [*APIRetry], [*CompactSummary],
-// [*HookOutput], [*System], [*Unknown], [*Malformed] and [*Idle]. More may
-// come: an embedder's switch needs a default.
+// Body is what an [Event] says. In a transcript it is one of [*User],
+// [*ToolResults], [*Assistant], [*APIError], [*TurnDuration], [*APIRetry],
+// [*CompactSummary], [*HookOutput], [*System], [*Started], [*Unknown] and
+// [*Malformed]; in a report one of [*Started], [*Shown], [*Stopping], [*Asked],
+// [*Unknown] and [*Malformed]. A [Follower] adds [*Idle]. Later versions may have
+// more bodies: a switch needs a default.
 type Body interface{ body() }
 
-// User is text given to the model in the user's name: a prompt, or with
-// [Event].Meta set a remark of the agent's own, such as a Stop hook's
-// objection.
+// User is text that the model receives in the user's name. It is a prompt. With
+// [Event].Meta set it is a remark of the agent, such as a Stop hook's objection.
 type User struct {
 	Text string // its text blocks, joined
 
-	// PromptID is the same on all user lines of one prompt, tool results
-	// included.
+	// PromptID is the same on all user lines and tool results of one prompt.
 	PromptID string
 
-	// Typed says that the content is a plain string, as it is for a prompt
-	// entered as text, and not a list of blocks.
+	// Typed says that the content is a plain string, not a list of blocks. A
+	// prompt that was entered as text is a string.
 	Typed bool
 
-	// Interruption says that the line records an interruption, and is no prompt.
+	// Interruption says that the line records an interruption of the turn. It is
+	// no prompt.
 	Interruption bool
 
-	// InterruptedMessageID is the id of the message that was interrupted (2.1.158
-	// and later; empty if nothing had been answered yet).
+	// InterruptedMessageID is the id of the interrupted message (2.1.158 and
+	// later). It is empty if the agent had not answered anything yet.
 	InterruptedMessageID string
 }
 
-// ToolResults is what tools gave back to the model.
+// ToolResults has the results of tools, which the model receives.
 type ToolResults struct {
 	PromptID string
 	Results  []ToolResult
@@ -84,20 +85,20 @@ type ToolResult struct {
 	Content   json.RawMessage // a string or a list of blocks
 }
 
-// Assistant is part of one API message: usually one block. Lines of the same
-// message share MessageID.
+// Assistant is part of one API message, usually one block. All lines of a message
+// have the same MessageID.
 type Assistant struct {
 	MessageID  string
 	Model      string
 	StopReason string // of the whole message, as the API calls it; "" for null
-	End        End    // what StopReason means
+	End        End    // how the message ended, from StopReason
 	Blocks     []Block
-	Usage      Usage // of the whole message, repeated on each of its lines
+	Usage      Usage // of the whole message; each of its lines repeats it
 }
 
-// Block is one content block. Type says which other fields are set.
+// Block is one content block. Its Type says which other fields are set.
 type Block struct {
-	Type string // "text", "thinking", "tool_use", or one of a later version
+	Type string // "text", "thinking", "tool_use", or a type of a later version
 
 	Text string // of a text or thinking block
 
@@ -121,34 +122,34 @@ type Usage struct {
 	CacheReadInputTokens     int64 `json:"cache_read_input_tokens"`
 }
 
-// APIError is the agent's own final message after the service failed, refused
-// or cut the turn (isApiErrorMessage).
+// APIError is the message with which the agent ends a turn after the service
+// failed, refused or cut it.
 type APIError struct {
 	Status  int    // of HTTP; 0 where the line names none
 	Type    string // as the API calls it: "authentication_error" (2.1.330)
 	Kind    string // as the agent calls it: "authentication_failed", "max_output_tokens", "unknown"
 	Message string // for people
 
-	// StopReason is "refusal" when the model refused (2.1.330; earlier versions
-	// do not say so here).
+	// StopReason is "refusal" when the model refused (2.1.330). Earlier versions
+	// do not record that here.
 	StopReason string
 
-	// End says how the message ended that the error stands for: EndRefused,
-	// EndCut, EndTools where the agent goes on with the tools that the message
-	// had asked for, else zero.
+	// End says how the message ended that the error replaces. It is EndRefused,
+	// EndCut or EndTools, else zero. After EndTools the agent goes on: it runs the
+	// tools that the message had asked for.
 	End End
 
-	// Temporary says that the same request may succeed later, for a reason that
-	// is not in Status. It is set for agents whose words Retryable does not know.
+	// Temporary makes the error Retryable whatever its other fields are. A decoder
+	// sets it for an agent whose Kind and Type Retryable does not know.
 	Temporary bool
 
-	// Attempts is how many retries the agent wrote down before it gave up.
-	// 2.1.330 writes none. Only [Turn.Outcome] sets it.
+	// Attempts is how many retries the agent recorded before it gave up. 2.1.330
+	// records none. Only [Turn.Outcome] sets Attempts.
 	Attempts int
 }
 
-// Retryable reports whether the same request may succeed later: a rate or usage
-// limit, an overload, a failure of the service or of the network.
+// Retryable reports whether the same request may succeed later. It may after a
+// rate or usage limit, an overload, or a failure of the service or the network.
 func (e *APIError) Retryable() bool {
 	switch {
 	case e.Temporary:
@@ -164,40 +165,39 @@ func retryable(status int) bool { return status == 408 || status == 429 || statu
 // TurnDuration ends a turn (2.1.158 and later, not after every API error).
 type TurnDuration struct{ Duration time.Duration }
 
-// APIRetry says that a request failed and that the agent tries again by itself
-// (2.1.104 and 2.1.158; 2.1.330 writes none).
+// APIRetry says that a request failed and that the agent will retry it (2.1.104
+// and 2.1.158; 2.1.330 does not record retries).
 type APIRetry struct {
 	Status  int
 	Type    string // as the API calls it; "" on 2.1.158
 	Message string
-	Attempt int           // of this failure, from 1
-	Max     int           // retries after which the agent gives up
+	Attempt int           // number of this failure, from 1
+	Max     int           // number of retries after which the agent gives up
 	Delay   time.Duration // until the next attempt
 }
 
-// Retryable reports whether the next attempt may succeed. A 401 is retried up
-// to ten times (2.1.104) and cannot.
+// Retryable reports whether the next attempt may succeed. After a 401 it cannot,
+// but 2.1.104 retries ten times.
 func (e *APIRetry) Retryable() bool { return retryable(e.Status) }
 
-// CompactSummary is the agent's summary of the conversation so far, from which
-// it goes on after a compaction.
+// CompactSummary is the agent's summary of the conversation so far. After a
+// compaction the agent goes on from it.
 type CompactSummary struct{ Text string }
 
-// HookOutput is what a hook said, or the summary of the Stop hooks. The words
-// are in [Event].Raw: their place depends on the kind and the version.
+// HookOutput is the output of a hook, or the summary of the Stop hooks. The text
+// is in [Event].Raw: its place depends on the kind and the version.
 type HookOutput struct {
 	Kind  string // "stop_hook_summary", "hook_success", "hook_blocking_error", …
 	Event string // of the hook, where the line names it: "Stop"
 
-	// Prevents says that the agent does not go on, because a hook has told it so,
-	// for Reason. With the Event "UserPromptSubmit" and the Kind "blocked_by_hook"
-	// the prompt was not taken (2.1.294 and later; earlier versions record nothing
-	// then).
+	// Prevents says that a hook has stopped the agent, for Reason. If Event is
+	// "UserPromptSubmit" and Kind is "blocked_by_hook", the agent did not take the
+	// prompt (2.1.294 and later; earlier versions do not record that).
 	Prevents bool
 	Reason   string
 
-	// Stopping says that all Stop hooks have run, so that the agent is about to
-	// stop. An objection of one of them stands before this line.
+	// Stopping says that all Stop hooks have run and the agent is about to stop.
+	// If one of them objected, its objection stands before this line.
 	Stopping bool
 }
 
@@ -207,19 +207,19 @@ type System struct {
 	Content string
 }
 
-// Unknown is a record of a type that means nothing to this package. It has not
-// been decoded and may be broken further in.
+// Unknown is a line, or a report, of a type that this package does not decode. The
+// rest of the line may not be JSON.
 type Unknown struct{ Type string }
 
 // Malformed is a line that is not a JSON object.
 type Malformed struct{ Err error }
 
-// Idle is not a line: it says that the file has not grown for Quiet.
-// Only a [Follower] with Idle set yields it. Offset and End are those of the
-// next line.
+// Idle is not a line. It says that the file has not grown for Quiet. Only a
+// [Follower] with Idle set yields it. The event's Offset and End are where the next
+// line will begin.
 type Idle struct {
 	Quiet time.Duration
-	Torn  bool // part of a line has been written
+	Torn  bool // the file ends with part of a line
 }
 
 func (*User) body()           {}

@@ -90,8 +90,8 @@ func ExampleFollow() {
 	// turn: 1s
 }
 
-// A service that keeps no more than a gigabyte of its sessions, none of them
-// longer than a month, and none that it could still go on with.
+// A service keeps at most a gigabyte of sessions for at most a month. It keeps every
+// session that it could still continue.
 func ExamplePrune() {
 	home, err := os.MkdirTemp("", "transcript")
 	if err != nil {
@@ -161,7 +161,7 @@ func ExampleDeltas() {
 	// <nil>
 }
 
-// Drift tells that a version of the agent writes another format, before that hurts.
+// Drift shows that a version of the agent writes another format.
 func ExampleDrift() {
 	var drift transcript.Drift
 	drift.Add(transcript.Decode([]byte(`{"type":"telepathy"}`)))

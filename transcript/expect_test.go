@@ -9,9 +9,8 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// expect is Decode of a line of valid JSON, written down as plainly as it goes
-// with encoding/json: in a map keys count as they are written, and of equal
-// ones the last counts.
+// expect is a simple Decode for lines of valid JSON. It uses maps of encoding/json, in
+// which keys are case-sensitive and the last of equal keys counts.
 func expect(line []byte) transcript.Event {
 	ev := transcript.Event{Raw: line, End: int64(len(line)) + 1}
 	o := object(line)
@@ -189,7 +188,7 @@ func object(raw json.RawMessage) map[string]json.RawMessage {
 	return value[map[string]json.RawMessage](raw)
 }
 
-// value is what raw holds, zero if it holds anything else or is missing.
+// value decodes raw. It returns zero if raw has another type or is missing.
 func value[T any](raw json.RawMessage) (v T) {
 	if json.Unmarshal(raw, &v) != nil {
 		var zero T
@@ -198,7 +197,7 @@ func value[T any](raw json.RawMessage) (v T) {
 	return v
 }
 
-// firstType is the first "type" of the object in line, found token by token.
+// firstType returns the first "type" of the object in line, token by token.
 func firstType(line []byte) string {
 	d := json.NewDecoder(bytes.NewReader(line))
 	_, _ = d.Token()

@@ -8,15 +8,15 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// BreakNotification makes the system refuse watchers until restore is called.
+// BreakNotification makes every new watcher fail until restore is called.
 func BreakNotification() (restore func()) {
 	old := newWatcher
 	newWatcher = func() (*fsnotify.Watcher, error) { return nil, errors.New("too many open files") }
 	return func() { newWatcher = old }
 }
 
-// MuteNotification makes the watchers that are made until restore is called say
-// nothing from mute on, as on a network file system.
+// MuteNotification changes the watchers that are made until restore is called. After
+// mute they send nothing, as on a network file system.
 func MuteNotification() (mute, restore func()) {
 	old := newWatcher
 	var muted atomic.Bool
@@ -40,8 +40,8 @@ func MuteNotification() (mute, restore func()) {
 	return func() { muted.Store(true) }, func() { newWatcher = old }
 }
 
-// ReadLines cuts everything r has, and tells how many bytes of an unfinished
-// line are left.
+// ReadLines returns the complete lines of r, and how many bytes of an incomplete line
+// are left.
 func ReadLines(r io.Reader) (whole []string, held int) {
 	var l lines
 	for {

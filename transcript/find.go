@@ -11,14 +11,14 @@ import (
 // Find returns the path of a session's transcript under home, whatever working
 // directory the agent was started in. Find opens no transcript.
 //
-// The error wraps [fs.ErrNotExist] if there is no transcript. The agent makes the
+// If there is no transcript, the error wraps [fs.ErrNotExist]. The agent makes the
 // file when it accepts its first prompt. If a session was continued in another
-// working directory and several files bear its name, Find returns the newest.
+// working directory and several files have its name, Find returns the newest.
 func Find(home, sessionID string) (string, error) { return defaultFormat.Find(home, sessionID) }
 
-// FindIn is [Find] for a session whose working directory is known. It looks at
-// [Path] first, and scans the home only if nothing is there. It resolves symbolic
-// links in workdir, as the agent does.
+// FindIn is [Find] for a session whose working directory is known. It tries [Path]
+// first, and scans the home only if there is no file. It resolves symbolic links in
+// workdir, as the agent does.
 func FindIn(home, workdir, sessionID string) (string, error) {
 	return defaultFormat.FindIn(home, workdir, sessionID)
 }
@@ -64,13 +64,13 @@ func (f *Format) FindIn(home, workdir, sessionID string) (string, error) {
 	return f.Find(home, sessionID)
 }
 
-// A candidate is a file that may be the one that is looked for.
+// A candidate is a file with the name of the session.
 type candidate struct {
 	path string
-	info fs.FileInfo // nil if there is none
+	info fs.FileInfo // nil if there is no file
 }
 
-// offer keeps the newer file of c and the one at path.
+// offer makes the file at path the candidate if it is newer.
 func (c *candidate) offer(path string) {
 	info, err := os.Stat(path)
 	if err == nil && (c.info == nil || info.ModTime().After(c.info.ModTime())) {
@@ -78,8 +78,8 @@ func (c *candidate) offer(path string) {
 	}
 }
 
-// scan looks for the session's file in each directory of f.Dir. It returns the
-// pattern that it has looked for.
+// scan looks for the session's file in each directory in f.Dir. It returns the
+// pattern of the paths where it looked.
 func (f *Format) scan(home, sessionID string, newest *candidate) (pattern string, err error) {
 	dir, err := os.Open(f.Dir(home))
 	if err != nil {
@@ -101,7 +101,7 @@ func (f *Format) scan(home, sessionID string, newest *candidate) (pattern string
 	return filepath.Join(dir.Name(), "*", file), nil
 }
 
-// walk looks for a file of that name anywhere below f.Dir.
+// walk looks for a file with the session's name anywhere below f.Dir.
 func (f *Format) walk(home, sessionID string, newest *candidate) (pattern string, err error) {
 	dir := f.Dir(home)
 	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -119,8 +119,8 @@ func (f *Format) walk(home, sessionID string, newest *candidate) (pattern string
 	return filepath.Join(dir, "**", "*"+sessionID+"*"), err
 }
 
-// checkSessionID keeps a session id from naming anything but one file: the id is a
-// UUID or a similar token.
+// checkSessionID refuses an id that could name anything but one file. A session id is
+// a UUID or a similar token.
 func checkSessionID(id string) error {
 	ok := 0 < len(id) && len(id) <= 128
 	for i := range len(id) {

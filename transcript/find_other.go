@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// nonblock does nothing: there is no FIFO in the file system.
+// nonblock does nothing, because the file system has no FIFO.
 const nonblock = 0
 
 // isFileIn reports whether name, a relative path, is a regular file below dir.

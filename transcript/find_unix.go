@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nonblock keeps the opening of a FIFO from waiting for a writer.
+// nonblock keeps open from waiting for the writer of a FIFO.
 const nonblock = unix.O_NONBLOCK
 
 // isFileIn reports whether name, a relative path, is a regular file below dir.
-// From an open directory the kernel looks up two names, and a missing file costs
-// no error value: 28 ms for 10,000 folders against 60 to 150 with [os.Stat].
+// The lookup begins at the open directory, and a missing file makes no error value:
+// 10,000 folders take 28 ms, with [os.Stat] 60 to 150 ms.
 func isFileIn(dir *os.File, name string) bool {
 	var st unix.Stat_t
 	err := unix.Fstatat(int(dir.Fd()), name, &st, 0)

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// What can happen to a followed file instead of growing. A [Follower]'s error
-// wraps one of them in an [fs.PathError]; following the same path again starts
-// with what is there now.
+// The ways in which a followed file can change other than by growing. A
+// [Follower]'s error wraps one of them in an [fs.PathError]. Follow the path again to
+// read the file that is there now.
 var (
 	ErrTruncated = errors.New("transcript became shorter than what was read")
 	ErrReplaced  = errors.New("transcript was replaced by another file")
@@ -27,66 +27,66 @@ var errNotRegular = errors.New("not a regular file")
 const (
 	defaultPoll = 250 * time.Millisecond
 
-	// netPolls is how many polls become one where notification is known to
-	// work. Waking up is nearly all that a look costs (0.1 ms on a small virtual
-	// machine), and four a second cost more than everything else together.
+	// netPolls is how many times less often the follower polls while notification
+	// works. Nearly all that a poll costs is the wake-up (0.1 ms on a small virtual
+	// machine), and four wake-ups a second cost more than everything else together.
 	netPolls = 40
 )
 
-// Follow yields every event of the transcript at path, from its beginning and
-// then as it grows. It is [Follower.Events] of a Follower with that Path.
+// Follow yields every event of the transcript at path, from the beginning and then
+// as the file grows. It is [Follower.Events] of a Follower with that Path.
 func Follow(ctx context.Context, path string) iter.Seq2[Event, error] {
 	f := Follower{Path: path}
 	return f.Events(ctx)
 }
 
-// A Follower reads a transcript as it grows. Only Path is required. It must not
-// be changed while Events runs; several followers may share a file.
+// A Follower reads a file of JSON lines as it grows. Only Path is required. A
+// Follower must not be changed while Events runs. Several followers may read one
+// file.
 type Follower struct {
 	Path string
 
-	// Format is how the file is written; nil means as claude writes.
+	// Format has the decoder of the file's lines; nil means claude's.
 	Format *Format
 
-	// Offset is where to begin, in bytes: 0 or the End of an earlier event.
+	// Offset is where to begin, in bytes. It must be 0 or the End of an earlier
+	// event.
 	Offset int64
 
-	// Idle, if positive, makes Events yield an [Idle] event when the file has
-	// not grown for that long, and again each time the quiet is four times as
-	// long as when it was last reported. It lets a loop over Events take
-	// decisions that depend on silence, such as [Turn.Done], without a timer of
-	// its own; for that one make it the turn's Settle. While there is no file
-	// there is no Idle event either.
+	// Idle, if positive, makes Events yield an [Idle] event when the file has not
+	// grown for that long. Further Idle events come each time the silence is four
+	// times as long as in the event before. With them a loop over Events needs no
+	// timer of its own for what depends on silence, such as [Turn.Done]. For a
+	// [Turn], make Idle the Turn's Settle. While there is no file, there are no
+	// Idle events.
 	Idle time.Duration
 
-	// Poll is how often to look at the file even though no notification came;
-	// 0 means 250 ms. Network file systems accept a watch and then say nothing
-	// of what another machine writes, so notification has to prove itself: from
-	// a growth that it announced, to the next that it did not, the look is only
-	// a net and comes 40 times less often (10 s). Where several machines write,
-	// a line can be that late.
+	// Poll is how often to look at the file if no notification comes; 0 means 250
+	// ms. After a notification of new lines the Follower polls 40 times less often
+	// (every 10 s), until lines come without a notification: a network file system
+	// accepts a watch, but does not report what another machine writes. Where
+	// several machines write, a line can be late by that time.
 	Poll time.Duration
 
-	// PollOnly does without file notification.
+	// PollOnly turns file notification off.
 	PollOnly bool
 
-	// Drift, if not nil, counts what is new in the transcript's format.
+	// Drift, if not nil, counts what the Format does not know.
 	Drift *Drift
 
-	// Log, if not nil, is told once when file notification does not work and
-	// Poll alone drives the follower.
+	// Log, if not nil, receives one warning if file notification does not work, so
+	// that the Follower only polls.
 	Log *slog.Logger
 }
 
-// Events yields the events from Offset on, in the file's order. It waits for a
-// file, and for directories above it, that do not exist yet.
+// Events yields the events from Offset on, in the file's order. If the file or
+// directories above it do not exist yet, Events waits for them.
 //
-// It ends when the consumer breaks, and otherwise with one last error and a
-// zero Event: ctx.Err() when ctx is done, an error that wraps [ErrTruncated],
-// [ErrReplaced] or [ErrRemoved], or what the file system said. A file that is
-// cut and refilled beyond what was read, between two looks at it, is not
-// noticed. When the loop is over nothing is left: no goroutine, watch or
-// descriptor.
+// Events ends when the consumer breaks the loop. Otherwise its last event is zero
+// and has an error: ctx.Err() when ctx is done, an error that wraps [ErrTruncated],
+// [ErrReplaced] or [ErrRemoved], or an error of the file system. Events does not
+// notice if somebody truncates the file and writes more than there was, between two
+// looks. After the loop no goroutine, watch or descriptor is left.
 func (f *Follower) Events(ctx context.Context) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		r := reading{Follower: f, ctx: ctx, yield: yield, path: filepath.Clean(f.Path), format: f.Format.orDefault()}
@@ -118,11 +118,11 @@ type reading struct {
 	logged bool
 
 	notified  bool // the last wait ended with a notification
-	announced bool // and so did the last growth begin
+	announced bool // a notification announced the last growth
 
 	lines lines
 	grown time.Time     // when the file last grew
-	quiet time.Duration // of the next Idle event; 0 for none
+	quiet time.Duration // the silence after which the next Idle event is due; 0 for never
 }
 
 func (r *reading) run() error {
@@ -138,7 +138,7 @@ func (r *reading) run() error {
 
 	w := r.watch(filepath.Dir(r.path), filepath.Base(r.path))
 	defer w.stop()
-	r.notified = false // of a directory, perhaps on another file system
+	r.notified = false // it was of a directory, perhaps on another file system
 	r.grew()
 	for {
 		if err := r.read(file); err != nil {
@@ -156,9 +156,8 @@ func (r *reading) run() error {
 	}
 }
 
-// open waits until the file can be opened. What else may lie there is refused:
-// a FIFO would keep the reader from noticing that ctx has ended, a device has no
-// end.
+// open waits until the file can be opened. It refuses what is not a regular file: a
+// FIFO would block the reader after ctx has ended, and a device has no end.
 func (r *reading) open() (*os.File, error) {
 	for {
 		file, err := os.OpenFile(r.path, os.O_RDONLY|nonblock, 0)
@@ -182,10 +181,10 @@ func (r *reading) open() (*os.File, error) {
 	}
 }
 
-// await waits for the first path component that is missing. The watch comes
-// first and the look second: what appears in between is seen by the look, what
-// appears later by the watch. (The other order missed 327 of 500 files made in
-// new directories, this one none of 5,000.)
+// await waits for the first missing component of the path. It watches first and
+// looks second: the look sees what appears in between, and the watch what appears
+// later. (The other order missed 327 of 500 files made in new directories, this
+// order none of 5,000.)
 func (r *reading) await() error {
 	dir, name := filepath.Dir(r.path), filepath.Base(r.path)
 	for dir != filepath.Dir(dir) {
@@ -201,7 +200,7 @@ func (r *reading) await() error {
 			return nil
 		}
 		if _, err := os.Stat(dir); err != nil {
-			return nil // gone as well: begin further up
+			return nil // the directory is gone, too: begin further up
 		}
 		if err := r.wait(w); err != nil {
 			return err
@@ -209,7 +208,7 @@ func (r *reading) await() error {
 	}
 }
 
-// read yields all whole lines up to the end of the file.
+// read yields all complete lines up to the end of the file.
 func (r *reading) read(file *os.File) error {
 	for {
 		n, err := r.lines.fill(file)
@@ -249,7 +248,7 @@ func (r *reading) read(file *os.File) error {
 	}
 }
 
-// check compares the file that was read to its end with what is there now.
+// check compares the open file, read to its end, with the file at the path.
 func (r *reading) check(file *os.File) error {
 	ours, err := file.Stat()
 	if err != nil {
@@ -275,7 +274,7 @@ func (r *reading) fault(err error) error {
 	return &fs.PathError{Op: "follow", Path: r.path, Err: err}
 }
 
-// wait waits for a reason to look again.
+// wait waits for a notification, for the next poll, or until an Idle event is due.
 func (r *reading) wait(w stoppable) error {
 	every := r.pollEvery()
 	if r.announced {
@@ -296,8 +295,8 @@ func (r *reading) wait(w stoppable) error {
 	return nil
 }
 
-// idle reports silence when it is due. It is called with the file read to its
-// end, so that nothing that was written before counts as silence.
+// idle yields an Idle event if one is due. The caller has read the file to its end,
+// so that no unread line counts as silence.
 func (r *reading) idle() error {
 	quiet := time.Since(r.grown)
 	if r.quiet == 0 || quiet < r.quiet {
@@ -313,7 +312,7 @@ func (r *reading) idle() error {
 
 func (r *reading) grew() { r.grown, r.quiet = time.Now(), max(r.Idle, 0) }
 
-// stoppable is a watch, or nothing where watching does not work.
+// stoppable is a watch. If watching does not work, its channel is nil.
 type stoppable struct {
 	c    <-chan struct{}
 	stop func()
@@ -327,7 +326,7 @@ func (r *reading) watch(dir, name string) stoppable {
 	if err != nil {
 		if r.Log != nil && !r.logged {
 			r.logged = true
-			r.Log.Warn("file notification does not work; following by polling", "path", r.path, "poll", r.pollEvery(), "error", err)
+			r.Log.Warn("file notification does not work: polling instead", "path", r.path, "poll", r.pollEvery(), "error", err)
 		}
 		return stoppable{stop: func() {}}
 	}

@@ -30,8 +30,7 @@ func deadline(t *testing.T) context.Context {
 	return ctx
 }
 
-// eachWay runs a test with notification (and a poll too slow to help) and with
-// polling alone.
+// eachWay runs a test with notification and a very slow poll, and with polling alone.
 func eachWay(t *testing.T, test func(t *testing.T, f transcript.Follower)) {
 	t.Run("notified", func(t *testing.T) { test(t, transcript.Follower{Poll: time.Minute}) })
 	t.Run("polling", func(t *testing.T) { test(t, transcript.Follower{Poll: time.Millisecond, PollOnly: true}) })
@@ -86,8 +85,8 @@ func TestFollowFromAnOffset(t *testing.T) {
 	is.Equal(rest[0], all[2])
 }
 
-// TestSplits writes one transcript in pieces of every kind. What is read must
-// not depend on them, nor on garbage between the lines.
+// TestSplits writes one transcript in pieces of every kind. The events must not depend
+// on the pieces, nor on garbage between the lines.
 func TestSplits(t *testing.T) {
 	is := is.New(t)
 	whole := mixedTurn(t, nil)
@@ -395,8 +394,8 @@ func (p *pieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// TestFollowWhereNotificationFallsSilent: looks are rare while notification
-// works, and frequent again from the first growth that it has not announced.
+// The follower polls rarely while notification works, and often again after the first
+// growth without a notification.
 func TestFollowWhereNotificationFallsSilent(t *testing.T) {
 	is := is.New(t)
 	mute, restore := transcript.MuteNotification()
@@ -433,7 +432,7 @@ func TestFollowWhereNotificationFallsSilent(t *testing.T) {
 	}
 }
 
-// Read gives what Follow gives, and does not wait for more.
+// Read yields the same events as Follow, and does not wait for more.
 func TestRead(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), session+".jsonl")

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whoever can write where a transcript is awaited must not be able to stop the
-// follower for good.
+// A program that can write where a follower waits for a transcript must not be able to
+// block the follower.
 func TestFollowAFIFO(t *testing.T) {
 	is := is.New(t)
 	path := filepath.Join(t.TempDir(), session+".jsonl")

@@ -1,40 +1,42 @@
 package transcript
 
-// A Format is how one agent records its sessions: in which files and in which
-// words. A nil *Format is claude's, see [Claude]. A Format must not be changed
-// while it is in use.
+// A Format describes how one agent records its sessions: the files and the lines. A
+// nil *Format describes claude (see [Claude]). A Format must not be changed while
+// somebody uses it; its functions must be safe for concurrent use.
 //
-// [Follower], [Format.Read] and [Drift] use a file whose path is known: they need
-// Decode only. [Format.Find] and [Format.FindIn] need Dir, and Path or Name.
+// [Follower] and [Format.Read] need only Decode. [Format.Find] and [Format.FindIn]
+// need Dir, and Path or Name.
 type Format struct {
-	// Dir returns the directory that has the sessions of a home.
+	// Dir returns the directory that holds all sessions of a home, at any depth.
 	Dir func(home string) string
 
-	// Path returns where the agent records the session when it was started in
-	// workdir: a file in a directory below Dir. The file's name must depend on
-	// the session only. Path is nil for an agent that alone knows the path, such
-	// as one that names its own sessions.
+	// Path returns the path of a session's transcript. The agent was started in
+	// workdir. The transcript must be in a directory directly in Dir, and only
+	// sessionID may decide its name. If nil, only the agent knows the path: it names
+	// its sessions itself, or puts the time into the name.
 	Path func(home, workdir, sessionID string) string
 
-	// Name returns the session whose file has that name (without a directory).
-	// Where the name holds only the beginning of the session's id, Name returns
-	// the beginning. It returns false for a file that is no session.
+	// Name returns the id of the session in a file with that name, which has no
+	// directory. If the name has only the beginning of the id, Name returns that. It
+	// returns false if the file is no session.
 	Name func(file string) (sessionID string, ok bool)
 
-	// Decode reads one line, as [Decode] does for claude. It never fails.
+	// Decode decodes one line, without its newline. It never fails: see [Unknown]
+	// and [Malformed]. The event's Raw is line itself.
 	Decode func(line []byte) Event
 
-	// Report reads one line that a hook of the agent's has appended to a file. It
-	// never fails. A line of a subagent has [Event].Sidechain set. If nil, the
-	// agent has no hooks.
+	// Report is Decode for a line that a hook of the agent has appended to a file
+	// (see [Started], [Shown], [Stopping] and [Asked]). The event of a subagent's
+	// hook has Sidechain set. If nil, the agent has no hooks.
 	Report func(line []byte) Event
 
-	// Drift names what the line holds that is not known of the agent, for
-	// [Drift.Counts]. If nil, nothing is counted.
+	// Drift returns names for what the agent was not known to write, as
+	// [Drift.Counts] has them. It returns nil for a known line. If the function is
+	// nil, a Drift counts nothing.
 	Drift func(ev Event) []string
 }
 
-// orDefault is f, or the format that a nil *Format stands for.
+// orDefault returns f, or the default format if f is nil.
 func (f *Format) orDefault() *Format {
 	if f == nil {
 		return &defaultFormat

@@ -8,12 +8,11 @@ import (
 
 const (
 	readSize = 64 << 10 // room for one read; new versions write lines of 90 KB
-	keepSize = 1 << 20  // a larger buffer is given back once its line is done
+	keepSize = 1 << 20  // a larger buffer is released after its line
 )
 
-// lines cuts a growing byte stream into lines. A last line without its newline
-// is held until the newline comes, however many reads that takes; no byte is
-// searched twice.
+// lines cuts a growing byte stream into lines. It holds a last line until the line's
+// newline comes, however many reads that takes. It searches no byte twice.
 type lines struct {
 	buf    []byte
 	start  int   // first byte not yet returned
@@ -21,7 +20,7 @@ type lines struct {
 	offset int64 // of buf[start] in the stream
 }
 
-// fill reads once. The slices that next returned are invalid afterwards.
+// fill reads once. It invalidates the slices that next has returned.
 func (l *lines) fill(r io.Reader) (int, error) {
 	if l.start > 0 {
 		n := copy(l.buf, l.buf[l.start:])
@@ -36,8 +35,8 @@ func (l *lines) fill(r io.Reader) (int, error) {
 	return n, err
 }
 
-// next returns the next whole line without its newline, and its offset. The
-// line is valid until fill.
+// next returns the next complete line without its newline, and the line's offset.
+// The line is valid until fill.
 func (l *lines) next() (line []byte, offset int64, ok bool) {
 	i := bytes.IndexByte(l.buf[l.search:], '\n')
 	if i < 0 {
@@ -51,7 +50,7 @@ func (l *lines) next() (line []byte, offset int64, ok bool) {
 	return line, offset, true
 }
 
-// end is the offset after the last byte read, whole line or not.
+// end returns the offset behind the last byte that was read.
 func (l *lines) end() int64 { return l.offset + int64(len(l.buf)-l.start) }
 
 // torn reports whether part of a line is held.

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Kind says what came of a turn.
+// Kind is the kind of a turn's outcome.
 type Kind int
 
 const (
-	// Empty: the turn has no text, or nothing in it but white space, which
-	// 2.1.330 takes for no answer too: it asks again.
+	// Empty: the turn has no text, or only white space. 2.1.330 takes white space
+	// for no answer, too, and asks again.
 	Empty Kind = iota
-	// Answer: the final message is whole.
+	// Answer: the final message is complete.
 	Answer
-	// Truncated: Text is the beginning of an answer that hit a limit.
+	// Truncated: the answer hit a limit. Text is its beginning.
 	Truncated
-	// Refused: the model declined. Text is what it said before it stopped.
+	// Refused: the model declined. Text is what the model said before that.
 	Refused
 	// Failed: the service failed; see APIError.
 	Failed
-	// Interrupted: somebody stopped the turn. Text is what was there.
+	// Interrupted: somebody stopped the turn. Text is what the model had said.
 	Interrupted
 )
 
@@ -28,38 +28,38 @@ var kindNames = [...]string{"empty", "answer", "truncated", "refused", "failed",
 
 func (k Kind) String() string { return kindNames[k] }
 
-// Outcome is what came of a turn.
+// Outcome is the result of a turn.
 type Outcome struct {
 	Kind Kind
 
-	// Text is the text of the final message, all its text blocks in order. A
-	// message that went on after it was cut is joined with what was cut. What
-	// was said before a tool use is not part of it.
+	// Text is the text of the final message: all its text blocks, in order. If the
+	// message continues one that was cut, Text has both. Text has nothing that was
+	// said before a tool use.
 	Text string
 
-	StopReason string // of the final message, as the API gives it; "" for null
+	StopReason string // of the final message, as the API calls it; "" for null
 	Model      string
 	MessageID  string
 	Version    string // of the agent
 
-	// Usage is the sum over the turn's messages, each counted once.
+	// Usage is the sum over the turn's messages. Each message counts once.
 	Usage Usage
 
-	// Duration is the agent's own measure; 0 where it wrote none.
+	// Duration is how long the turn took, as the agent recorded it; 0 if it did not.
 	Duration time.Duration
 
-	// APIError is the agent's error message when it ended the turn with one,
-	// which it does for Failed, and for most Refused and Truncated turns.
+	// APIError is the error with which the agent ended the turn, or nil. Failed
+	// turns have one, and most Refused and Truncated turns.
 	APIError *APIError
 
-	// Compacted says that the conversation was compacted in mid-turn.
+	// Compacted says that the agent compacted the conversation during the turn.
 	Compacted bool
 
 	// PendingTools are the tool uses without a result.
 	PendingTools []Block
 }
 
-// Outcome is what the events so far amount to. It is final when Done.
+// Outcome returns the result of the events so far. It is final when Done.
 func (t *Turn) Outcome() Outcome {
 	o := Outcome{
 		Version:      t.version,
@@ -84,7 +84,8 @@ func (t *Turn) Outcome() Outcome {
 	return o
 }
 
-// answer joins the final message with the cut messages that it continues.
+// answer returns the final message's text behind that of the cut messages which it
+// continues.
 func (t *Turn) answer() string {
 	i := len(t.messages) - 1
 	for i > 0 && t.messages[i-1].end == EndCut && !t.messages[i-1].narrates() {
@@ -97,8 +98,8 @@ func (t *Turn) answer() string {
 	return b.String()
 }
 
-// apiError is the failure with what only the retries before it tell: 2.1.104
-// writes no status in the final line.
+// apiError returns the failure. Its status and type can come from the retries before
+// it: 2.1.104 writes no status in the final line.
 func (t *Turn) apiError() *APIError {
 	if t.failure == nil {
 		return nil

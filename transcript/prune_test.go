@@ -61,8 +61,8 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// TestPruneWhatBelongsToASession: the directory beside a transcript goes with
-// it, counts with it, and keeps it while something in it is new.
+// The directory beside a transcript is part of the session. Prune removes both, adds
+// both sizes, and leaves the session while any of the files is new.
 func TestPruneWhatBelongsToASession(t *testing.T) {
 	is := is.New(t)
 	home := t.TempDir()
@@ -72,7 +72,7 @@ func TestPruneWhatBelongsToASession(t *testing.T) {
 	idle := put(t, home, "/w", "idle", 100, 5*day)
 	beside(idle, "subagents/agent-a.jsonl", 5*day)
 	beside(idle, "tool-results/b.txt", 5*day)
-	// The directories have been made just now, and they count.
+	// The directories are new, and they count.
 	is.NoErr(filepath.WalkDir(idle[:len(idle)-len(".jsonl")], func(path string, _ fs.DirEntry, err error) error {
 		return errors.Join(err, os.Chtimes(path, time.Time{}, time.Now().Add(-5*day)))
 	}))
@@ -115,7 +115,7 @@ func TestPruneFollowsNoLink(t *testing.T) {
 		is.NoErr(err)
 	}
 
-	// A home that shares its sessions with another is not ours to prune.
+	// Prune refuses a home that shares its sessions with another home.
 	for _, name := range []string{".claude", ".claude/projects"} {
 		linked := t.TempDir()
 		is.NoErr(os.MkdirAll(filepath.Dir(filepath.Join(linked, name)), 0o700))
@@ -127,7 +127,7 @@ func TestPruneFollowsNoLink(t *testing.T) {
 	}
 }
 
-// TestPruneAsksAgain: a session that is resumed while others are removed stays.
+// A session stays if somebody resumes it while Prune removes others.
 func TestPruneAsksAgain(t *testing.T) {
 	is := is.New(t)
 	home := t.TempDir()

@@ -7,7 +7,8 @@ import (
 )
 
 // Read yields the events of the transcript at path as it is now, up to its last
-// whole line. If the file cannot be read, Read yields one error and a zero Event.
+// complete line. If the file cannot be read, Read yields an error and a zero Event,
+// and ends.
 func Read(path string) iter.Seq2[Event, error] { return defaultFormat.Read(path) }
 
 // Read is [Read] for a transcript of f's agent.

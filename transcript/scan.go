@@ -3,19 +3,19 @@ package transcript
 import "bytes"
 
 // A walk goes through the members of an object or the elements of an array. At
-// each, the scanner stands before the value. Whoever wants it reads it there,
-// and next steps over what nobody has read: no byte is looked at twice, and
-// what is not wanted costs no more than finding its end.
+// each of them the scanner stands before the value. The caller reads the value, or
+// next steps over it. So no byte is read twice, and a value that nobody wants costs
+// only the search for its end.
 type walk struct {
 	s     *scanner
 	key   []byte // of the current member, unquoted; nil for an element
-	close byte   // what ends the container; 0 where nothing more follows
+	close byte   // the byte that ends the container; 0 behind the last value
 	begun bool
 	at    int // where the current value begins
 }
 
-// walk begins at the object or array that the scanner stands before. In any
-// other value there is nothing to walk through.
+// walk begins a walk through the object or array behind the scanner. Any other value
+// has no members.
 func (s *scanner) walk() walk {
 	w := walk{s: s}
 	switch {
@@ -29,8 +29,8 @@ func (s *scanner) walk() walk {
 	return w
 }
 
-// next goes to the next member or element. It returns false after the last, and
-// when the scanner has met something that is not JSON.
+// next goes to the next member or element. It returns false after the last one, and
+// if the scanner is broken.
 func (w *walk) next() bool {
 	s := w.s
 	if w.begun && s.i == w.at {
@@ -69,9 +69,9 @@ func (w *walk) name() {
 	}
 }
 
-// A scanner steps over JSON values, over strings with bytes.IndexByte, without
-// checking more of them than quotes and brackets. After the first thing that is
-// not JSON it is broken, and nothing that it returns counts.
+// A scanner steps over JSON values. It checks only their quotes and brackets, and
+// steps over strings with bytes.IndexByte. After the first byte that is not JSON the
+// scanner is broken, and its results do not count.
 type scanner struct {
 	b      []byte
 	i      int
@@ -116,7 +116,7 @@ func (s *scanner) expect(c byte) {
 	}
 }
 
-// string returns the string at the scanner, quotes included.
+// string returns the string at the scanner, with its quotes.
 func (s *scanner) string() []byte {
 	s.expect('"')
 	if s.broken {
@@ -132,8 +132,8 @@ func (s *scanner) string() []byte {
 	return s.b[start:end]
 }
 
-// stringEnd returns the index behind the string that begins, its opening quote
-// passed, at i; -1 if the string does not end.
+// stringEnd returns the index behind a string. The string's first byte after its
+// opening quote is at i. If the string does not end, stringEnd returns -1.
 func stringEnd(b []byte, i int) int {
 	for begin := i; ; {
 		n := bytes.IndexByte(b[i:], '"')

@@ -102,7 +102,7 @@ func TestSessionsInAFolderThatCannotBeRead(t *testing.T) {
 	is.Equal(len(report.Removed), 2) // the others all the same
 }
 
-// TestSessionsWhileTheyGo lists and prunes what somebody else is removing.
+// Sessions and Prune run while somebody else removes the sessions.
 func TestSessionsWhileTheyGo(t *testing.T) {
 	is := is.New(t)
 	home := t.TempDir()

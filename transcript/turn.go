@@ -6,76 +6,79 @@ import (
 	"time"
 )
 
-// A Turn reads the outcome of one prompt from a session's events. It does no
-// I/O and has no clock: the same events give the same outcome. Its zero value
-// takes the first prompt of any session.
+// A Turn reads the outcome of one prompt from a session's events. It does no I/O
+// and has no clock: the same events give the same outcome. The zero value takes
+// the first prompt of any session.
 //
-// A Turn considers only the lines that belong to its prompt. A line names the
-// line that it follows (parentUuid), and a line belongs to the turn if that chain
-// leads back to the prompt's own user line. The chain gives the order, too: the
-// file's can be wrong by some tenths of a second. (2.1.158 and 2.1.294 sometimes
-// write the answer to the first prompt of a session before the prompt.) So a line
-// is kept back until the line that it follows has come, or until a second of
-// silence. Where a line names none, or one that never comes, the file's order
-// counts. Time stamps count nowhere: a clock can be set. Lines of subagents and
-// other sessions do not count.
+// A Turn considers only the lines that belong to its prompt. A line names the line
+// that it follows ([Event].ParentUUID). It belongs to the turn if that chain leads
+// back to the prompt's own user line. The chain also gives the order: the order in
+// the file can be wrong by some tenths of a second. (2.1.158 and 2.1.294 sometimes
+// write the answer to the first prompt of a session before the prompt.) The Turn
+// therefore holds a line until the line that it follows has come, or until a
+// second of silence. If a line names no other line, or one that never comes, the
+// order in the file counts. Time stamps do not count, because somebody can set the
+// clock. Lines of subagents and of other sessions do not count.
 //
-// A Turn is not safe for concurrent use. The exported fields must be set before
-// the first Add.
+// A Turn is not safe for concurrent use. Set the exported fields before the first
+// Add.
 type Turn struct {
-	// SessionID is the session; lines that name another are ignored.
+	// SessionID is the session. Lines that name another session are ignored. If
+	// empty, lines of any session count.
 	SessionID string
 
-	// Prompt is the prompt's text. The user line matches when it is the same
-	// but for white space (as [strings.TrimSpace] has it) at either end.
+	// Prompt is the prompt's text. White space at either end (see
+	// [strings.TrimSpace]) does not matter. If Prompt and Match are not set, the
+	// first prompt is the turn's.
 	Prompt string
 
-	// Match, if not nil, decides in Prompt's place whether text is the prompt.
+	// Match, if not nil, decides whether text is the prompt. Prompt is then ignored.
 	Match func(text string) bool
 
-	// Settle takes DefaultSettle's place if positive. Where the agent runs Stop
-	// hooks, which may object, it is to be more than the slowest takes: until the
-	// agent writes what came of them, the answer looks final. Less than zero,
-	// silence never ends the turn.
+	// Settle is how long the transcript must be quiet after the final message
+	// before the turn is over; 0 means DefaultSettle. If the agent runs Stop
+	// hooks, Settle must be longer than the slowest of them: until the agent
+	// records that they have run, an answer to which one may object looks final.
+	// If Settle is negative, silence never ends the turn.
 	Settle time.Duration
 
 	received   bool
 	text       string // of the prompt, as received
 	promptID   string
 	unmatched  string
-	lines      map[string]bool // by uuid: whether it is one of this turn's
+	lines      map[string]bool // by uuid: whether the line is one of this turn's
 	held       []heldLine
 	seq        int        // of the turn's lines
 	messages   []*message // in order
 	tools      map[string]*tool
 	toolOrder  []string
-	resumed    int // the last line that makes the model speak again
+	resumed    int // the last line after which the model speaks again
 	retry      *APIRetry
 	attempts   int
 	failure    *APIError
-	failed     int // the line that said so
+	failed     int // the line of the failure
 	duration   time.Duration
 	closed     bool
-	told       bool // its end was written, and perhaps not all that belongs to it
-	prevented  int  // the line that said that a hook stops the turn
+	told       bool // the agent has recorded the end, but perhaps not all lines before it
+	prevented  int  // the line in which a hook stops the turn
 	interrupt  bool
 	compaction bool
 	quiet      time.Duration
 	version    string
 }
 
-// message is one API message, gathered from its lines.
+// message is one API message, put together from its lines.
 type message struct {
 	id, model, stop string
 	end             End
 	blocks          []block
 	usage           Usage
-	last            int // its last line
+	last            int // the message's last line
 }
 
 type block struct {
 	Block
-	parent string // the line before the block's own
+	parent string // the line before the block's line
 }
 
 type tool struct {
@@ -84,8 +87,8 @@ type tool struct {
 	result bool
 }
 
-// Add takes the next event. Once the turn has ended for good, by anything but
-// silence, further events change nothing. Reports of hooks never do.
+// Add takes the next event. After the turn has ended by anything but silence,
+// further events change nothing. Reports of hooks never change anything.
 func (t *Turn) Add(ev Event) {
 	if t.ended() || isReport(ev.Body) {
 		return
@@ -103,7 +106,7 @@ func (t *Turn) Add(ev Event) {
 	if ev.Sidechain || t.SessionID != "" && ev.SessionID != "" && ev.SessionID != t.SessionID {
 		return
 	}
-	ev.Raw = nil // valid only now
+	ev.Raw = nil // valid until the next event only
 	if u, ok := ev.Body.(*User); ok && !t.received && !ev.Meta {
 		t.prompt(ev, u)
 		return
@@ -111,7 +114,7 @@ func (t *Turn) Add(ev Event) {
 	t.place(ev)
 }
 
-// prompt takes a user line before the turn's own has been seen.
+// prompt takes a user line that comes before the turn's prompt, or is it.
 func (t *Turn) prompt(ev Event, u *User) {
 	t.before(ev.ParentUUID)
 	if t.matches(u.Text) {
@@ -131,8 +134,8 @@ func (t *Turn) matches(text string) bool {
 	return want == "" || strings.TrimSpace(text) == want
 }
 
-// apply takes a line of this turn. orphan says that nothing but its place in the
-// file makes it one.
+// apply takes a line of this turn. An orphan is a line that only its place in the
+// file makes one of the turn's.
 func (t *Turn) apply(ev Event, orphan bool) {
 	t.seq++
 	at := t.seq
@@ -155,7 +158,7 @@ func (t *Turn) apply(ev Event, orphan bool) {
 	case *CompactSummary:
 		t.compaction = true
 	case *TurnDuration:
-		// An orphan may be the end of the turn before.
+		// An orphan may be the end of the previous turn.
 		if !orphan || t.stopped() {
 			t.closed, t.duration = true, b.Duration
 		}
@@ -169,22 +172,23 @@ func (t *Turn) apply(ev Event, orphan bool) {
 	}
 }
 
-// fatal reports whether an error has come that the agent does not go on from. It
-// does go on when the connection broke in a message that had come to a tool use:
-// it runs the tool and asks again. 2.1.330 says so in the error; 2.1.104 and
-// 2.1.158 write the tool's result behind it.
+// fatal reports whether an error has come after which the agent does not go on.
+// The agent does go on if the connection broke in a message behind a tool use: it
+// runs the tool and asks again. 2.1.330 says so in the error; 2.1.104 and 2.1.158
+// write the tool's result after the error.
 func (t *Turn) fatal() bool {
 	return t.failure != nil && t.failure.end() != EndTools && t.resumed < t.failed && len(t.PendingTools()) == 0
 }
 
-// halted reports whether a hook has stopped the turn. Nothing need have been said.
+// halted reports whether a hook has stopped the turn. The model need not have said
+// anything.
 func (t *Turn) halted() bool {
 	m := t.lastMessage()
 	return t.prevented > t.resumed && (m == nil || m.last < t.prevented)
 }
 
-// stopped reports whether a summary of the Stop hooks that comes now is the
-// turn's end: there is a message to end with, and nobody has objected to it.
+// stopped reports whether a summary of the Stop hooks that comes now ends the
+// turn: there is a last message, and no hook has objected to it.
 func (t *Turn) stopped() bool {
 	m := t.lastMessage()
 	return m != nil && m.last > t.resumed && !t.busy() && !m.narrates()
@@ -193,21 +197,21 @@ func (t *Turn) stopped() bool {
 func (t *Turn) user(at int, meta bool, u *User) {
 	switch {
 	case meta:
-		// A Stop hook objected, a limit was hit, an answer was empty: the model
-		// is asked to go on.
+		// The agent asks the model to go on: a Stop hook objected, a message hit a
+		// limit, or an answer was empty.
 		t.resumed = at
 	case u.InterruptedMessageID != "" || u.Interruption && u.PromptID == t.promptID:
 		t.interrupt = true
 	case u.PromptID != "" && u.PromptID == t.promptID:
 		// A command's echo.
 	case t.final():
-		// The next prompt. Up to 2.1.104 nothing else ends the turn before it.
+		// The next prompt. Up to 2.1.104 nothing else ends the previous turn.
 		t.closed = true
 	}
 }
 
-// results takes what tools gave back. Of tools that ran side by side, the result of
-// one can be written behind what the model made of them all.
+// results takes the results of tools. If tools ran side by side, the agent can
+// write the result of one after the message in which the model used all results.
 func (t *Turn) results(at int, b *ToolResults) {
 	for _, r := range b.Results {
 		tool := t.tool(r.ToolUseID)
@@ -231,13 +235,13 @@ func (t *Turn) assistant(at int, ev Event, a *Assistant) {
 	if end := a.end(); end != EndUnknown {
 		m.end = end
 	}
-	// Each line has the whole message's usage; a line written early has less.
+	// Each line has the whole message's usage; an early line has less.
 	m.usage.InputTokens = max(m.usage.InputTokens, a.Usage.InputTokens)
 	m.usage.OutputTokens = max(m.usage.OutputTokens, a.Usage.OutputTokens)
 	m.usage.CacheCreationInputTokens = max(m.usage.CacheCreationInputTokens, a.Usage.CacheCreationInputTokens)
 	m.usage.CacheReadInputTokens = max(m.usage.CacheReadInputTokens, a.Usage.CacheReadInputTokens)
 
-	before := slices.Clone(m.blocks) // blocks of one line may be equal
+	before := slices.Clone(m.blocks) // two blocks of one line may be equal
 	for i := range a.Blocks {
 		b := &a.Blocks[i]
 		if slices.ContainsFunc(before, func(k block) bool { return k.parent == ev.ParentUUID && equal(&k.Block, b) }) {
@@ -251,8 +255,8 @@ func (t *Turn) assistant(at int, ev Event, a *Assistant) {
 	}
 }
 
-// insert puts a block of a line at its place: behind the others, but before one
-// that follows the line and was not kept back for long enough.
+// insert puts a block of a line in its place. That is behind the other blocks, but
+// before a block whose line follows this one and was taken too early.
 func (m *message) insert(b block, line string) {
 	i := slices.IndexFunc(m.blocks, func(k block) bool { return line != "" && k.parent == line })
 	if i < 0 {
@@ -265,7 +269,8 @@ func equal(a, b *Block) bool {
 	return a.Type == b.Type && a.Text == b.Text && a.ID == b.ID && a.Name == b.Name && string(a.Input) == string(b.Input)
 }
 
-// message returns the message with that id.
+// message returns the message with that id. It makes the message if it is new or
+// has no id.
 func (t *Turn) message(id string) *message {
 	for _, m := range slices.Backward(t.messages) {
 		if m.id == id && id != "" {
@@ -288,19 +293,20 @@ func (t *Turn) tool(id string) *tool {
 	return t.tools[id]
 }
 
-// Received reports whether the prompt's own user line has been seen, and its
-// text as the agent took it.
+// Received reports whether the prompt's own user line has come, and returns the
+// text that the agent took.
 func (t *Turn) Received() (text string, ok bool) { return t.text, t.received }
 
-// PromptID is the agent's id of the prompt, empty until it has been seen.
+// PromptID returns the agent's id of the prompt. It is empty until the prompt has
+// come.
 func (t *Turn) PromptID() string { return t.promptID }
 
-// Unmatched is the last user text of the session that was not the prompt, seen
-// before it. If the prompt never comes, this is what the agent made of it.
+// Unmatched returns the last user text before the prompt. If the prompt never
+// comes, this is what the agent made of it.
 func (t *Turn) Unmatched() string { return t.unmatched }
 
-// Retrying is the failed attempt that the agent is about to repeat, or nil.
-// Unless it is Retryable, waiting is useless. 2.1.330 does not write it.
+// Retrying returns the failed attempt that the agent is about to repeat, or nil. If
+// it is not Retryable, waiting is useless. 2.1.330 does not record attempts.
 func (t *Turn) Retrying() *APIRetry {
 	if t.ended() || t.fatal() {
 		return nil
@@ -308,8 +314,8 @@ func (t *Turn) Retrying() *APIRetry {
 	return t.retry
 }
 
-// PendingTools are the tool uses without a result: tools that run, or wait for
-// a permission.
+// PendingTools returns the tool uses without a result: the tools that run or wait
+// for a permission.
 func (t *Turn) PendingTools() []Block {
 	var pending []Block
 	for _, id := range t.toolOrder {
@@ -320,39 +326,42 @@ func (t *Turn) PendingTools() []Block {
 	return pending
 }
 
-// Told reports whether the agent has written that the turn is over. Lines of it
-// may still come: the report of its Stop hook, if there is one, tells what the
-// last of them says.
+// Told reports whether the agent has recorded that the turn is over. Lines of the
+// turn may still come. If a Stop hook reports, its [Stopping] has the text of the
+// last one.
 func (t *Turn) Told() bool { return t.told || t.halted() || t.fatal() || t.ended() }
 
-// Done reports whether the turn has ended and Outcome is its outcome: by a
-// turn_duration line, an interruption, the next prompt, an API error that the
-// agent does not go on from, a hook that stopped the turn or Stop hooks that have
-// run and not objected, with DefaultSettle of silence behind, or a final message and Settle of silence.
-// Silence is known from [Idle] events.
+// Done reports whether the turn has ended, so that Outcome is final. A turn ends
+//   - at once with a [TurnDuration], an interruption or the next prompt,
+//   - after DefaultSettle of silence with an API error after which the agent does
+//     not go on, with a hook that stopped the turn, and with Stop hooks that have
+//     run and not objected,
+//   - after Settle of silence with a final message.
+//
+// A Turn knows of silence from [Idle] events.
 func (t *Turn) Done() bool { return t.State() == Done }
 
-// ended is Done for good.
+// ended reports whether the turn has ended by anything but silence.
 func (t *Turn) ended() bool {
 	return t.received && (t.closed || t.interrupt)
 }
 
-// State is how far a [Turn] is.
+// State says how far a [Turn] is.
 type State int
 
 const (
-	// Waiting: the prompt has not been seen.
+	// Waiting: the prompt has not come.
 	Waiting State = iota
-	// Working: the agent is thinking, or has been asked to go on, a tool runs or
-	// asks for permission, or a failed request is about to be repeated.
+	// Working: the model works, a tool runs or waits for a permission, or the
+	// agent is about to retry a failed request.
 	Working
-	// Resting: the last message has text, and no tool or retry is pending, but
-	// nothing says that it is the last. Some builds write no more than that:
-	// together with a quiet transcript and a screen that takes input again it
-	// is the end of the turn. It is also the state after a message that was cut
-	// or refused, until the agent asks for more by itself.
+	// Resting: the last message has text, and no tool or retry is pending, but no
+	// line says that the message is the last. Some builds record no more than
+	// that: the turn is over if the transcript is quiet and the screen takes input
+	// again. A turn also rests after a message that was cut or refused, until the
+	// agent asks for more by itself.
 	Resting
-	// Final: the last message is final, and only silence is missing.
+	// Final: the last message is final. Only silence is missing.
 	Final
 	// Done: the turn has ended.
 	Done
@@ -362,7 +371,7 @@ var stateNames = [...]string{"waiting", "working", "resting", "final", "done"}
 
 func (s State) String() string { return stateNames[s] }
 
-// State tells how far the turn is.
+// State returns how far the turn is.
 func (t *Turn) State() State {
 	switch {
 	case !t.received:
@@ -377,15 +386,15 @@ func (t *Turn) State() State {
 	return Working
 }
 
-// settled reports whether it has been quiet for long enough after what looks
-// like the end.
+// settled reports whether the transcript has been quiet for long enough after what
+// looks like the end.
 func (t *Turn) settled() bool {
 	switch {
 	case t.missing():
 		return false
 	case t.Settle == 0, t.Told():
-		// What belongs to the end may still be written: 2.1.158 has written the
-		// error that ends a cut answer before the answer.
+		// Lines of the end may still come: 2.1.158 wrote the error that ends a cut
+		// answer before the answer.
 		return t.quiet >= DefaultSettle
 	case t.Settle < 0:
 		return false
@@ -393,7 +402,7 @@ func (t *Turn) settled() bool {
 	return t.quiet >= t.Settle
 }
 
-// final reports whether the last message says that it is the last.
+// final reports whether the last message, or what came after it, is the end.
 func (t *Turn) final() bool {
 	m := t.lastMessage()
 	if t.fatal() || (t.told || t.halted()) && !t.busy() {
@@ -402,8 +411,8 @@ func (t *Turn) final() bool {
 	if m == nil || m.last < t.resumed || t.busy() {
 		return false
 	}
-	// The agent may go on after a cut or a refusal. Both end in an APIError or a
-	// TurnDuration.
+	// The agent may go on after a cut or a refusal. In the end it records an
+	// APIError or a TurnDuration.
 	return m.end == EndFinal || m.end == EndFull
 }
 
@@ -421,9 +430,8 @@ func (t *Turn) lastMessage() *message {
 	return t.messages[len(t.messages)-1]
 }
 
-// narrates reports whether the message's text leads to a tool use. Whatever the
-// stop reason is, the agent runs the tools that a message has: of one that was
-// cut too, if the cut is behind them (2.1.330).
+// narrates reports whether the message's text leads to a tool use. The agent runs
+// the tools of a message however it ended, also if it was cut behind them (2.1.330).
 func (m *message) narrates() bool {
 	return m.end == EndTools || slices.ContainsFunc(m.blocks, func(b block) bool { return b.Type == toolBlock })
 }

@@ -41,8 +41,8 @@ func stopHooks(w *writer) error {
 	return w.Append(l)
 }
 
-// cutOff writes the error of a connection that broke behind a tool use, as
-// 2.1.330 does.
+// cutOff writes the error of a connection that broke after a tool use, as 2.1.330
+// does.
 func cutOff(w *writer) error {
 	l := w.Line("assistant")
 	l["isApiErrorMessage"], l["error"] = true, "server_error"
@@ -454,8 +454,8 @@ func TestTurn(t *testing.T) {
 	}
 }
 
-// TestTurnBeforeItsPrompt is what 2.1.158 often does in a new session:
-// the answer, and even the end, stand before the prompt in the file.
+// In a new session 2.1.158 often writes the answer, and even the end, before the
+// prompt.
 func TestTurnBeforeItsPrompt(t *testing.T) {
 	is := is.New(t)
 	w := newWriter(t)
@@ -480,7 +480,7 @@ func TestTurnBeforeItsPrompt(t *testing.T) {
 	is.Equal(o.Usage.OutputTokens, int64(10))
 }
 
-// TestTurnAroundItsPrompt is the same with only the end before the prompt.
+// Only the end of the turn stands before the prompt.
 func TestTurnAroundItsPrompt(t *testing.T) {
 	is := is.New(t)
 	w := newWriter(t)
@@ -535,8 +535,8 @@ func addAll(t *testing.T, turn *transcript.Turn, w *writer) {
 	}
 }
 
-// A turn that ended with its Stop hooks has more to say, perhaps after the next
-// prompt. Its end is not the next one's.
+// After a turn has ended with its Stop hooks, lines of it may still come, also behind
+// the next prompt. They do not end the next turn.
 func TestEndOfTheTurnBefore(t *testing.T) {
 	answer := &transcript.Assistant{MessageID: "m", StopReason: "end_turn", Blocks: []transcript.Block{{Type: "text", Text: "it"}}}
 	summary := &transcript.HookOutput{Stopping: true}
@@ -592,8 +592,8 @@ func TestBlocksOutOfOrder(t *testing.T) {
 	is.Equal(turn.Outcome().Text, "one two three")
 }
 
-// How a message ended is known from End, whatever the agent's words for it are,
-// and in an event that was made by hand from claude's word.
+// A Turn takes from End how a message ended, whatever words the agent has. If a
+// program made the event by hand and left End out, claude's stop reason counts.
 func TestEnds(t *testing.T) {
 	for _, c := range []struct {
 		stop  string
@@ -646,7 +646,8 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// An interruption is the turn's when the line says that it is one, and whose.
+// An interruption ends the turn only if the line has the turn's prompt id or the id
+// of the interrupted message.
 func TestInterruption(t *testing.T) {
 	for _, c := range []struct {
 		user transcript.User

@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// The methods of a scanner that follow read one value. A value of another type,
-// null among them, is zero: a change of format in one place must not hide the
-// rest of the line.
+// The following methods of a scanner read one value. A value of another type, such
+// as null, is zero: a change of the format in one place must not hide the rest of
+// the line.
 
 func (s *scanner) text() string {
 	if s.peek() != '"' {
@@ -44,20 +44,19 @@ func (s *scanner) float() float64 {
 	return f
 }
 
-// raw is any value, as it stands. It is a copy, because it outlives the line.
+// raw returns any value as it stands. It copies the value, which outlives the line.
 func (s *scanner) raw() json.RawMessage { return bytes.Clone(s.value()) }
 
-// unquote returns what a JSON string says. As in encoding/json, each byte that
-// is not part of valid UTF-8 and each half of a surrogate pair becomes U+FFFD.
-// A turn's text is nearly all of what is decoded, so this is where its speed
-// comes from.
+// unquote decodes a JSON string. As in encoding/json, each byte that is not part of
+// valid UTF-8 and each half of a surrogate pair becomes U+FFFD. Nearly all that is
+// decoded is a turn's text, so the speed of unquote is the decoder's.
 func unquote(quoted []byte) (string, bool) {
 	in := quoted[1 : len(quoted)-1]
 	n := plain(in)
 	if n == len(in) {
 		return validUTF8(string(in)), true
 	}
-	out := make([]byte, 0, len(in)) // no escape is shorter than what it stands for
+	out := make([]byte, 0, len(in)) // no escape is shorter than its character
 	for {
 		out = append(out, in[:n]...)
 		if in = in[n:]; len(in) == 0 {
@@ -66,7 +65,8 @@ func unquote(quoted []byte) (string, bool) {
 		if in[0] != '\\' {
 			return "", false
 		}
-		// There is a next byte: before the quote it would be escaped.
+		// There is a next byte. A backslash before the closing quote would escape
+		// the quote.
 		if c := escapes[in[1]]; c != 0 {
 			out, in = append(out, c), in[2:]
 		} else {
@@ -80,7 +80,7 @@ func unquote(quoted []byte) (string, bool) {
 	}
 }
 
-// plain returns how much of in stands for itself.
+// plain returns how many bytes at the beginning of in need no decoding.
 func plain(in []byte) int {
 	for i, c := range in {
 		if c < ' ' || c == '\\' {
@@ -97,18 +97,18 @@ func validUTF8(s string) string {
 	return string([]rune(s))
 }
 
-// escapes is what one character behind a backslash stands for.
+// escapes maps the character behind a backslash to the character that both mean.
 var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
 
-// unescape returns the character that the \uXXXX, or the two of them, at the
-// beginning of in stand for, and how long they are: 0 where there is none.
+// unescape decodes the \uXXXX at the beginning of in, or a surrogate pair of them. It
+// returns the character and the escape's length, which is 0 if there is no escape.
 func unescape(in []byte) (r rune, size int) {
 	r, ok := hex4(in)
 	if !ok {
 		return 0, 0
 	}
 	if utf16.IsSurrogate(r) {
-		// A half without its other half stands for nothing.
+		// One half of a pair has no meaning.
 		second, _ := hex4(in[6:])
 		if pair := utf16.DecodeRune(r, second); pair != utf8.RuneError {
 			return pair, 12
@@ -118,7 +118,7 @@ func unescape(in []byte) (r rune, size int) {
 	return r, 6
 }
 
-// hex4 reads the \uXXXX that in begins with.
+// hex4 reads the \uXXXX at the beginning of in.
 func hex4(in []byte) (rune, bool) {
 	if len(in) < 6 || in[0] != '\\' || in[1] != 'u' {
 		return 0, false

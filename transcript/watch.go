@@ -7,9 +7,9 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watches is the process's only watcher, whatever the number of followers:
-// fs.inotify.max_user_instances can be as low as 128 for all programs of a
-// user. It exists while somebody watches.
+// watches has the only watcher of the process. All followers share the watcher,
+// because fs.inotify.max_user_instances can be as low as 128 for all programs of a
+// user. The watcher exists while somebody watches.
 var watches registry
 
 var newWatcher = fsnotify.NewWatcher // replaced by a test
@@ -18,7 +18,7 @@ var newWatcher = fsnotify.NewWatcher // replaced by a test
 type registry struct {
 	mu      sync.Mutex
 	watcher *fsnotify.Watcher
-	done    chan struct{} // closed when watcher's loop has ended
+	done    chan struct{} // closed after the watcher's loop has ended
 	dirs    map[string]map[*watch]struct{}
 }
 
@@ -26,12 +26,12 @@ type registry struct {
 type watch struct {
 	dir, name string
 
-	// C receives after a change. Several changes may make one value.
+	// C receives a value after a change. Several changes may send one value.
 	C chan struct{}
 }
 
-// add watches name in dir, which must exist. The directory and not the file is
-// watched, because the file may not exist, and may be replaced.
+// add watches name in dir. The directory must exist. add watches the directory and
+// not the file, because the file may not exist yet, or another file may replace it.
 func (r *registry) add(dir, name string) (*watch, error) {
 	wait := func() {}
 	defer func() { wait() }()
@@ -47,8 +47,8 @@ func (r *registry) add(dir, name string) (*watch, error) {
 		go r.loop(w, r.done)
 	}
 	w := &watch{filepath.Clean(dir), name, make(chan struct{}, 1)}
-	// Again for a directory that is watched already: it may have been removed
-	// and made anew, and then the kernel has dropped its watch.
+	// Add also a directory that is watched already. Somebody may have removed it
+	// and made it again, and then the kernel has dropped its watch.
 	if err := r.watcher.Add(w.dir); err != nil {
 		wait = r.release()
 		return nil, err
@@ -60,14 +60,14 @@ func (r *registry) add(dir, name string) (*watch, error) {
 	return w, nil
 }
 
-// remove ends w. When it returns, nothing of w is left, and nothing of the
-// watcher either if w was the last.
+// remove ends w. If w was the last watch, remove closes the watcher and waits for the
+// watcher's loop to end.
 func (r *registry) remove(w *watch) {
 	r.mu.Lock()
 	delete(r.dirs[w.dir], w)
 	if len(r.dirs[w.dir]) == 0 {
 		delete(r.dirs, w.dir)
-		// Fails only when the directory is gone, and the kernel's watch with it.
+		// Fails only if the directory is gone. Then the kernel's watch is gone, too.
 		_ = r.watcher.Remove(w.dir)
 	}
 	wait := r.release()
@@ -75,8 +75,8 @@ func (r *registry) remove(w *watch) {
 	wait()
 }
 
-// release closes the watcher if nothing is watched any more. The caller holds
-// mu and calls the result without it: the loop may need mu to end.
+// release closes the watcher if nobody watches any more. The caller holds mu. It
+// calls wait without mu, because the loop may need mu to end.
 func (r *registry) release() (wait func()) {
 	if len(r.dirs) > 0 || r.watcher == nil {
 		return func() {}
@@ -106,7 +106,7 @@ func (r *registry) loop(w *fsnotify.Watcher, done chan struct{}) {
 			if !ok {
 				return
 			}
-			// Events were lost (the queue overflowed): everyone looks.
+			// The queue overflowed and events were lost: notify every watch.
 			r.mu.Lock()
 			if r.watcher == w {
 				for _, dir := range r.dirs {
@@ -120,7 +120,7 @@ func (r *registry) loop(w *fsnotify.Watcher, done chan struct{}) {
 	}
 }
 
-// dispatch tells those who watch path, or whose directory path is.
+// dispatch notifies the watches of path, and those in path if it is a directory.
 func (r *registry) dispatch(path string) {
 	for w := range r.dirs[path] {
 		w.notify()

@@ -1,12 +1,12 @@
-// Package transcripttest writes transcripts as an interactive agent does, for
-// tests of programs that read them with package transcript. No agent is started:
+// Package transcripttest writes transcripts as claude does, for tests of programs
+// that read them with package transcript. It starts no agent:
 //
 //	w := transcripttest.Writer{Path: transcript.Path(t.TempDir(), "/work", id)}
 //	err := errors.Join(w.Prompt("How many?"), w.Answer("Three."), w.TurnDuration(time.Second))
 //
-// A [Writer] has a method for each thing that an agent records. Append and Raw are
-// for what agents do not write, or not at once: odd lines, garbage, half a line.
-// For an agent that takes prompts see package tmuxtest.
+// A [Writer] has a method for each kind of line that the agent writes. Append and Raw
+// write anything else: unusual lines, garbage, half a line. Package tmuxtest has an
+// agent that takes prompts.
 package transcripttest
 
 import (
@@ -19,23 +19,23 @@ import (
 	"time"
 )
 
-// A Writer appends to one transcript. Only Path is required. It is not safe for
+// A Writer appends to one transcript. Only Path is required. A Writer is not safe for
 // concurrent use.
 //
-// Each method appends whole lines in one write, as the agent does, and makes
-// the file and the directories above it at need. Lines are linked to each
-// other by uuid and parentUuid.
+// Each method appends complete lines in one write, as the agent does. It makes the
+// file and the directories above it if they do not exist. Each line names the line
+// before it (uuid and parentUuid).
 type Writer struct {
 	Path string
 
-	SessionID string // default: Path's base without its extension
-	Version   string // of the agent; default "2.1.158"
-	Model     string // default "claude-test"
+	SessionID string // "" means Path's base without its extension
+	Version   string // of the agent; "" means "2.1.158"
+	Model     string // "" means "claude-test"
 
-	// Sidechain marks the lines that follow as a subagent's.
+	// Sidechain marks the following lines as a subagent's.
 	Sidechain bool
 
-	// Now gives time stamps; default time.Now.
+	// Now returns the time stamp of a line; nil means time.Now.
 	Now func() time.Time
 
 	parent   string
@@ -43,25 +43,25 @@ type Writer struct {
 	messages int
 }
 
-// Message is one API message. The zero StopReason is written as null, which
-// some builds do; most messages want "end_turn" or "tool_use".
+// Message is one API message. An empty StopReason is written as null, as some builds
+// do. Most messages have "end_turn" or "tool_use".
 type Message struct {
-	ID         string // default: a new one
+	ID         string // "" means a new one
 	StopReason string
 	Blocks     []Block
 
 	InputTokens, OutputTokens int64
 }
 
-// Block is one content block: the first of ToolUse, Thinking and Text that is
-// set says which.
+// Block is one content block. The first of ToolUse, Thinking and Text that is set
+// says which kind.
 type Block struct {
 	Text     string
 	Thinking string
 	ToolUse  *ToolUse
 }
 
-// ToolUse asks for a tool.
+// ToolUse is a request for a tool.
 type ToolUse struct {
 	ID, Name string
 	Input    any // encoded as JSON; nil is {}
@@ -75,13 +75,14 @@ type APIError struct {
 	Message string
 }
 
-// Prompt writes the user line of a prompt that has been accepted.
+// Prompt writes the user line of a prompt that the agent has accepted.
 func (w *Writer) Prompt(text string) error {
 	w.promptID = rand.Text()
 	return w.Append(w.user(text))
 }
 
-// Meta writes a user line of the agent's own, such as a Stop hook's objection.
+// Meta writes a remark of the agent in the user's name, such as a Stop hook's
+// objection.
 func (w *Writer) Meta(text string) error {
 	l := w.user(text)
 	l["isMeta"] = true
@@ -95,7 +96,8 @@ func (w *Writer) CompactSummary(text string) error {
 	return w.Append(l)
 }
 
-// Interrupted writes what the agent writes when a person interrupts it.
+// Interrupted writes the user line that records an interruption. messageID may be
+// empty, as it is when the agent had not answered anything yet.
 func (w *Writer) Interrupted(messageID string) error {
 	l := w.user([]any{obj{"type": "text", "text": "[Request interrupted by user]"}})
 	if messageID != "" {
@@ -104,12 +106,13 @@ func (w *Writer) Interrupted(messageID string) error {
 	return w.Append(l)
 }
 
-// Answer writes an assistant message with one text block that ends the turn.
+// Answer writes an assistant message with one text block and the stop reason
+// "end_turn".
 func (w *Writer) Answer(text string) error {
 	return w.Assistant(Message{StopReason: "end_turn", Blocks: []Block{{Text: text}}})
 }
 
-// Assistant writes a message: one line for each block, all in one write.
+// Assistant writes a message: one line for each block, all lines in one write.
 func (w *Writer) Assistant(m Message) error {
 	lines := w.AssistantLines(m)
 	values := make([]any, len(lines))
@@ -119,8 +122,8 @@ func (w *Writer) Assistant(m Message) error {
 	return w.Append(values...)
 }
 
-// AssistantLines returns the lines of a message without writing them, for tests
-// that tear, repeat or reorder them. Write them with Append.
+// AssistantLines returns the lines of a message and writes nothing. It is for tests
+// that tear, repeat or reorder lines. Write the lines with Append.
 func (w *Writer) AssistantLines(m Message) []map[string]any {
 	if m.ID == "" {
 		w.messages++
@@ -157,7 +160,7 @@ func (b Block) content() obj {
 	return obj{"type": "text", "text": b.Text}
 }
 
-// ToolResult writes what a tool gave back.
+// ToolResult writes the result of a tool.
 func (w *Writer) ToolResult(toolUseID, content string) error {
 	return w.Append(w.user([]any{obj{"type": "tool_result", "tool_use_id": toolUseID, "content": content, "is_error": false}}))
 }
@@ -169,7 +172,8 @@ func (w *Writer) TurnDuration(d time.Duration) error {
 	return w.Append(l)
 }
 
-// Retry writes that a request failed and is tried again (2.1.104, 2.1.158).
+// Retry writes that a request failed and that the agent will retry it (2.1.104,
+// 2.1.158).
 func (w *Writer) Retry(e APIError, attempt, maxRetries int, delay time.Duration) error {
 	l := w.Line("system")
 	l["subtype"], l["level"] = "api_error", "error"
@@ -181,7 +185,7 @@ func (w *Writer) Retry(e APIError, attempt, maxRetries int, delay time.Duration)
 	return w.Append(l)
 }
 
-// APIError writes the line with which the agent gives up.
+// APIError writes the error with which the agent ends a turn.
 func (w *Writer) APIError(e APIError) error {
 	l := w.Line("assistant")
 	l["isApiErrorMessage"] = true
@@ -200,8 +204,8 @@ func (w *Writer) APIError(e APIError) error {
 	return w.Append(l)
 }
 
-// Noise writes a record of a type that no reader knows, about size bytes long,
-// with the words in it that a careless reader looks for.
+// Noise writes a line of the given type, about size bytes long. Give it a type that
+// no reader knows. The line contains words for which a careless reader searches.
 func (w *Writer) Noise(typ string, size int) error {
 	return w.Append(obj{
 		"shape": obj{"type": "assistant", "stop_reason": "end_turn", "text": "\"type\":\"user\" \\"},
@@ -210,7 +214,7 @@ func (w *Writer) Noise(typ string, size int) error {
 	})
 }
 
-// Append writes each value as one line of JSON, all in one write.
+// Append writes each value as one line of JSON, all lines in one write.
 func (w *Writer) Append(values ...any) error {
 	var b []byte
 	for _, v := range values {
@@ -223,7 +227,7 @@ func (w *Writer) Append(values ...any) error {
 	return w.Raw(b)
 }
 
-// Raw appends bytes as they are: half a line, garbage, or several lines.
+// Raw appends p as it is: half a line, garbage, or several lines.
 func (w *Writer) Raw(p []byte) error {
 	if err := os.MkdirAll(filepath.Dir(w.Path), 0o700); err != nil {
 		return err
@@ -239,8 +243,8 @@ func (w *Writer) Raw(p []byte) error {
 	return err
 }
 
-// Line returns a new line of the given type with everything that lines have in
-// common, linked to the one before it.
+// Line returns a new line of the given type with the members that all lines have. The
+// line names the line before it.
 func (w *Writer) Line(typ string) map[string]any {
 	now := time.Now
 	if w.Now != nil {
