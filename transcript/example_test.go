@@ -168,3 +168,36 @@ func ExampleDrift() {
 	fmt.Println(drift.Counts())
 	// Output: map[unknown type telepathy:1]
 }
+
+// Hooks of the agent append lines to a file of the program. A Format whose Decode is
+// the agent's Report reads them, at once or with a [transcript.Follower].
+func ExampleFormat() {
+	dir, err := os.MkdirTemp("", "transcript")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "hooks.jsonl")
+	reported := `{"hook_event_name":"MessageDisplay","message_id":"m","index":0,"delta":"Three."}
+{"hook_event_name":"Stop","last_assistant_message":"Three."}
+`
+	if err := os.WriteFile(path, []byte(reported), 0o600); err != nil {
+		log.Fatal(err)
+	}
+
+	reports := &transcript.Format{Decode: transcript.Claude().Report}
+	for ev, err := range reports.Read(path) {
+		if err != nil {
+			log.Fatal(err)
+		}
+		switch b := ev.Body.(type) {
+		case *transcript.Shown:
+			fmt.Println("shown:", b.Text)
+		case *transcript.Stopping:
+			fmt.Println("stopping:", b.Text)
+		}
+	}
+	// Output:
+	// shown: Three.
+	// stopping: Three.
+}
