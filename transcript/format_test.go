@@ -138,6 +138,9 @@ func TestFormatFind(t *testing.T) {
 	got, err = short.Find(home, session)
 	is.NoErr(err)
 	is.Equal(got, again)
+	short.Name = func(string) (string, bool) { return "", true } // not even the beginning
+	_, err = short.Find(home, session)
+	is.True(errors.Is(err, fs.ErrNotExist))
 }
 
 // A nil Format is claude's.
