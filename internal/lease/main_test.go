@@ -89,7 +89,8 @@ func host(args []string) {
 		self := must(os.Executable())
 		panic(syscall.Exec(self, []string{self, helperArg, "idle"}, nil))
 	case "panic":
-		panic("as it was told")
+		unix.Close(2) // the report of the panic would look like a failed test
+		panic("the test asked for it")
 	}
 }
 
