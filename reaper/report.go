@@ -2,36 +2,36 @@ package reaper
 
 import "fmt"
 
-// A Report is what a [Sweep] has found, in the order in which it was met. It is
-// made to be logged or written as JSON: no command line and no environment is in
-// it.
+// A Report lists what a [Sweep] has found, in the order in which it was found. It can
+// be logged or written as JSON: it holds no command line and no environment.
 type Report struct {
 	// Found is never nil.
 	Found []Finding `json:"found"`
 }
 
-// A Finding is one thing of a lease, dead or not, and what became of it. Which
-// of the fields that name it are set depends on its kind.
+// A Finding is one thing that belongs to a lease, and what the sweep did with it. Its
+// Kind decides which of Path, Name and Pid are set.
 type Finding struct {
 	Kind Kind `json:"kind"`
 
-	// Path is that of a directory, socket or FIFO, and the socket of the
-	// server that a session is on.
+	// Path is the path of a directory, socket or FIFO. For a session it is the path
+	// of its server's socket.
 	Path string `json:"path,omitempty"`
 
-	// Name is a session's, or the program's as the system keeps it.
+	// Name is the name of a session, or of a process's program as the system
+	// reports it.
 	Name string `json:"name,omitempty"`
 
-	// Pid is a process's, and for a session its server's.
+	// Pid is the pid of a process. For a session it is its server's pid.
 	Pid int `json:"pid,omitempty"`
 
-	// Owner is the ID of the lease that it belongs to, which begins with the
-	// pid of the host; empty for a directory that does not say whose it is.
+	// Owner is the ID of the lease that the thing belongs to. The ID begins with the
+	// host's pid. Owner is empty for a directory that does not name its host.
 	Owner string `json:"owner,omitempty"`
 
 	Verdict Verdict `json:"verdict"`
 
-	// Why is a clause of plain English.
+	// Why is the reason for the verdict, a clause of plain English.
 	Why string `json:"why"`
 }
 
@@ -50,24 +50,24 @@ func (f Finding) name() string {
 	return f.Path
 }
 
-// A Kind is what a [Finding] is.
+// A Kind is the kind of thing that a [Finding] reports.
 type Kind string
 
 const (
 	Directory Kind = "directory" // of a lease, with all that is in it
 	Socket    Kind = "socket"    // in such a directory
 	FIFO      Kind = "fifo"      // in such a directory
-	Process   Kind = "process"   // an agent, or what it has started
+	Process   Kind = "process"   // an agent, or a process that it has started
 	Server    Kind = "server"    // the process of a private tmux server
 	Session   Kind = "session"   // on a tmux server that others use too
 )
 
-// A Verdict is what became of a [Finding].
+// A Verdict says what the sweep did with a [Finding].
 type Verdict string
 
 const (
 	Ended    Verdict = "ended"
 	WouldEnd Verdict = "would end" // in a dry run
 	Kept     Verdict = "kept"      // its host lives, or nothing proves that it doesn't
-	Failed   Verdict = "failed"    // it was to be ended and is still there
+	Failed   Verdict = "failed"    // it could not be ended
 )

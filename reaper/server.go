@@ -15,28 +15,28 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// Tmux runs one tmux command on the server in question and returns what it
-// prints. An error is expected to be, or to wrap, an *exec.ExitError with its
-// Stderr, as [exec.Cmd.Output] returns it, or to have tmux's message in its text.
+// Tmux runs one tmux command on one server and returns what the command prints. If
+// tmux fails, the error must be or wrap an *exec.ExitError with its Stderr, as
+// [exec.Cmd.Output] returns it, or have tmux's message in its text.
 type Tmux func(ctx context.Context, args ...string) ([]byte, error)
 
-// endWait bounds the wait for a server that has no session any more. It takes
-// 6 ms, or 104 ms with 30 sessions; one that was wedged never ends by itself.
+// endWait limits the wait for a server that has no session any more. Such a server
+// ends in 6 ms, or in 104 ms after 30 sessions; a wedged one never ends by itself.
 const endWait = 2 * time.Second
 
 var plainPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// KillServerIfOnlyOurs ends a tmux server if it has sessions and the name of
-// every one begins with prefix, which must be one or more of [A-Za-z0-9_-].
-// killed tells whether it did; it returns when the server's process is gone.
-// Where no server runs, or it has no session, it does nothing.
+// KillServerIfOnlyOurs ends a tmux server if it has sessions and every session's name
+// begins with prefix. prefix must be one or more of [A-Za-z0-9_-]. killed tells
+// whether the server was ended; KillServerIfOnlyOurs then returns when its process is
+// gone. If no server runs, or it has no session, nothing is done.
 //
-// No session that somebody creates meanwhile is lost: either it is seen and
-// nothing is done, or the server stays with it, without ours and with killed
-// false, or its creator is told that there is no server. The server itself
-// decides, in one step. A tmux that cannot (without the format #{S:…}) is asked
-// for its sessions and then told to end those: a foreign one that comes between
-// the two keeps the server, not ours.
+// No session that somebody else creates meanwhile is lost. One of three things
+// happens: the session is seen and nothing is ended; our sessions are ended, the
+// server stays with the new one, and killed is false; or the creator is told that
+// there is no server. The server itself checks and ends in one step. A tmux without
+// the format #{S:…} cannot do that: it is asked for its sessions and then told to end
+// them. If a foreign session comes in between, our sessions end and the server stays.
 func KillServerIfOnlyOurs(ctx context.Context, tmux Tmux, prefix string) (killed bool, err error) {
 	if !plainPrefix.MatchString(prefix) {
 		return false, fmt.Errorf("ending a tmux server: prefix %q: use one or more letters, digits, - and _", prefix)
@@ -112,10 +112,10 @@ func endOurs(ctx context.Context, tmux Tmux, prefix string) (bool, error) {
 	case stays:
 		return false, err
 	}
-	// Nobody can reach it: somebody else's kill-server met a new session, the
-	// server has closed its socket and waits for that session's end (30 times
-	// in 400 on tmux 3.3a). Or a client that is suspended holds it up. SIGTERM
-	// does away with both, the first within 6 ms.
+	// Nobody can reach the server. Either somebody else's kill-server met a new
+	// session: the server has closed its socket and waits for that session's end (30
+	// times in 400 on tmux 3.3a). Or it waits for a suspended client. SIGTERM ends
+	// it in both cases, in the first within 6 ms.
 	if err := server.Terminate(); err != nil {
 		return false, fmt.Errorf("process %d does not end: %w", pid, err)
 	}
@@ -125,12 +125,13 @@ func endOurs(ctx context.Context, tmux Tmux, prefix string) (bool, error) {
 	return true, nil
 }
 
-// killCommands end the sessions, and the server follows when it has none left.
+// killCommands returns the commands that end the sessions. The server ends when it
+// has none left.
 //
-// Not kill-server: it closes the socket first, and a session that a client
-// creates in that moment is lost while tmux reports success (91 times in 400 on
-// 3.3a, 282 on 3.8), or wedges the server. A server that runs out of sessions
-// serves whoever is connected before it ends: none was lost in 1,200.
+// kill-server is not used. It closes the socket first. A session that a client
+// creates in that moment is lost while tmux reports success (91 times in 400 on 3.3a,
+// 282 on 3.8), or it wedges the server. A server that runs out of sessions serves
+// every connected client before it ends: no session was lost in 1,200.
 func killCommands(pid int, prefix string, ids []string, loops bool) (commands [][]string) {
 	guard := func(condition string, kill ...string) {
 		kill = append([]string{"set-option -sq exit-empty on"}, kill...)
@@ -154,8 +155,8 @@ func killCommands(pid int, prefix string, ids []string, loops bool) (commands []
 	return commands
 }
 
-// settle waits for a server that was told to end its sessions: until it is gone,
-// or has sessions again and so stays, or for endWait.
+// settle waits for a server that was told to end its sessions. It returns when the
+// server is gone, when it has sessions again and so stays, or after endWait.
 func settle(ctx context.Context, tmux Tmux, pid int, watch *proc.Watcher) (gone, stays bool) {
 	for deadline := time.Now().Add(endWait); ; {
 		// It cannot end while a client asks it something: ask rarely.
@@ -187,8 +188,8 @@ func ended(ctx context.Context, w *proc.Watcher, wait time.Duration) bool {
 	}
 }
 
-// noServer tells whether err is tmux's way to say that nothing runs behind the
-// socket. The words are tmux 2.6 to 3.6's.
+// noServer tells whether err is tmux's message for a socket without a server. The
+// messages are those of tmux 2.6 to 3.6.
 func noServer(err error) bool {
 	text := said(err)
 	for _, words := range []string{"no server running", "error connecting to", "server exited", "lost server", "no sessions"} {
@@ -199,7 +200,7 @@ func noServer(err error) bool {
 	return false
 }
 
-// said is err's text and what tmux said.
+// said returns err's text together with tmux's standard error.
 func said(err error) string {
 	text := err.Error()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {

@@ -12,13 +12,13 @@ import (
 	"github.com/tuiturn/tuiturn/internal/lease"
 )
 
-// clientTimeout bounds one command to a shared tmux server: one that was stopped
-// answers nobody.
+// clientTimeout limits one command to a shared tmux server: a stopped server answers
+// nobody.
 const clientTimeout = 5 * time.Second
 
-// sessions ends the panes of a dead lease on tmux servers that others use too,
-// and with the last pane its session; a server that then has none left ends by
-// itself. It reports false if ctx ended before it had asked every server.
+// sessions ends the panes of a dead lease on shared tmux servers. A session ends with
+// its last pane, and a server with its last session. sessions reports false if ctx
+// ended before it had asked every server.
 func (s *sweep) sessions(ctx context.Context, e lease.Entry) bool {
 	for _, server := range e.Servers {
 		panes, err := s.panes(ctx, server, e)
@@ -43,17 +43,17 @@ func (s *sweep) sessions(ctx context.Context, e lease.Entry) bool {
 	return true
 }
 
-// A pane is the finding of a session, by a pane of ours in it.
+// A pane is a pane of ours with the finding for its session.
 type pane struct {
 	id string // "%N", which a server gives once
 	Finding
 }
 
-// panes are those of a lease on a shared server: their command names a file in
-// its directory, and no other directory has that name. The session's name proves
-// nothing. Somebody who looks on with new-session -t gets a session that tmux
-// names after ours, and may have windows of their own in it; and everybody may
-// rename a session or move a window to another.
+// panes returns the panes of a lease on a shared server. Their start command names a
+// file in the lease's directory, and no other directory has that name. A session's
+// name proves nothing: everybody may rename a session or move a window to another
+// one. A person who looks on with new-session -t gets a session that tmux names after
+// ours, and may have windows of their own in it.
 func (s *sweep) panes(ctx context.Context, server lease.SharedServer, e lease.Entry) (ours []pane, err error) {
 	out, err := client(ctx, server, "list-panes", "-a", "-F", "#{pid} #{pane_pid} #{pane_id} #{session_name}:#{pane_start_command}")
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *sweep) panes(ctx context.Context, server lease.SharedServer, e lease.En
 	return ours, nil
 }
 
-// endPane ends a pane, if the server still is the one that has listed it: on one
-// that has taken the socket since, the id would be somebody else's.
+// endPane ends a pane if the server is still the one that listed it. On another
+// server that has taken the socket since, the id would name somebody else's pane.
 func (s *sweep) endPane(ctx context.Context, server lease.SharedServer, p pane) {
 	out, err := client(ctx, server, "if-shell", "-F", "-t", p.id,
 		fmt.Sprintf("#{==:#{pid},%d}", p.Pid), "kill-pane -t '"+p.id+"'", "display-message -p kept")

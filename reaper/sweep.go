@@ -19,44 +19,44 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// endGrace is how long the programs of a dead lease may take to end after they
-// were hung up on. Half-way they are sent SIGTERM, and then they are killed.
+// endGrace is how long the programs of a dead lease may take to end after SIGHUP.
+// They get SIGTERM after half of that time and SIGKILL at its end.
 const endGrace = 2 * time.Second
 
 // A SweepConfig says where to sweep. The zero value sweeps the system's
 // directory for temporary files.
 type SweepConfig struct {
 	// Dirs are the directories in which leases are made, such as a Runner's
-	// TempDir; none means os.TempDir(). One that does not exist holds nothing.
+	// TempDir; none means os.TempDir(). A directory that does not exist is no error.
 	Dirs []string
 
 	// DryRun ends nothing and reports what would be ended.
 	DryRun bool
 
-	// Log is told of each finding: of what is ended at level Info, of what
-	// failed at Warn, of the rest at Debug. Nil logs nothing.
+	// Log receives a record for each finding: at level Info if it was ended, at Warn
+	// if that failed, else at Debug. Nil logs nothing.
 	Log *slog.Logger
 }
 
-// Sweep ends what hosts that are dead have left: the programs of their turns
-// with all that those have started, detached or not, their tmux servers, their
-// sessions on tmux servers that others use too, and their private directories
-// with the sockets, FIFOs and temporary files in them.
+// Sweep ends what dead hosts have left: the programs of their turns and everything
+// those have started, detached or not; their private tmux servers; their sessions on
+// shared tmux servers; and their private directories with the sockets, FIFOs and
+// temporary files in them.
 //
-// A thing is ended only if it carries the ID of a lease and the host of that
-// lease is proven to have ended; the rest is reported as kept, but for the
-// directories of other users, of which nothing is said. Hosts that live, that
-// start meanwhile, or that belong to another user are safe, and so is whatever
-// else runs on a shared tmux server. Any number of sweeps may run at the same
-// time, in one process or in several: each dead lease is ended by one of them.
-// (Processes whose directory is gone have nothing to be locked by; two sweeps may
-// both report those.)
+// A thing is ended only if it carries the ID of a lease whose host has provably
+// ended. Everything else is reported as kept, except for the directories of other
+// users, which are not reported. Hosts that live, that start meanwhile, or that belong
+// to another user are safe, and so is everything else on a shared tmux server.
 //
-// The error lists what could not be ended, and is nil in a dry run that could
-// look everywhere; the report is right in any case. When ctx ends, Sweep
-// finishes with the lease that it is at, which takes some seconds at most, unless
-// it waits for a shared tmux server's answer, and leaves the rest to the next
-// one; the error then wraps ctx's.
+// Any number of sweeps may run at the same time, in one process or in several. Each
+// dead lease is ended by one of them. (Processes whose directory is gone can't be
+// locked: two sweeps may both report them.)
+//
+// The error lists what could not be ended. In a dry run it is nil unless something
+// could not be examined. The report is valid in any case. When ctx ends, Sweep
+// finishes the current lease, which takes some seconds at most, and leaves the rest to
+// the next sweep. If it waits for a shared tmux server's answer, it stops at once. The
+// error then wraps ctx's.
 //
 // Where the system's process table can't be read the error wraps
 // [errors.ErrUnsupported], and nothing is ended.
@@ -101,10 +101,11 @@ func (s *sweep) keep(f Finding, why string) {
 	s.add(f)
 }
 
-// errParts is why a directory stays when what failed is reported by itself.
+// errParts is the reason why a directory stays if the failed parts have findings of
+// their own.
 var errParts = errors.New("not all that belongs to it could be ended")
 
-// end reports f, which had to be ended, by how that went.
+// end reports that f was ended, or why it could not be.
 func (s *sweep) end(f Finding, err error) {
 	switch {
 	case err != nil:
@@ -154,7 +155,7 @@ func (s *sweep) run(ctx context.Context) {
 	s.orphans(ctx, marked, met)
 }
 
-// directory ends a lease, or a directory that is none, if it is dead.
+// directory ends a dead lease, or an empty directory that is no lease.
 func (s *sweep) directory(ctx context.Context, e lease.Entry) {
 	f := Finding{Kind: Directory, Path: e.Dir, Owner: e.ID, Why: e.Why}
 	if e.State != lease.Dead {
@@ -200,7 +201,7 @@ func (s *sweep) directory(ctx context.Context, e lease.Entry) {
 	s.end(f, err)
 }
 
-// files are the sockets and FIFOs in a lease's directory.
+// files returns the sockets and FIFOs in a lease's directory.
 func files(e lease.Entry) (found []Finding) {
 	filepath.WalkDir(e.Dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -217,8 +218,8 @@ func files(e lease.Entry) (found []Finding) {
 	return found
 }
 
-// orphans ends what carries the ID of a dead lease that has no directory any
-// more, or has it elsewhere.
+// orphans ends the processes of dead leases whose directory is gone or is not in one
+// of the swept directories.
 func (s *sweep) orphans(ctx context.Context, marked []proc.Carrier, met map[string]bool) {
 	byID := map[string][]proc.Carrier{}
 	var ids []string
@@ -256,9 +257,9 @@ func (s *sweep) orphans(ctx context.Context, marked []proc.Carrier, met map[stri
 	}
 }
 
-// hosts learns which processes are hosts of leases that live. One that was
-// started in a turn of another host, such as a proxy that an agent has restarted,
-// carries that one's mark.
+// hosts finds out which processes are hosts of living leases. A host that was started
+// in a turn of another host, such as a proxy that an agent has restarted, carries the
+// other host's mark.
 func (s *sweep) hosts(marked []proc.Carrier, entries []lease.Entry) {
 	s.live = map[proc.Identity]bool{proc.Identify(os.Getpid()): true}
 	add := func(id string) {
@@ -275,8 +276,8 @@ func (s *sweep) hosts(marked []proc.Carrier, entries []lease.Entry) {
 	}
 }
 
-// spared are those of a dead lease's carriers that have their mark from a host
-// that lives, or are one, and why. See Spare of [proc.Target].
+// spared returns the carriers of a dead lease that are living hosts or have inherited
+// the mark from one, each with the reason. See Spare of [proc.Target].
 func (s *sweep) spared(carriers []proc.Carrier) map[proc.Identity]string {
 	byPid := map[int]proc.Carrier{}
 	for _, c := range carriers {
@@ -309,7 +310,7 @@ func belongsTo(id string) func(entry string) bool {
 	}
 }
 
-// carriers are the processes of a lease; of any lease if id is empty.
+// carriers returns the processes of a lease; of any lease if id is empty.
 func (s *sweep) carriers(id string) []proc.Carrier {
 	found, err := proc.Find(belongsTo(id))
 	if err != nil {
@@ -326,8 +327,8 @@ func finding(c proc.Carrier, id string) Finding {
 	return f
 }
 
-// processes ends all that carries id, which are carriers and what those have
-// started meanwhile, but for those that are spared for a reason.
+// processes ends the carriers of id and everything they have started meanwhile. It
+// keeps the processes in spared and reports them with their reason.
 func (s *sweep) processes(ctx context.Context, id, why string, carriers []proc.Carrier, spared map[proc.Identity]string) {
 	survivors := map[proc.Identity]*proc.Survivor{}
 	if !s.cfg.DryRun && slices.ContainsFunc(carriers, func(c proc.Carrier) bool { return spared[c.Identity] == "" }) {
@@ -356,8 +357,8 @@ func (s *sweep) processes(ctx context.Context, id, why string, carriers []proc.C
 	}
 }
 
-// endCarriers ends the programs first: a tmux server that goes before them hangs
-// up on them, and then they are nobody's children.
+// endCarriers ends the programs before their tmux server. A server that ends first
+// sends its programs SIGHUP and leaves them without their parent.
 func (s *sweep) endCarriers(ctx context.Context, id string, spared map[proc.Identity]string) map[proc.Identity]*proc.Survivor {
 	observe()
 	spare := maps.Clone(s.live)

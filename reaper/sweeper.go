@@ -6,27 +6,26 @@ import (
 	"time"
 )
 
-// sweepEvery is the interval of a Sweeper that names none.
+// sweepEvery is the default of Sweeper.Every.
 const sweepEvery = 10 * time.Minute
 
-// settleTime is how long a program must be idle before a sweep that was cut short
-// goes on: turns that follow one another would each meet it.
+// settleTime is how long a program must be idle before an interrupted sweep
+// continues. Otherwise a sweep would delay each of several turns in a row.
 const settleTime = 5 * time.Second
 
-// A Sweeper sweeps at once and then from time to time, while its program is
-// idle. Its methods are safe for concurrent use. Its fields must not be changed
-// once Run was called.
+// A Sweeper sweeps at once and then at intervals, while its program is idle. Its
+// methods are safe for concurrent use. Its fields must not be changed after Run was
+// called.
 type Sweeper struct {
-	// Config is what each sweep does.
+	// Config is passed to each [Sweep].
 	Config SweepConfig
 
 	// Every is the time from the end of one sweep to the next; zero means ten
 	// minutes.
 	Every time.Duration
 
-	// OnReport is called by Run after each sweep, with what [Sweep] returned: an
-	// error that wraps context.Canceled where Busy cut it short. Nil means that
-	// the log in Config suffices.
+	// OnReport, if not nil, is called by Run after each sweep with the results of
+	// [Sweep]. The error wraps context.Canceled if Busy interrupted the sweep.
 	OnReport func(Report, error)
 
 	mu    sync.Mutex
@@ -37,14 +36,13 @@ type Sweeper struct {
 	yield context.CancelFunc // asks that sweep to be over soon
 }
 
-// Busy keeps the Sweeper from sweeping until done is called, which may be done
-// more than once. A sweep under way finishes with the lease that it is at, and
-// Busy waits for that: mostly no time at all, a few seconds where programs of a
-// dead host are stubborn. If ctx ends first the error is its cause, and done is
-// nil.
+// Busy tells the Sweeper that the program is not idle until done is called. done may
+// be called more than once. A sweep that is under way finishes its current lease, and
+// Busy waits for that: mostly no time at all, a few seconds if programs of a dead host
+// ignore signals. If ctx ends first, the error is its cause and done is nil.
 //
-// A sweep never touches what belongs to a host that lives. Busy is for the rest:
-// a turn does not share the machine with it.
+// A sweep never touches what belongs to a living host. Busy only keeps a sweep from
+// taking processor time from a turn.
 func (s *Sweeper) Busy(ctx context.Context) (done func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -83,8 +81,8 @@ func (s *Sweeper) done() {
 	}
 }
 
-// Run sweeps until ctx ends, and returns ctx's cause. A program that is never
-// idle never sweeps.
+// Run sweeps until ctx ends and returns ctx's cause. In a program that is never idle,
+// Run never sweeps.
 func (s *Sweeper) Run(ctx context.Context) error {
 	every := s.Every
 	if every <= 0 {
@@ -143,8 +141,8 @@ func (s *Sweeper) settle(ctx context.Context) error {
 	}
 }
 
-// begin waits for the program to be idle. The context that it returns ends when
-// that is no longer so; over must be called after the sweep.
+// begin waits until the program is idle. The returned context ends when the program
+// is no longer idle; over must be called after the sweep.
 func (s *Sweeper) begin(ctx context.Context) (_ context.Context, over func(), _ error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -8,22 +8,22 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// A Zombie is a process that has ended and whose parent has not asked how: it
-// holds its pid, and nothing else, until the parent does or ends.
+// A Zombie is a process that has ended and that its parent has not waited for. It
+// holds its pid, and nothing else, until the parent waits for it or ends.
 type Zombie struct {
 	Pid        int    `json:"pid"`
-	Name       string `json:"name"` // the program's, cut to some 15 bytes
+	Name       string `json:"name"` // of the program, cut to some 15 bytes
 	Parent     int    `json:"parent"`
 	ParentName string `json:"parentName"`
 }
 
-// Zombies lists the zombies among the children of process parent, for example
-// of a tmux server, or all of the system's if parent is 0, by pid. No right over
-// them is needed.
+// Zombies lists the zombies among the children of process parent, for example of a
+// tmux server, sorted by pid. If parent is 0, it lists all zombies of the system. No
+// special rights are needed.
 //
-// Some are there on every busy host, for a moment: a process that is still there
-// in a second look is the fault of its parent. The error wraps
-// [errors.ErrUnsupported] where the process table can't be read.
+// A busy host always has some zombies for a moment. If a zombie is still there in a
+// second call, its parent fails to reap it. The error wraps [errors.ErrUnsupported]
+// where the process table can't be read.
 func Zombies(parent int) ([]Zombie, error) {
 	all, err := proc.All()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// A Command is a program for a POSIX shell to become.
+// A Command describes a program: path, arguments, environment and directory.
 type Command struct {
 	// Path is the program. Without a slash it is looked up in PATH as Env
 	// leaves it.
@@ -15,27 +15,26 @@ type Command struct {
 	// Args are the program's arguments, without its name.
 	Args []string
 
-	// Env are variables to set, "KEY=VALUE" each, the last of a name winning.
-	// Unset are names to remove before that. What neither names is inherited
-	// from the shell.
+	// Env are variables to set, "KEY=VALUE" each. If a name occurs twice, the last
+	// entry counts. Unset are names to remove first. All other variables are
+	// inherited from the shell.
 	Env   []string
 	Unset []string
 
-	// Dir is the working directory; empty means the shell's.
+	// Dir is the working directory; empty means the shell's directory.
 	Dir string
 }
 
-// BuildCmd returns the command line that makes a POSIX shell become c: one
-// string, in which no name, argument or value can turn into code. Every byte
-// but NUL arrives as it was given.
+// BuildCmd returns a command line that makes a POSIX shell run c in its own place
+// (exec). No name, argument or value in it can turn into code. Every byte but NUL
+// arrives unchanged.
 //
-// It refuses NUL anywhere, names that are not a shell's ([A-Za-z_][A-Za-z0-9_]*)
-// and names that a shell gives values of its own (PWD, OPTIND, UID, …), which
-// could not arrive as given.
+// BuildCmd refuses three things: NUL anywhere, a name that no shell accepts
+// ([A-Za-z_][A-Za-z0-9_]*), and a variable that the shell sets itself (PWD, OPTIND,
+// UID, …), whose value would not arrive.
 //
-// The string holds the values of Env. Whoever passes it as an argument shows
-// them to every user of the host: see [Server.NewSession] for a way that does
-// not.
+// The string holds the values of Env. If you pass it as an argument, every user of
+// the host can read them: [Server.NewSession] avoids that.
 func BuildCmd(c Command) (string, error) {
 	if err := c.check(); err != nil {
 		return "", fmt.Errorf("building a command line: %w", err)

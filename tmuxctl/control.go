@@ -14,35 +14,36 @@ import (
 )
 
 var (
-	// errNotSent: the command did not reach the server. It may be given by
-	// other means.
+	// errNotSent: the command did not reach the server. It may be sent in another
+	// way.
 	errNotSent = errors.New("there is no control connection to the tmux server")
 
 	// errNoAnswer: the command was sent and may have been carried out, or not.
 	errNoAnswer = errors.New("the control connection to the tmux server was lost before the answer came: see whether it was done before doing it again")
 )
 
-// overdue is when a connection that does not answer is given up. A server that
-// was stopped for less answers late, which harms nobody.
+// overdue is the time after which a connection without an answer is closed. A
+// server that was stopped for a shorter time answers late, and no harm is done.
 const overdue = 5 * time.Second
 
-// A control is a connection to one server in tmux's control mode: a client
-// process (tmux -C) to whose standard input a command is a line. From 3.2 on the
-// server itself reads that pipe and writes the other; before, the client passes
+// A control is a connection to one server in tmux's control mode: a client process
+// (tmux -C) that reads one command per line from its standard input. From 3.2 on
+// the server itself reads that pipe and writes the other; before, the client passes
 // everything on. A command takes 0.09 ms this way and 2.5 ms as a process (3.3a;
 // 3.1c 0.22 and 2.2 ms).
 //
-// It is made once, when the server has just been started and nobody else knows
-// it. tmux 3.2 to 3.6 ends with a fault, and every session with it, if anything
-// is announced while a control client introduces itself, or if it vanishes
-// before it has (tmux issues 4980 and 5004; of 50 servers that were stopped
-// while one client was killed and another connected, 7). So a connection that
-// is lost is not replaced, and a caller that stops waiting does not cost it.
+// The connection is made once, when the server has just started and nobody else
+// knows it. tmux 3.2 to 3.6 crashes, and every session with it, in two cases: the
+// server announces something while a control client introduces itself, or the client
+// vanishes before it has done so (tmux issues 4980 and 5004; of 50 servers that were
+// stopped while one client was killed and another connected, 7 crashed). So a lost
+// connection is not replaced, and the connection survives a caller that stops
+// waiting.
 //
-// One command at a time: the server has one thread, so nothing is won by
-// sending ahead, and if the connection is lost there is one command whose fate
-// is not known. Those that wait do so in their callers, each with its own
-// context: nothing is queued here.
+// Only one command is sent at a time. The server has one thread, so sending ahead
+// gains nothing. If the connection is lost, the outcome of only one command is
+// unknown. The other callers wait in do, each with its own context: there is no
+// queue here.
 //
 // The process is our child. When it ends, for whatever reason, it is waited for
 // and everything here is released, whether close is called or not.
@@ -52,10 +53,10 @@ type control struct {
 
 	token string        // see controlCall
 	turn  chan struct{} // holds a value while a command is not answered
-	calls int           // owned by who took the turn
+	calls int           // owned by the caller that took the turn
 
 	mu   sync.Mutex
-	call *controlCall // what is not answered; nil: nothing
+	call *controlCall // the call without an answer yet, or nil
 
 	lost chan struct{} // closed when no more answers come
 	gone chan struct{} // closed when no process and no descriptor is left
@@ -63,11 +64,11 @@ type control struct {
 	listeners
 }
 
-// A controlCall is a line that waits for its answer: all the blocks until the
-// one in which the server repeats the call's token. The token is asked for after
-// the line, so it comes whether the line's commands succeed or not, and no pane
-// can know it: whatever a pane shows may garble the answer in which it is shown,
-// but never becomes an answer to something else.
+// A controlCall is a line that waits for its answer. The answer is every block up to
+// the one in which the server repeats the call's token. The request for the token
+// follows the line, so it is answered whether the line's commands succeed or not. No
+// pane can know the token: what a pane shows may garble the answer in which it is
+// shown, but never becomes the answer to another call.
 type controlCall struct {
 	token    string
 	sent     time.Time
@@ -143,8 +144,8 @@ func dialControl(ctx context.Context, cmd *exec.Cmd) (*control, error) {
 	return c, nil
 }
 
-// receive hands on what the server says until there is no more of it, or no
-// sense in it.
+// receive passes on the server's answers and notifications until there are no more,
+// or until they make no sense.
 func (c *control) receive() {
 	r := newControlReader(c.out, c.token)
 	for {
@@ -180,10 +181,9 @@ func (c *control) answer(e controlEvent) error {
 	return err
 }
 
-// do gives the server a command and returns its answer: what the command
-// prints, or a refusal. Any other error means that there was none: errNotSent,
-// errNoAnswer, or the cause of ctx's end. In that case the command may still be
-// carried out.
+// do gives the server a command and returns its answer: the command's output, or a
+// refusal. Any other error means that no answer came: errNotSent, errNoAnswer, or
+// the cause of ctx's end. In the last case the command may still be carried out.
 func (c *control) do(ctx context.Context, line controlLine) ([]byte, error) {
 	select {
 	case c.turn <- struct{}{}:

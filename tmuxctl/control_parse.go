@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// maxAnswer bounds the answer to one command, and maxNotice what is kept of a
+// maxAnswer limits the answer to one command, and maxNotice the kept part of a
 // notification. A screen of 1,000 rows is a few hundred kilobytes.
 const (
 	maxAnswer = 64 << 20
@@ -21,8 +21,8 @@ var (
 	errOutOfStep     = errors.New("tmux's control mode is out of step")
 )
 
-// A controlEvent is one thing that a server says in control mode: a block, which
-// is the answer to a command, or a notification.
+// A controlEvent is one message of a server in control mode: a block, which is the
+// answer to a command, or a notification.
 type controlEvent struct {
 	// notice is the line of a notification, "%sessions-changed"; empty for a
 	// block.
@@ -43,9 +43,9 @@ type controlEvent struct {
 //	%end 1795596857 273 1       or %error
 //	%sessions-changed
 //
-// What is between the marks is not escaped: a pane can show lines that look like
-// marks, and so end a block early, make two of it, or have it swallow those that
-// follow. Lines that begin with the token tell: they stand alone in their block.
+// The text between the marks is not escaped. A pane can show lines that look like
+// marks, and so end a block early, split it, or make it swallow the blocks that
+// follow. The token shows that: a line that begins with it stands alone in its block.
 type controlReader struct {
 	r     *bufio.Reader
 	token []byte
@@ -55,7 +55,7 @@ func newControlReader(r io.Reader, token string) *controlReader {
 	return &controlReader{bufio.NewReaderSize(r, 64<<10), []byte(token)}
 }
 
-// next returns what comes next. After an error the reader is of no more use.
+// next returns the next event. After an error the reader must not be used.
 func (c *controlReader) next() (controlEvent, error) {
 	line, err := c.line(maxNotice)
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// controlCommands are the commands that may go over a control connection: each
-// is answered at once, with one block. Others run commands of their own, wait,
-// read their client's input or are about the client itself.
+// controlCommands are the commands that may go over a control connection: the server
+// answers each at once, with one block. Other commands run commands of their own,
+// wait, read their client's input or concern the client itself.
 //
-// needs are the flags without which it would not be the same there: the
-// connection is attached to a session, which is then what "no target" means.
-// repeatable tells whether doing it twice is as good as doing it once.
+// needs are the flags without which a command would mean something else there: the
+// connection is attached to a session, which is then the default target. repeatable
+// tells whether the command may safely be given twice.
 var controlCommands = map[string]struct {
 	needs      []string
 	repeatable bool
@@ -34,9 +34,9 @@ var controlCommands = map[string]struct {
 	"show-options":    {[]string{"-g"}, true},
 }
 
-// maxLine is how long a line may be, in bytes. An empty pipe takes 4,096 at
-// once, also of a user who has so many pipes that Linux makes each a page small,
-// and the question for the token follows.
+// maxLine is the longest line, in bytes. An empty pipe takes 4,096 bytes at once,
+// even if the user has so many pipes that Linux gives each only one page. The rest is
+// for the request for the token, which follows.
 const maxLine = 4000
 
 // A controlLine is a list of commands as one line of control mode.
@@ -45,9 +45,9 @@ type controlLine struct {
 	repeatable bool
 }
 
-// newControlLine makes the line that tmux takes apart to what it would take args
-// for: ";" separates commands, and one at the end does nothing. ok is false for
-// what is left to a process.
+// newControlLine makes the line that tmux parses into the same commands as args: ";"
+// separates commands, and a ";" at the end does nothing. ok is false for commands
+// that need a process.
 func newControlLine(args []string) (_ controlLine, ok bool) {
 	if n := len(args); n > 0 && args[n-1] == ";" {
 		args = args[:n-1]
@@ -90,18 +90,17 @@ func newControlLine(args []string) (_ controlLine, ok bool) {
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// controlQuote makes s one word of tmux's command language that stands for
-// exactly s, in every version: 2,268 strings, each ASCII character and random
-// runs of what is special anywhere among them, came back as they were from
-// 3.1c, 3.3a, 3.5a and 3.8.
+// controlQuote makes s one word of tmux's command language that stands for exactly
+// s, in every version. 2,268 strings came back unchanged from 3.1c, 3.3a, 3.5a and
+// 3.8, among them each ASCII character and random runs of special characters.
 //
 // Between single quotes nothing is special. A single quote, and a newline, which
 // would end the line, go between double quotes: before 3.0 a backslash outside
 // of those is a backslash.
 //
-// It refuses NUL; bytes that are not UTF-8, since 3.x takes 0xFF for the end of
-// the line where char is signed; and a ";" at the end, which separates commands
-// in an argument vector, and before 3.0 between quotes too.
+// It refuses three things: NUL; bytes that are not UTF-8, because 3.x takes 0xFF for
+// the end of the line where char is signed; and a ";" at the end, which separates
+// commands in an argument vector, and before 3.0 also between quotes.
 func controlQuote(s string) (_ string, ok bool) {
 	if plainWord.MatchString(s) {
 		return s, true

@@ -8,13 +8,13 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// startDaemon starts a server of a tmux that has no foreground mode: the client
-// that makes the keeper starts it, and it is init's child. It ends with its last
-// session, which the keeper is.
+// startDaemon starts a server of a tmux that has no foreground mode. The client that
+// makes the keeper starts the server, which is then a child of init. The server ends
+// with its last session, the keeper.
 //
-// Such a client starts a server also where the one that it was meant for has
-// just ended. Only new-session does so, and [Server.NewSession] then looks whose
-// process answered; a stray server without a session ends by itself.
+// If the server has just ended, such a client starts another one. Only new-session
+// does so, and [Server.NewSession] then checks which process answered. A stray server
+// without a session ends by itself.
 func (in *instance) startDaemon(ctx context.Context) error {
 	in.can.foreground = false
 	in.ended = make(chan struct{})
@@ -35,8 +35,8 @@ func (in *instance) startDaemon(ctx context.Context) error {
 	return err
 }
 
-// watch closes in.ended when the server, which is not our child, has ended,
-// unless it is let go of before.
+// watch closes in.ended when the server, which is not our child, has ended. The
+// function that it returns stops the watch.
 func (in *instance) watch() (letGo func(), err error) {
 	watcher, err := proc.Watch(in.server.Pid)
 	if err != nil {

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// features are what a tmux can. They are found by trying: distributions patch,
-// and versions between releases have names of their own.
+// features are the abilities of a tmux. They are found by trying, not by the version:
+// distributions patch tmux, and builds between releases have version names of their
+// own.
 type features struct {
 	foreground bool // has -D and -N (3.2)
 	quietEnd   bool // writes nothing over the screen of a program that has ended (3.3)
@@ -33,9 +34,8 @@ func (f *features) probe(ctx context.Context, in *instance) {
 	f.rawPaste = known(err)
 }
 
-// known tells whether tmux knows the command and its flags, which it looks at
-// before anything else: that there is no such buffer, or on a shared server no
-// such session, comes after.
+// known tells whether tmux knows the command and its flags. tmux checks those first,
+// and only then that there is no such buffer or, on a shared server, no such session.
 func known(err error) bool {
 	said, refused := errors.AsType[refusal](err)
 	return err == nil || refused && !strings.Contains(string(said), "unknown") && !strings.Contains(string(said), "usage:")

@@ -23,8 +23,8 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// maxSocketPath is what a Unix socket's name may hold where it holds least
-// (macOS: 104 bytes with the NUL; Linux: 108).
+// maxSocketPath is the longest path of a Unix socket on the system with the lowest
+// limit (macOS: 104 bytes with the NUL; Linux: 108).
 const maxSocketPath = 103
 
 // commandTimeout bounds one tmux command whose context has no deadline: a
@@ -41,7 +41,7 @@ type instance struct {
 	env     []string
 	shared  *shared // nil: the server is our own
 	server  proc.Identity
-	up      bool          // it has listened, and heeds signals
+	up      bool          // it has listened, and reacts to signals
 	deaf    atomic.Bool   // see mend
 	ended   chan struct{} // closed when the server is no more
 	control *control      // nil: there is none
@@ -72,13 +72,14 @@ func (in *instance) gone() bool {
 	}
 }
 
-// lost tells from what a client said whether the server has ended. The client
-// may know of it before we do. One whose server was just told to end says
-// nothing and has done nothing.
+// lost tells whether the server has ended, from what a client printed. The client
+// may notice before this process does. A client whose server was just told to end
+// prints nothing and has done nothing.
 //
-// A server that hangs up on a client may stay: one that was told to end while a
-// session was made is wedged, keeps that one's pane and takes no command any more
-// (3.3a: 7 of 700 such meetings; 3.1c: 5 of 20). It heeds the signal.
+// A server may disconnect a client and still stay. If it was told to end while a
+// session was being made, it is wedged: it keeps that session's pane and takes no
+// more commands (3.3a: 7 of 700 such meetings; 3.1c: 5 of 20). It still reacts to
+// SIGTERM.
 func (in *instance) lost(said string) bool {
 	if strings.Contains(said, "server exited") || strings.Contains(said, "lost server") { // 2.6
 		in.hangUp()
@@ -133,7 +134,7 @@ func tryInstance(ctx context.Context, tmux, tempDir string, env []string) (_ *in
 	return nil, err
 }
 
-// environ is the environment of the server and of our clients.
+// environ returns the environment of the server and of our clients.
 func (in *instance) environ(env []string) []string {
 	if env == nil {
 		env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
@@ -217,10 +218,10 @@ func (in *instance) removeDir() error {
 	return nil
 }
 
-// startWait is how long a server that starts may have no socket: 3 ms on an idle
-// machine. Then a cleaner of temporary files may have taken it, and another is
-// started. SIGUSR1, for which a server makes its socket anew, would end one that has
-// not come so far.
+// startWait is how long a starting server may have no socket; 3 ms are normal on an
+// idle machine. After that, a cleaner of temporary files may have removed the socket,
+// and another server is started. SIGUSR1 makes a running server recreate its socket,
+// but would end a server that is still starting.
 const startWait = 3 * time.Second
 
 var errNoSocket = errors.New("the server has no socket")
@@ -314,12 +315,12 @@ func prolong(ctx context.Context) (context.Context, context.CancelFunc) {
 	}
 }
 
-// cutDelay is how long a client may take when it should have ended: to finish
-// (see runWhole), or to let go of its pipes. It hands its standard output to
-// the server, and a stopped server keeps it open.
+// cutDelay is how much longer a client may take after it should have ended: to finish
+// (see runWhole), or to close its pipes. A client passes its standard output to the
+// server, and a stopped server keeps it open.
 const cutDelay = 500 * time.Millisecond
 
-// A refusal is what tmux said about a command that it did not carry out.
+// A refusal is tmux's error message for a command that it did not carry out.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
@@ -329,8 +330,8 @@ func newRefusal(said []byte) refusal {
 	return refusal(strings.TrimPrefix(string(bytes.TrimSpace(said)), "parse error: "))
 }
 
-// process runs one tmux client, once more if a cleaner of temporary files took the
-// socket before it had connected.
+// process runs one tmux client. It runs the client once more if a cleaner of
+// temporary files removed the socket before the client had connected.
 func (in *instance) process(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	if in.shared != nil {
 		return in.processOnce(ctx, stdin, args...)
@@ -381,7 +382,7 @@ func (in *instance) cleanup(args ...string) {
 	in.run(ctx, nil, args...)
 }
 
-// client is a command to the server.
+// client returns a tmux client process for one command to the server.
 func (in *instance) client(ctx context.Context, args ...string) *exec.Cmd {
 	if in.can.foreground {
 		// -N, which came with -D: a server that has ended must not be started
@@ -407,18 +408,17 @@ func (in *instance) command(ctx context.Context, args ...string) *exec.Cmd {
 // nudge makes the server look again for children that have ended.
 func (in *instance) nudge() { in.server.Signal(syscall.SIGCHLD) }
 
-// wake makes a server go on that somebody has stopped. While it stands still
-// nothing of ours in it could be cleared away. A shared one is its owner's to
-// stop.
+// wake continues a private server that somebody has stopped: nothing in a stopped
+// server can be cleaned up. A shared server belongs to its owner, who may stop it.
 func (in *instance) wake() {
 	if in.shared == nil {
 		in.server.Signal(syscall.SIGCONT)
 	}
 }
 
-// hangUp asks the server to go, which is what kill-server does within it: a
-// server that is stopped, or was wedged by a kill that met a new session, takes
-// no command but heeds the signal. A shared server is never asked.
+// hangUp asks a private server to end, by SIGTERM, which does the same as the command
+// kill-server. A server that is stopped, or that a kill during a new session has
+// wedged, takes no commands but reacts to the signal. A shared server is never asked.
 func (in *instance) hangUp() {
 	if in.shared == nil {
 		in.server.Signal(syscall.SIGTERM)
@@ -426,7 +426,7 @@ func (in *instance) hangUp() {
 	}
 }
 
-// end makes the server go, if it is ours, and removes the directory.
+// end ends the server, if it is private, and removes the directory.
 func (in *instance) end() error {
 	if in.shared != nil {
 		return in.endShared()
@@ -450,6 +450,5 @@ func (in *instance) closeControl() {
 	}
 }
 
-// endDelay is how long a server has to end once it was told to: 104 ms with 30
-// sessions, measured.
+// endDelay is how long a server may take to end: 104 ms with 30 sessions, measured.
 const endDelay = 2 * time.Second

@@ -8,16 +8,16 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// keeper is a session with no program in it. A control connection has to be
-// attached to a session, and hears what that one's programs print. Its name is
-// none that a SessionConfig can have.
+// keeper is the name of a session without a program. A control connection has to be
+// attached to a session, and receives what the programs in that session print. No
+// SessionConfig can have this name.
 const keeper = "(tuiturn)"
 
-// The options of a server of our own are set before its first session is made,
-// those of a session on a shared server right after it; what can only be set for
-// all is as its owner likes it. -q: a tmux that does not know one does without it.
-// Before 3.0 an option must be looked for where it belongs, in the server, the
-// session or the window.
+// The options of a private server are set before its first session is made. On a
+// shared server those of a session are set right after the session is made, and
+// options of the whole server stay as its owner has them. With -q a tmux that does
+// not know an option ignores it. Before 3.0 each option must be given its kind:
+// server, session or window.
 var (
 	serverOptions = [][2]string{
 		{"exit-empty", "off"}, // unlike what -D means, not the default (2.7)
@@ -73,7 +73,7 @@ func (in *instance) keep(ctx context.Context) error {
 	return nil
 }
 
-// prepare makes the control connection and finds out what this tmux can.
+// prepare makes the control connection and finds out what this tmux supports.
 func (in *instance) prepare(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()

@@ -12,11 +12,11 @@ import (
 	"github.com/tuiturn/tuiturn/internal/lease"
 )
 
-// mend makes anew what a cleaner of temporary files has removed from a lease that
-// still has its directory: the server's own directory in it, and the socket, which
-// a server makes anew on SIGUSR1. Where the lease has lost its directory nothing is
-// done at that name, which may be another user's by now: the error wraps
-// [lease.ErrLost]. What a shared server's owner has is not touched.
+// mend recreates what a cleaner of temporary files has removed from a lease that
+// still has its directory: the server's own directory in it, and the socket, which a
+// server recreates on SIGUSR1. If the lease has lost its directory, mend does nothing
+// at that name, which may be another user's by now; the error wraps [lease.ErrLost].
+// Nothing of a shared server's owner is touched.
 func (in *instance) mend(ctx context.Context) error {
 	if err := in.lease.Check(); err != nil {
 		return err
@@ -28,7 +28,7 @@ func (in *instance) mend(ctx context.Context) error {
 		return nil
 	}
 	// A server that was told to end, and is wedged, has removed its socket itself
-	// and makes none. Whoever needs it is told so by a client.
+	// and makes no other. A client then reports that.
 	in.server.Signal(syscall.SIGUSR1)
 	if in.listening(ctx, socketWait) != nil && ctx.Err() == nil {
 		in.deaf.Store(true)
@@ -36,7 +36,7 @@ func (in *instance) mend(ctx context.Context) error {
 	return nil
 }
 
-// socketWait is how long a server may take to make its socket anew: 1 to 5 ms,
+// socketWait is how long a server may take to recreate its socket: 1 to 5 ms,
 // measured.
 const socketWait = time.Second
 
@@ -46,14 +46,13 @@ func (in *instance) listens() bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// unlistened tells that the socket is gone.
+// unlistened returns the error for a socket that is gone.
 func (in *instance) unlistened() error {
 	return &fs.PathError{Op: "connect", Path: in.socket(), Err: syscall.ENOENT}
 }
 
-// homeless tells whether the server, which is our own, has lost the directory of
-// its lease: there is no way to it any more but the connections that it has, and
-// it is closed before long.
+// homeless tells whether a private server has lost the directory of its lease. It can
+// then be reached only over the connections it already has, and is closed soon.
 func (in *instance) homeless() bool {
 	return in.shared == nil && errors.Is(in.lease.Check(), lease.ErrLost)
 }

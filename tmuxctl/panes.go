@@ -11,18 +11,18 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// mark is what the command that a pane was started with holds if the pane is
-// ours: the FIFO of that name in our directory, whose own name no other
-// directory has. A name that is empty stands for all. A session's name proves
-// nothing: people rename sessions, and tmux gives one that is grouped with ours
-// a name that begins like it.
+// mark returns a part of the start command of our panes: the path of the FIFO of that
+// name in our directory. No other directory has our directory's name, so the mark
+// proves that a pane is ours. An empty name gives the mark of all our panes. A
+// session's name proves nothing: people rename sessions, and tmux gives a session that
+// is grouped with ours a name that begins like ours.
 func (in *instance) mark(fifo string) string {
 	return "/" + filepath.Base(in.dir) + "/" + fifo
 }
 
-// endPanes ends the panes with that mark, wherever they are by now. A window
-// ends with its last pane, and a session with its last window. What could not be
-// done is done before the next session is made.
+// endPanes ends the panes with that mark, wherever they are by now. A window ends
+// with its last pane, and a session with its last window. If endPanes fails, it is
+// tried again before the next session is made.
 func (in *instance) endPanes(ctx context.Context, mark string) error {
 	defer in.exclusive(ctx)()
 	in.wake()
@@ -38,7 +38,7 @@ func (in *instance) endPanes(ctx context.Context, mark string) error {
 	return err
 }
 
-// endDebris ends what could not be ended before.
+// endDebris tries again to end the panes that endPanes could not end.
 func (in *instance) endDebris(ctx context.Context) {
 	in.debris.Lock()
 	marks := in.debris.marks
@@ -71,8 +71,8 @@ func (in *instance) killPanes(ctx context.Context, mark string) error {
 	return all.ErrorOrNil()
 }
 
-// holds tells whether a start command, which tmux 3 quotes, has the mark. That of
-// env-1 is not that of env-10.
+// holds tells whether a start command, which tmux 3 quotes, has the mark. The mark of
+// env-1 does not match env-10.
 func holds(command, mark string) bool {
 	if strings.HasSuffix(mark, "/") {
 		return strings.Contains(command, mark)
@@ -80,8 +80,8 @@ func holds(command, mark string) bool {
 	return strings.HasSuffix(strings.TrimRight(command, `"'`), mark)
 }
 
-// killPane ends a pane if the server is the one that gave it its number: on a
-// shared socket another may have followed.
+// killPane ends a pane if the server is still the one that gave the pane its number:
+// on a shared socket another server may have followed.
 func (in *instance) killPane(ctx context.Context, server int, pane string) error {
 	_, err := in.run(ctx, nil, "if-shell", "-F", fmt.Sprintf("#{==:#{pid},%d}", server), "kill-pane -t "+pane)
 	if err == nil || in.gone() || strings.Contains(err.Error(), "can't find") {

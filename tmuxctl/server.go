@@ -12,42 +12,43 @@ import (
 	"sync/atomic"
 )
 
-// ErrServerClosed is returned for a Server that was closed, and for a session
-// whose server has ended.
+// ErrServerClosed is returned by the methods of a closed Server, and by those of a
+// session whose server has ended.
 var ErrServerClosed = errors.New("the tmux server has ended")
 
-// A Server is one tmux server: of our own, or, where Shared names it, one that
-// others use too. The zero value is ready for use: a server of our own starts
-// with the first session, and again with the next one should it have ended by
-// itself.
+// A Server is one tmux server: a private one, or the server that Shared names. The
+// zero value is ready for use. A private server starts with the first session. If
+// it has ended by itself, the next session starts another.
 type Server struct {
 	// Tmux is the tmux program, version 2.6 or later; empty means "tmux",
-	// looked up in PATH. (Up to 2.9a tmux reads /etc/tmux.conf, whatever it is
-	// told.)
+	// looked up in PATH. (Up to 2.9a tmux always reads /etc/tmux.conf.)
 	Tmux string
 
 	// TempDir is where the server's private directory (mode 0700) is made;
 	// empty means os.TempDir(). Keep it short: a socket's path may have about
-	// 100 bytes. The directory says whose it is, and when this process dies,
-	// however it does, everything in the server is ended.
+	// 100 bytes. The directory records this process. When this process dies, for
+	// whatever reason, everything in the server is ended.
 	TempDir string
 
-	// Env is the server's own environment, which no program in it sees; nil
-	// means PATH=/usr/local/bin:/usr/bin:/bin and LANG=C.UTF-8.
+	// Env is the environment of the server process; the programs in it do not see
+	// it. Nil means PATH=/usr/local/bin:/usr/bin:/bin and LANG=C.UTF-8.
 	Env []string
 
-	// Shared is the socket of a tmux server that others use too, an absolute
-	// path; empty means a server of our own. The server must be running, as this
-	// user and in this pid namespace, and it is never started, ended or changed.
-	// Sessions made here have names that begin with "tuiturn-" and what no other
-	// Server has; what is ended is the pane of each, also where a person has
-	// renamed the session or put the pane elsewhere, and nothing that a person
-	// has added. Its own configuration applies where it can't be set for one
-	// window, such as history-limit; hooks that change new sessions are reported.
-	// Every command is a process, 2 to 3 ms each. Should this process die, the
-	// programs end within seconds and what is left of the panes with the next
-	// reaper.Sweep. Should the server be ended and another started on the same
-	// socket in the milliseconds of one command, keys may reach a pane of that one.
+	// Shared is the absolute path of the socket of a tmux server that others use
+	// too; empty means a private server. The shared server must be running, as this
+	// user and in this pid namespace. It is never started, ended or reconfigured.
+	//
+	// The names of sessions made here begin with "tuiturn-" and a random part of
+	// this Server's own. Only the pane of each session is ended, also where a person
+	// has renamed the session or moved the pane. Whatever a person has added stays.
+	// The server's configuration applies to options that can't be set for one
+	// window, such as history-limit. A hook that changes new sessions is reported as
+	// an error. Every command is a process and takes 2 to 3 ms.
+	//
+	// If this process dies, its programs end within seconds, and the next
+	// reaper.Sweep ends what is left of the panes. If the shared server is replaced
+	// by another on the same socket during the milliseconds of one command, keys may
+	// reach a pane of the other server.
 	Shared string
 
 	// mu is held for reading while a session is made: Close then meets either
@@ -58,8 +59,8 @@ type Server struct {
 	closed  atomic.Bool
 }
 
-// Socket is the path of the server's socket, for a person to look on with
-// tmux -S; empty while no server runs.
+// Socket returns the path of the server's socket, so that a person can attach with
+// tmux -S. It returns "" while no server runs.
 func (s *Server) Socket() string {
 	if in := s.running(); in != nil {
 		return in.socket()
@@ -67,12 +68,12 @@ func (s *Server) Socket() string {
 	return ""
 }
 
-// Run gives the server one tmux command and returns what it prints. The server
-// must have been started by a session. Without a deadline in ctx it may take 10
-// seconds; when ctx ends first, the command may still be carried out.
+// Run gives the server one tmux command and returns what the command prints. The
+// server must have been started by a session. Without a deadline in ctx the command
+// may take 10 seconds. When ctx ends first, the command may still be carried out.
 //
-// Give commands their target (-t): besides those of NewSession the server has a
-// session of its own, "(tuiturn)", without a program, which tmux may choose.
+// Give each command its target (-t). Besides those of NewSession the server has a
+// session "(tuiturn)" without a program, and without a target tmux may choose it.
 func (s *Server) Run(ctx context.Context, args ...string) ([]byte, error) {
 	if len(args) == 0 {
 		return nil, errors.New("running a tmux command: none was given")
@@ -84,8 +85,9 @@ func (s *Server) Run(ctx context.Context, args ...string) ([]byte, error) {
 	return in.run(ctx, nil, args...)
 }
 
-// Sessions lists the names of the sessions that the server has, on a shared one
-// of ours alone and as NewSession was given them; none when no server runs.
+// Sessions lists the names of the server's sessions, as NewSession was given them.
+// On a shared server it lists only the sessions of this Server. It lists none while
+// no server runs.
 func (s *Server) Sessions(ctx context.Context) ([]string, error) {
 	in := s.running()
 	if in == nil {
@@ -111,7 +113,7 @@ func (s *Server) Sessions(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// running is the instance that runs now, nil if none does.
+// running returns the instance that runs now, or nil.
 func (s *Server) running() *instance {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -186,14 +188,13 @@ func (s *Server) start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the server, of a shared one our sessions, with every program in it,
-// and removes its directory. A NewSession under way fails. Close returns when the
-// server is gone; the error tells what is left, and Close may be called again. A
-// closed Server starts no more sessions.
+// Close ends a private server with every program in it, and removes its directory.
+// A NewSession that is under way fails. On a shared server Close ends the sessions
+// of this Server and nothing else, and waits for a NewSession that is under way.
 //
-// Programs whose session was not closed are hung up on, and killed after half a
-// second. Of a shared server nothing else ends, and a NewSession under way is
-// waited for.
+// Programs whose session was not closed get SIGHUP, and SIGKILL after half a
+// second. Close returns when all of this is gone. The error tells what is left, and
+// Close may be called again. A closed Server starts no more sessions.
 func (s *Server) Close() error {
 	s.closed.Store(true)
 	if in := s.running(); in != nil {

@@ -24,15 +24,15 @@ import (
 	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
-// MarkerVar is the environment variable that every program in a session, and
-// whatever it starts, carries. It is how Close finds a child that has detached.
-// Its value is the session's name, "@", and what sets this session apart from
-// others of that name: the lease of the directory that its server is in, which
-// names the host's process, and a number.
+// MarkerVar is an environment variable of every program in a session. Whatever the
+// program starts inherits the variable, so that Close finds children that have
+// detached. Its value is NAME@LEASE.NUMBER: the session's name, the ID of the lease
+// that the server's directory is, which names the host process, and a number that
+// is different for each session.
 const MarkerVar = terminal.MarkerVar
 
-// ErrPasteEnd is returned for a paste that holds the sequence ESC [ 201 ~,
-// which would end it: the program would take what follows for keys.
+// ErrPasteEnd is returned for a paste that holds the sequence ESC [ 201 ~. The
+// sequence would end the paste, and the program would take the rest for keys.
 var ErrPasteEnd = errors.New("the text holds the end-of-paste sequence ESC [ 201 ~: remove it")
 
 // A SessionConfig says what to run in a session.
@@ -41,10 +41,10 @@ type SessionConfig struct {
 	// turns "." and ":" into "_", so that two names become one.)
 	Name string
 
-	// Command is the program. Its Path and Dir must be absolute, its Env is the
-	// whole environment: nothing is inherited and Unset has no effect. The
-	// variable MarkerVar is added. The program, and what it starts, writes no
-	// core file: its limit (RLIMIT_CORE) is 0.
+	// Command is the program. Its Path and Dir must be absolute. Its Env is the
+	// whole environment, to which MarkerVar is added: nothing is inherited, and
+	// Unset has no effect. The program, and whatever it starts, writes no core
+	// file: the limit (RLIMIT_CORE) is 0.
 	Command Command
 
 	// Cols and Rows are the size in cells; zero means 120 by 40.
@@ -53,18 +53,19 @@ type SessionConfig struct {
 
 var sessionName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// shellsOwn are the variables that a pane's shell adds to the empty environment
-// that it begins with. (Where /bin/sh is bash 5.2 its exec adds SHLVL=0 all the
+// shellsOwn are the variables that a pane's shell adds to the empty environment it
+// starts with. (Where /bin/sh is bash 5.2 its exec adds SHLVL=0 all the
 // same.)
 var shellsOwn = []string{"PWD", "OLDPWD", "SHLVL", "_"}
 
-// NewSession starts a program in a new session, and the server if need be. When
-// it returns without error the program's environment has been delivered and its
-// shell is about to become it. ctx bounds the start only.
+// NewSession starts a program in a new session. It starts the server first if none
+// runs. When NewSession returns without an error, the pane's shell has received the
+// program's command line and environment and is about to become the program. ctx
+// bounds the start only.
 //
-// Neither argument nor variable is ever an argument of tmux or of a shell: the
-// pane's shell reads the command line of [BuildCmd] from a FIFO that only this
-// user can open, and that is gone when NewSession returns.
+// The program's arguments and variables are never arguments of tmux or of a shell.
+// The pane's shell reads the command line of [BuildCmd] from a FIFO. Only this user
+// can open the FIFO, and it is gone when NewSession returns.
 func (s *Server) NewSession(ctx context.Context, cfg SessionConfig) (*Session, error) {
 	t, err := s.newSession(ctx, cfg)
 	if (errors.Is(err, ErrServerClosed) || errors.Is(err, errCleaned)) && !s.closed.Load() {
@@ -221,11 +222,11 @@ func (cfg SessionConfig) check() error {
 	return err
 }
 
-// noCore keeps what is in the program's environment out of a core file. The limit
-// is the server's otherwise, and so that of whoever started the server.
+// noCore keeps the program's environment out of a core file. Without it the program
+// would inherit the server's limit, and so the limit of whoever started the server.
 const noCore = "ulimit -c 0 2>/dev/null\n"
 
-// script is what the pane's shell reads to become the program.
+// script returns the commands with which the pane's shell becomes the program.
 func (cfg SessionConfig) script(marker string) (string, error) {
 	c := cfg.Command
 	c.Unset = shellsOwn
@@ -254,18 +255,19 @@ type Session struct {
 	closed  bool
 }
 
-// Name is the session's name as NewSession was given it.
+// Name returns the session's name as NewSession was given it.
 func (t *Session) Name() string { return t.name }
 
-// Pid is the program's process id.
+// Pid returns the program's process id.
 func (t *Session) Pid() int { return t.target.Pid }
 
-// Done is closed when the program has ended and Status is known.
+// Done returns a channel that is closed when the program has ended and Status is
+// known.
 func (t *Session) Done() <-chan struct{} { return t.done }
 
-// Status is how the program ended; zero before Done is closed. When tmux cannot
-// tell, because its server or the pane is gone too, it is that of SIGHUP, which is
-// what the end of either sends.
+// Status returns how the program ended; zero before Done is closed. If the server
+// or the pane is gone too, tmux cannot tell the status. Status is then that of
+// SIGHUP, the signal that a program gets when its server or pane ends.
 func (t *Session) Status() syscall.WaitStatus {
 	select {
 	case <-t.done:
@@ -287,7 +289,7 @@ func (t *Session) wait(watcher *proc.Watcher) {
 	t.status = status
 }
 
-// run is a command to the session's server, while the program lives.
+// run gives the session's server a command, while the program lives.
 func (t *Session) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	if err := t.alive(); err != nil {
 		return nil, fmt.Errorf("tmux %s: %w", args[0], err)
@@ -303,7 +305,7 @@ func (t *Session) runAnyway(ctx context.Context, stdin []byte, args ...string) (
 	return out, err
 }
 
-// alive is nil while the program lives.
+// alive returns nil while the program lives.
 func (t *Session) alive() error {
 	select {
 	case <-t.done:
@@ -315,7 +317,7 @@ func (t *Session) alive() error {
 
 // SendKeys presses keys in order. A key is "Enter", "Escape", "Tab", "Up",
 // "Down", "Left", "Right", "BSpace", "C-a" to "C-z", or one printable
-// character. A person who has the pane in copy mode is put out of it.
+// character. If a person has put the pane in copy mode, SendKeys leaves that mode.
 func (t *Session) SendKeys(ctx context.Context, keys ...string) error {
 	args := t.leaveModes()
 	for _, key := range keys {
@@ -341,10 +343,10 @@ func (t *Session) SendKeys(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-// leaveModes begins a list of commands that are for the program: while a person
-// who looks on has its pane in copy mode, or in a tree, tmux drops keys without a
-// word. Before 3.2 copy mode also holds up pastes and all that the program prints.
-// (Without copy-mode -q a tree has the commands refused.)
+// leaveModes begins a list of commands that reach the program. While a person who
+// looks on has the pane in copy mode, or in a tree, tmux silently drops keys. Before
+// 3.2 copy mode also holds back pastes and the program's output. (Without
+// copy-mode -q tmux refuses the commands while a tree is shown.)
 func (t *Session) leaveModes() []string {
 	if t.in.can.quitModes {
 		return []string{"copy-mode", "-q", "-t", t.pane, ";"}
@@ -359,10 +361,10 @@ func printable(key string) bool {
 
 var keyName = regexp.MustCompile(`^(Enter|Escape|Tab|Up|Down|Left|Right|BSpace|C-[a-z])$`)
 
-// Paste hands text over as one paste, byte for byte, between the bracketed
-// paste marks if the program has asked for them. It returns when tmux has the
-// text, not when the program has read it. Before a program has put its terminal
-// in raw mode, a line over 4,095 bytes is cut.
+// Paste sends text as one paste, byte for byte. If the program has asked for
+// bracketed paste, the text stands between the paste marks. Paste returns when tmux
+// has the text, not when the program has read it. While the program's terminal is
+// not in raw mode, a line of more than 4,095 bytes is cut.
 func (t *Session) Paste(ctx context.Context, text []byte) error {
 	if bytes.Contains(text, []byte("\x1b[201~")) {
 		return fmt.Errorf("pasting: %w", ErrPasteEnd)
@@ -414,10 +416,11 @@ func (t *Session) Unread(ctx context.Context) (int, error) {
 }
 
 // Screen returns the visible rows, each without trailing blanks and ended by a
-// newline. After the program's end, until Close, it returns the last screen. A
-// session that somebody has resized gets its size back first (from tmux 2.9 on):
-// most programs show something else on a small screen.
-// (Before tmux 3.3 the first row of an alternate screen is lost then.)
+// newline. Between the program's end and Close it returns the last screen. (Before
+// tmux 3.3 that lacks the first row of an alternate screen.)
+//
+// A session that somebody has resized gets its size back first (from tmux 2.9 on),
+// because most programs show something else on a small screen.
 func (t *Session) Screen(ctx context.Context) (string, error) {
 	if !t.in.can.quietEnd && t.alive() != nil {
 		return t.lastScreen(ctx)
@@ -434,9 +437,9 @@ func (t *Session) Screen(ctx context.Context) (string, error) {
 	return string(out), nil
 }
 
-// Close ends the program and everything it started, and the session. It hangs
-// up first and kills what is left when ctx ends; it returns when all is gone,
-// and the error tells what is not. Close may be called again, at any time.
+// Close ends the session, its program and everything the program started. It sends
+// SIGHUP first, and SIGKILL when ctx ends. Close returns when everything is gone;
+// the error tells what is left. Close may be called again, at any time.
 func (t *Session) Close(ctx context.Context) error {
 	t.closing.Lock()
 	defer t.closing.Unlock()
@@ -464,8 +467,8 @@ func (t *Session) Close(ctx context.Context) error {
 // processes closed at once on two busy cores, 4 took more than 2 s.
 const closeDelay = 5 * time.Second
 
-// endPane ends the session in tmux, of a shared server our pane alone, wherever a
-// person has put it.
+// endPane ends the session in tmux. On a shared server it ends only our pane,
+// wherever a person has put it.
 func (t *Session) endPane(ctx context.Context) error {
 	limit := closeDelay
 	if t.in.shared != nil && proc.Stopped(t.in.server.Pid) {
@@ -485,7 +488,7 @@ func (t *Session) endPane(ctx context.Context) error {
 	return err
 }
 
-// abandon is Close for a session that err kept from coming to be.
+// abandon closes a session whose start failed with err.
 func (t *Session) abandon(err error) error {
 	now, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -10,7 +10,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// sessions are those of an instance that were not closed.
+// sessions are the open sessions of an instance.
 type sessions struct {
 	mu   sync.Mutex
 	open map[*Session]bool
@@ -31,11 +31,11 @@ func (s *sessions) remove(t *Session) {
 	delete(s.open, t)
 }
 
-// lastGrace is how long programs have to end when their server is closed before
-// them.
+// lastGrace is how long programs may take to end when their server is closed before
+// their sessions.
 const lastGrace = 500 * time.Millisecond
 
-// end ends their programs, which know already that they are to end.
+// end ends the programs of the sessions. They have got SIGHUP already.
 func (s *sessions) end() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// shared is what an instance needs to know of a server that is not ours.
+// shared is what an instance needs to know about a shared server.
 type shared struct {
 	socket  string // without links
 	prefix  string // of our sessions' names, for people to tell them by
@@ -32,13 +32,13 @@ type shared struct {
 // newPrefix returns a prefix that nobody else has.
 func newPrefix() string { return "tuiturn-" + strings.ToLower(rand.Text()[:13]) + "-" }
 
-// attachShared makes an instance of a server that others use too and that
-// somebody else has started. Nothing of it is touched but the panes that we
-// make, see endPanes. The server is on record before the first of them exists,
-// so that the next sweep can end them when this process dies.
+// attachShared makes an instance for a server that others use too and that somebody
+// else has started. Only the panes that we make are touched, see endPanes. The server
+// is recorded in the lease before the first pane exists, so that the next sweep can
+// end the panes if this process dies.
 //
-// There is no control connection: tmux 3.2 to 3.6 can end with a fault, and every
-// session with it, when a control client comes or goes, see control.
+// There is no control connection: tmux 3.2 to 3.6 can crash, and every session with
+// it, when a control client comes or goes, see control.
 func attachShared(ctx context.Context, tmux, tempDir string, env []string, socket, prefix string) (*instance, error) {
 	in := &instance{tmux: tmux, shared: &shared{prefix: prefix}, ended: make(chan struct{})}
 	if err := in.makeDir(ctx, tempDir); err != nil {
@@ -94,8 +94,9 @@ func (in *instance) attach(ctx context.Context, socket string) (err error) {
 	return err
 }
 
-// checkSocket refuses what is no socket, and one of another user: the server
-// reads what its programs show and are given. It returns the path without links.
+// checkSocket refuses a path that is not a socket, and the socket of another user,
+// whose server would read everything that programs show and receive. It returns the
+// path without links.
 func checkSocket(path string) (string, error) {
 	if !filepath.IsAbs(path) {
 		return "", fmt.Errorf("the shared socket %q is not an absolute path", path)
@@ -118,9 +119,9 @@ func checkSocket(path string) (string, error) {
 
 func owner(info fs.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
 
-// peer returns the process that listens on a socket, by a number that means the
-// same here; 0 with an error that wraps errors.ErrUnsupported where the system
-// doesn't tell.
+// peer returns the pid, in this pid namespace, of the process that listens on a
+// socket. Where the system doesn't tell, it returns 0 and an error that wraps
+// errors.ErrUnsupported.
 func peer(ctx context.Context, socket string) (pid int, err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
@@ -138,9 +139,9 @@ func peer(ctx context.Context, socket string) (pid int, err error) {
 // sizeDelay is how long a new terminal may take to get its size.
 const sizeDelay = time.Second
 
-// awaitSize waits until the program's terminal has the size asked for. Where the
-// server's owner likes a border it is made too small, and grows a moment after
-// our window's options have taken the border away.
+// awaitSize waits until the program's terminal has the requested size. If the server's
+// configuration adds a border, the terminal is too small at first. It grows a moment
+// after our window's options have removed the border.
 func (t *Session) awaitSize(ctx context.Context, cols, rows int) error {
 	tty, err := os.OpenFile(t.tty, os.O_RDONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -165,8 +166,8 @@ func (t *Session) awaitSize(ctx context.Context, cols, rows int) error {
 	}
 }
 
-// adapt sets the options of a new window, by id, for a hook of the server's owner
-// may have renamed the session, and makes sure of the one that matters.
+// adapt sets the options of a new window and checks the important one. It names the
+// window by id, because a hook of the server's owner may have renamed the session.
 func (t *Session) adapt(ctx context.Context, cols, rows int) error {
 	args := setOptions(windowOptions, "set-window-option", "-q", "-t", t.pane)
 	if t.in.can.fixedSize {
@@ -190,13 +191,13 @@ func (t *Session) adapt(ctx context.Context, cols, rows int) error {
 	return err
 }
 
-// lockWait is how long one process waits for another's command. The lock spares
-// tmux a race; it is not what makes a creation certain, so a holder that was
-// stopped holds up nobody for long.
+// lockWait is how long one process waits for another's command. The lock avoids a
+// race in tmux. Correctness does not depend on it, so a holder that was stopped
+// delays nobody for long.
 const lockWait = time.Second
 
-// lockable returns dir if it may be locked: one that strangers can open could be
-// locked by them for ever, and that of a lease is.
+// lockable returns dir if it may be locked, else "". Strangers could lock a directory
+// that they can open for ever, and the directory of a lease is always locked.
 func lockable(dir string) string {
 	info, err := os.Lstat(dir)
 	if err != nil || info.Mode().Perm()&0o077 != 0 || owner(info) != os.Geteuid() || lease.Is(dir) {
@@ -217,8 +218,8 @@ func (in *instance) exclusive(ctx context.Context) (unlock func()) {
 	return func() {}
 }
 
-// endShared ends our panes and lets go of the server. While one is left the
-// directory stays: it is what tells a sweep of it.
+// endShared ends our panes and stops watching the server. While a pane is left the
+// directory stays, so that a sweep finds the pane.
 func (in *instance) endShared() error {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()

@@ -9,11 +9,11 @@ import (
 	"github.com/creack/pty"
 )
 
-// keepSize gives the window its size back if a person or another client of a
-// shared server has changed it, and the program's terminal that of its pane if a
-// program in it has (stty). A pane that shares its window with another one, as
-// somebody has split it, keeps what it has. Where tmux has no resize-window
-// (before 2.9) nothing is done. The program draws anew a moment later.
+// keepSize restores the window's size if a person or another client of a shared
+// server has changed it. It also restores the terminal's size to that of its pane if
+// a program in the pane has changed it (stty). If somebody has split the window, the
+// pane keeps its size. Where tmux has no resize-window (before 2.9) nothing is done.
+// The program redraws a moment later.
 func (t *Session) keepSize(ctx context.Context) {
 	if !t.in.can.fixedSize {
 		return

@@ -10,17 +10,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A program's end and its last output reach tmux on two ways. Where a child
-// holds the terminal open, the second is taken as complete drainDelay after the
-// first has been told: a busy server may have come to neither for long.
+// A program's end and its last output reach tmux in two ways. If a child holds the
+// terminal open, the output counts as complete drainDelay after the end was reported.
+// A busy server may notice both late.
 const (
 	drainDelay  = 100 * time.Millisecond
 	statusDelay = 2 * time.Second
 	statusTick  = 2 * time.Millisecond
 )
 
-// paneStatus asks the server how the program of a pane, which is ending, has
-// ended. known is false if that cannot be learned.
+// paneStatus asks the server how the program of a pane has ended; the program is
+// ending already. known is false if the server cannot tell.
 //
 // A tmux before 3.6 that was built with libutempter misses the SIGCHLD of a
 // pane that ends by itself (72 of 100), and then neither reaps it nor knows its
@@ -58,7 +58,7 @@ func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall
 	return status, known
 }
 
-// keepAwake wakes the server until ctx ends: who stops it may do so at any moment.
+// keepAwake wakes the server until ctx ends: somebody may stop it at any moment.
 func (in *instance) keepAwake(ctx context.Context) {
 	tick := time.NewTicker(drainDelay)
 	defer tick.Stop()
@@ -87,8 +87,8 @@ func (in *instance) deathNotice(ctx context.Context, pane string) (_ syscall.Wai
 	return status, known
 }
 
-// lastScreen is the screen of a program that has ended on such a tmux. The
-// notice has moved all up by a row, for which there is room in the history.
+// lastScreen returns the screen of a program that has ended on such a tmux. The
+// notice has moved every row up by one, for which there is room in the history.
 func (t *Session) lastScreen(ctx context.Context) (string, error) {
 	out, err := t.runAnyway(ctx, nil, "capture-pane", "-p", "-S", "-1", "-t", t.pane)
 	rows := strings.SplitAfter(string(out), "\n")
@@ -103,8 +103,8 @@ func (t *Session) lastScreen(ctx context.Context) (string, error) {
 }
 
 // parseStatus reads "1 7 " (exit status 7) or "1  KILL" (a signal, by name or
-// by number); dead means that the terminal's output has ended too. A tmux
-// before 3.3 does not tell signals.
+// number). dead means that the terminal's output has ended too. A tmux before 3.3
+// does not report signals.
 func parseStatus(s string) (dead bool, _ syscall.WaitStatus, known bool) {
 	f := strings.Split(strings.TrimSuffix(s, "\n"), " ")
 	if len(f) != 3 {

@@ -16,73 +16,75 @@ import (
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 )
 
-// An Agent is a program that behaves like claude 2.1.330 and has no model: what
-// it does with a prompt stands in a script. It needs neither claude nor a network,
-// and tmux only if it is started there.
+// An Agent is a program that behaves like claude 2.1.330 but has no model: the
+// [Turn] values given to [NewAgent] say what it does with each prompt. It needs
+// neither claude nor a network, and tmux only if it is started in tmux.
 //
-// It listens to a prompt as the real one does: one that begins with "!" runs in a
-// shell. It has to be given some token, any will do, or it says that it is not
+// Its input line behaves like the real one: a line that begins with "!" runs in a
+// shell. The agent needs a token, with any value; without one it says that it is not
 // logged in.
 type Agent struct {
-	// Path is the program, for tuiturn.Claude. Its name is claude, so that its
-	// directory may also stand in a PATH.
+	// Path is the program's path, for tuiturn.Claude. The program's name is claude,
+	// so you can also add its directory to a PATH.
 	Path string
 
-	// Home is a directory for it that is not there yet, for tuiauth.Home.
+	// Home is the path of a home for the agent, for tuiauth.Home. The directory does
+	// not exist yet.
 	Home string
 
 	t       testing.TB
 	prompts string
 }
 
-// A Turn is what an [Agent] does with one prompt. The zero Turn answers at once
-// with "You said: " and the prompt. Give it one fault at a time. What a Runner
-// makes of each field is what it makes of the real agent: the errors named here
-// are package tuiturn's.
+// A Turn says what an [Agent] does with one prompt. The zero Turn answers at once
+// with "You said: " and the prompt. Set one fault at a time. A Runner reacts to each
+// field as it does to the real agent: the errors named here are package tuiturn's.
 type Turn struct {
-	// Answer is what it says.
+	// Answer is the text of the answer.
 	Answer string
 
-	// Stream is the answer in pieces instead, for a Runner to stream; pieces that
-	// follow each other at once may come as one. Without it an answer is streamed
-	// by the line.
+	// Stream is the answer in pieces, instead of Answer, for a Runner to stream.
+	// Pieces without a Delay between them may arrive as one. Without Stream an
+	// answer is streamed by the line.
 	Stream []string
 
-	// Delay passes before the answer, and again before each streamed piece.
+	// Delay is the time before the answer, and before each streamed piece.
 	Delay time.Duration
 
-	// Aside is said on the way, before a tool is used and then the answer given.
+	// Aside is a text that the agent says before it uses a tool and then answers.
 	Aside string
 
-	// Permission is a shell command that it asks for permission to run: a matter
-	// for Request.OnPermission, without which the turn ends with a *BlockedError.
-	// Nothing is run. If it is refused there is no answer and the turn
-	// ErrInterrupted, unless the refusal has a message.
+	// Permission is a shell command that the agent asks to run, which calls
+	// Request.OnPermission. Without OnPermission the turn ends with a *BlockedError.
+	// The command is never run. If the permission is denied without a message, there
+	// is no answer and the turn ends with ErrInterrupted.
 	Permission string
 
-	// Dialog shows a menu that nobody knows: *BlockedError.
+	// Dialog shows a menu that the Runner does not know. The turn ends with a
+	// *BlockedError.
 	Dialog bool
 
-	// StopReason is why the model stopped, "end_turn" by default: "max_tokens" is
-	// ErrTruncated, "refusal" ErrRefused.
+	// StopReason says why the model stopped; empty means "end_turn". The turn ends
+	// with ErrTruncated for "max_tokens" and with ErrRefused for "refusal".
 	StopReason string
 
-	// Status is the HTTP status with which the service fails: *APIError. 401 and 403
-	// are ErrAuthentication too, 429 is a rate limit, 529 an overload.
+	// Status is the HTTP status with which the service fails; zero means that it
+	// does not. The turn ends with an *APIError, which for 401 and 403 is also
+	// ErrAuthentication. 429 is a rate limit, 529 an overload.
 	Status int
 
-	// Hang never answers. An interruption ends the turn, and so does its context.
+	// Hang never answers. The turn ends when it is interrupted or its context ends.
 	Hang bool
 
-	// Crash kills the agent with SIGKILL in the middle of its answer, half a line
-	// of which stands in the transcript: *ExitError.
+	// Crash kills the agent with SIGKILL in the middle of its answer, when half a
+	// line of it stands in the transcript. The turn ends with an *ExitError.
 	Crash bool
 }
 
-// NewAgent makes an agent for the test, whose TestMain must call [PlayAgent]. The
-// turns are for the prompts in the order in which they arrive, in whichever
-// process of the agent; the last one repeats, and none means the zero [Turn].
-// Close the Runner before the test ends.
+// NewAgent makes an agent for the test. The package's TestMain must call
+// [PlayAgent]. Each prompt uses up one of the turns, in the order in which prompts
+// arrive, in whichever process of the agent. The last turn repeats; without turns
+// every prompt gets the zero [Turn]. Close the Runner before the test ends.
 func NewAgent(t testing.TB, turns ...Turn) *Agent {
 	t.Helper()
 	if !played {
@@ -151,15 +153,16 @@ func (t Turn) script() fakeagent.Turn {
 	return f
 }
 
-// A Prompt is one that an agent got. Its fields are those of tuiturn.Request, as
-// the agent has them: the prompt disarmed, an empty name for its own model.
+// A Prompt is a prompt that an agent received. Its fields are named as in
+// tuiturn.Request and hold what the agent received: the prompt is disarmed, and an
+// empty Model means the agent's own choice.
 type Prompt struct {
 	Prompt, SystemPrompt, Model, WorkDir string
 }
 
-// Prompts waits until the agent has got n prompts, in all of its processes, and
-// returns those that it has got, in order. With n = 0 it does not wait. The test
-// fails if they have not come after 20 s.
+// Prompts waits until the agent has received n prompts, in all of its processes
+// together, and returns all that it has received, in order. With n = 0 it does not
+// wait. The test fails if fewer have arrived after two minutes.
 func (a *Agent) Prompts(n int) []Prompt {
 	a.t.Helper()
 	for late := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
@@ -186,9 +189,9 @@ const scriptSuffix = ".script"
 // played: PlayAgent was called.
 var played bool
 
-// PlayAgent makes a test binary its own [Agent]: it plays that, and ends the
-// program, if an agent is what the program was started as, and does nothing
-// otherwise. It is to be called first thing:
+// PlayAgent lets the test binary be its own [Agent]. If the program was started as an
+// agent, PlayAgent acts as the agent and then exits. Otherwise it does nothing. Call
+// it first in TestMain:
 //
 //	func TestMain(m *testing.M) { tmuxtest.PlayAgent(); m.Run() }
 func PlayAgent() {

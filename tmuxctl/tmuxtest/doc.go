@@ -1,9 +1,9 @@
-// Package tmuxtest is for the tests of programs that drive a terminal agent. It
-// has an agent without a model, which a tuiturn.Runner takes for the real one,
-// and a real tmux server for a test of its own ([New]).
+// Package tmuxtest helps to test programs that drive a terminal agent. [NewAgent]
+// makes a scripted agent, which a tuiturn.Runner drives like the real one. [New] makes
+// a real, private tmux server.
 //
-// A test of a program that embeds a Runner needs neither tmux, claude nor a
-// network. This is all of one:
+// A test of a program that embeds a Runner needs neither tmux nor claude nor a
+// network. This is a complete test:
 //
 //	func TestMain(m *testing.M) { tmuxtest.PlayAgent(); m.Run() }
 //
@@ -22,7 +22,7 @@
 //		}
 //	}
 //
-// What goes wrong is a field of a [Turn], and a line of a test:
+// Each fault is a field of a [Turn]. The comments name what the Runner returns:
 //
 //	tmuxtest.Turn{Answer: "42", Delay: time.Second}     // slow
 //	tmuxtest.Turn{Stream: []string{"4", "2"}}           // in pieces
@@ -36,6 +36,6 @@
 //	tmuxtest.Turn{Crash: true}                          // *ExitError
 //	tmuxtest.Turn{Hang: true}                           // for deadlines and full queues
 //
-// Such a Runner looks in the directory for temporary files for what dead hosts
-// have left, as any does; SweepEvery: -1 spares the test that.
+// Like any Runner, this one looks in os.TempDir for what dead hosts have left. Set
+// SweepEvery to -1 to skip that in a test.
 package tmuxtest

@@ -18,8 +18,8 @@ type Server struct {
 	Path, Socket string
 }
 
-// Require returns the path of tmux. Where there is none the test is skipped; it
-// fails instead when the environment variable TUITURN_REQUIRE_TMUX is set.
+// Require returns the path of tmux. Where tmux is missing the test is skipped, or
+// fails if the environment variable TUITURN_REQUIRE_TMUX is set.
 func Require(t testing.TB) string {
 	t.Helper()
 	os.Getenv(binaries) // in a test: go test then knows what its cached result depends on
@@ -35,9 +35,9 @@ func Require(t testing.TB) string {
 
 const binaries = "TUITURN_TMUX_BINARIES"
 
-// Each makes a TestMain run its tests with the tmux in PATH and then with each
-// one that the environment variable TUITURN_TMUX_BINARIES names, a list of paths
-// as PATH is one. [Require] returns that one, and so does a look in PATH.
+// Each makes a TestMain run its tests several times: with the tmux in PATH, and then
+// with each tmux that the environment variable TUITURN_TMUX_BINARIES lists, in the
+// form of PATH. [Require] and a lookup in PATH return the tmux of the current run.
 //
 //	func TestMain(m *testing.M) { os.Exit(tmuxtest.Each(m).Run()) }
 func Each(m interface{ Run() int }) interface{ Run() int } { return each{m} }
@@ -68,7 +68,7 @@ func (e each) Run() int {
 	return code
 }
 
-// New returns a server for the test, which is skipped where tmux is missing (see
+// New returns a server for the test. Where tmux is missing the test is skipped (see
 // [Require]). The server starts with the first new-session.
 func New(t testing.TB) *Server {
 	t.Helper()
