@@ -1,30 +1,31 @@
-// Command ask puts a prompt to an interactive terminal agent and prints its
-// answer.
+// Command ask gives a prompt to an interactive terminal agent and prints its answer.
 //
 //	ask [flags] PROMPT
 //
-// PROMPT "-" reads standard input. The agent logs in with the long-lived token
-// in CLAUDE_CODE_OAUTH_TOKEN (claude setup-token makes one) and then runs in a
-// home without any other login; without a token it runs in your own home.
+// PROMPT "-" reads the prompt from standard input.
 //
-// The answer alone goes to standard output; how far the turn is goes to standard
-// error when that is a terminal. With -stream the answer is printed while it
-// comes, and what the agent says on the way to it, before it uses a tool, too.
+// Set CLAUDE_CODE_OAUTH_TOKEN to a long-lived token (claude setup-token makes one).
+// The agent then logs in with the token and runs in a home without any other login.
+// Without a token the agent runs in your own home.
 //
-// With -json one object is printed, on one line, whatever the outcome: text,
-// session_id, stop_reason, model, usage, terminal, warm, agent_version, timings
-// (milliseconds), and error with a kind, which is "usage" or a word of
-// tuiturn.Outcome, and a message.
+// Only the answer goes to standard output. If standard error is a terminal, the
+// progress of the turn goes there. With -stream the answer is printed while it
+// arrives, together with what the agent says before it uses a tool.
 //
-// With -n the prompt is put as often, one turn after the other, each in a
-// session of its own. With -warm agents are kept ready, and each turn begins when
-// one is; its time does not include that wait. Together with -json that measures
-// what a turn costs.
+// With -json one object is printed, on one line, whatever the outcome. Its fields are
+// text, session_id, stop_reason, model, usage, terminal, warm, agent_version, timings
+// (milliseconds) and error. An error has a message and a kind, which is "usage" or a
+// word of tuiturn.Outcome.
 //
-// The exit status is 0 for an answer, 2 for bad usage, 3 when the login is not
-// accepted, 4 when the deadline passed or the answer hit a limit, 5 when the
-// agent waits for a person, 6 when the service refused or failed, else 1; with -n that of
-// the first turn that failed.
+// With -n the prompt is given that often, one turn after the other, each in a session
+// of its own. With -warm agents are started in advance. Each turn then waits for a
+// ready agent, and its times do not include the wait. Use both with -json to measure
+// turns.
+//
+// The exit status is 0 for an answer, 2 for bad usage, 3 if the login is not accepted,
+// 4 if the deadline passed or the answer hit a limit, 5 if the agent waits for a
+// person, 6 if the service refused or failed, and 1 for anything else. With -n it is
+// the status of the first turn that failed.
 package main
 
 import (
@@ -119,7 +120,7 @@ func (a *ask) run(ctx context.Context, args []string) (status int) {
 	return status
 }
 
-// report prints what came of a turn and returns the exit status for it.
+// report prints the result of a turn and returns the exit status for it.
 func (a *ask) report(o options, res *tuiturn.Result, err error) (status int) {
 	kind, status := classify(err)
 	if o.json {
@@ -183,7 +184,7 @@ func (a *ask) parse(args []string) (o options, err error) {
 	fs.StringVar(&o.model, "model", "", "model `NAME` (default the agent's choice)")
 	fs.Func("env", "`KEY=VALUE` to add to the agent's environment; may be repeated", func(s string) error {
 		if key, _, ok := strings.Cut(s, "="); !ok || key == "" {
-			return errors.New("want KEY=VALUE")
+			return errors.New("give KEY=VALUE")
 		}
 		o.env = append(o.env, s)
 		return nil
@@ -208,7 +209,7 @@ func (a *ask) parse(args []string) (o options, err error) {
 	case o.terminal != "auto" && o.terminal != "tmux" && o.terminal != "pty":
 		return o, fmt.Errorf("%w: -terminal %s: use auto, tmux or pty", errUsage, o.terminal)
 	case o.n < 1 || o.warm < 0:
-		return o, fmt.Errorf("%w: -n %d -warm %d: give at least one turn, and not less than no agent", errUsage, o.n, o.warm)
+		return o, fmt.Errorf("%w: -n %d -warm %d: give 1 or more for -n, and 0 or more for -warm", errUsage, o.n, o.warm)
 	case o.json && o.stream:
 		return o, fmt.Errorf("%w: -json prints the answer when it is whole: leave -stream out", errUsage)
 	case o.demo && o.agent != "":

@@ -24,7 +24,7 @@ func classify(err error) (kind string, status int) {
 	}
 }
 
-// statuses are the exit statuses that are not 1, by Outcome.
+// statuses are the exit statuses other than 1, by Outcome.
 var statuses = map[string]int{
 	"prompt":         statusUsage,
 	"authentication": 3,

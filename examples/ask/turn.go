@@ -12,13 +12,13 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// A runner is a tuiturn.Runner and what goes with it.
+// A runner is a tuiturn.Runner with the settings of its turns.
 type runner struct {
 	tuiturn.Runner
 	clean func()
 }
 
-// newRunner is the Runner that the options ask for.
+// newRunner makes the Runner that the options describe.
 func (a *ask) newRunner(o options) (*runner, error) {
 	r := &runner{clean: func() {}}
 	r.Agent = tuiturn.Claude{Path: o.agent}
@@ -73,7 +73,7 @@ func (r *runner) demo(home string) (_ string, err error) {
 	return home, nil
 }
 
-// turn runs one turn, once an agent stands ready if there is to be one.
+// turn runs one turn. With -warm it first waits for a ready agent.
 func (a *ask) turn(ctx context.Context, r *runner, o options) (*tuiturn.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
@@ -93,8 +93,8 @@ func (a *ask) turn(ctx context.Context, r *runner, o options) (*tuiturn.Result, 
 	return res, err
 }
 
-// print prints what the agent says, with an empty line between what it says on
-// the way and what it says then.
+// print prints what the agent says, with an empty line between an aside and the text
+// after it.
 func (a *ask) print() func(tuiturn.Delta) {
 	return func(d tuiturn.Delta) {
 		if d.Aside {
@@ -105,7 +105,7 @@ func (a *ask) print() func(tuiturn.Delta) {
 	}
 }
 
-// trace tells a person at a terminal how far the turn is.
+// trace reports the progress of the turn to a person at a terminal.
 func (a *ask) trace() *tuiturn.Trace {
 	if !a.progress {
 		return nil

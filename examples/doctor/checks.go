@@ -24,7 +24,7 @@ const (
 	doSweep   = "run examples/sweep with -kill; a Runner also does it before its first turn"
 )
 
-// examine asks everything, whatever the answers are.
+// examine makes all checks, also after one has failed.
 func (d *doctor) examine(ctx context.Context, o options) []check {
 	r := &tuiturn.Runner{
 		Agent:    tuiturn.Claude{Path: o.agent},
@@ -82,22 +82,22 @@ func agent(ctx context.Context, r *tuiturn.Runner) check {
 	return c
 }
 
-// tmux starts a server as a Runner does, and a program in it that is to get a
-// variable; where there is no directory for one it only looks for tmux.
+// tmux starts a server as a Runner does, and in it a program that must receive a
+// variable. Without a directory for the server it only looks for tmux.
 func tmux(ctx context.Context, r *tuiturn.Runner, try bool) check {
 	c := check{Name: "tmux", Status: okStatus}
 	if r.Terminal == tuiturn.Pty {
-		c.Found = "not asked for: turns run in a plain pty"
+		c.Found = "not used: -terminal pty"
 		return c
 	}
 	path, err := exec.LookPath("tmux")
 	if err != nil {
 		c.Do = "install tmux (apt-get install tmux, brew install tmux)"
 		if r.Terminal == tuiturn.Tmux {
-			c.Status, c.Found = wrongStatus, "not installed, and turns are to run in it"
+			c.Status, c.Found = wrongStatus, "not installed, but -terminal tmux needs it"
 			c.Do += ", or use a pty"
 		} else {
-			c.Status, c.Found = noteStatus, "not installed: turns run in a plain pty, on which nobody can look"
+			c.Status, c.Found = noteStatus, "not installed: turns run in a plain pty, which nobody can attach to"
 		}
 		return c
 	}
@@ -106,7 +106,7 @@ func tmux(ctx context.Context, r *tuiturn.Runner, try bool) check {
 	version, err := exec.CommandContext(ctx, path, "-V").Output()
 	c.Found = strings.TrimSpace(string(version)) + " in " + path
 	if err == nil && !try {
-		c.Status, c.Found, c.Do = noteStatus, c.Found+": not tried", "mend the temporary directory first"
+		c.Status, c.Found, c.Do = noteStatus, c.Found+": not tried", "fix the temporary directory first"
 		return c
 	}
 	if err == nil {
@@ -143,8 +143,8 @@ func tryTmux(ctx context.Context, dir string) error {
 	return errors.Join(err, server.Close())
 }
 
-// tempDirMax is how long its name may be: a socket's may have 103 bytes, and that
-// of a Runner's tmux server is so much longer at most.
+// tempDirMax is the longest path for TempDir. A socket's path may have 103 bytes, and
+// the rest of the path of a Runner's tmux socket is subtracted from that.
 const tempDirMax = 103 - len("/tuiturn-4294967295/s-4294967295/s")
 
 func tempDir(r *tuiturn.Runner) check {
@@ -153,14 +153,14 @@ func tempDir(r *tuiturn.Runner) check {
 		c.Status, c.Found = wrongStatus, err.Error()
 		c.Do = "make it writable for this user, or set TMPDIR to another directory"
 	} else if n := len(r.TempDir); n > tempDirMax && r.Terminal != tuiturn.Pty {
-		c.Status, c.Found = wrongStatus, fmt.Sprintf("%s: its name has %d bytes, and %d are left where tmux's socket is to be below it", r.TempDir, n, tempDirMax)
-		c.Do = "set TMPDIR to a shorter one, or use a pty"
+		c.Status, c.Found = wrongStatus, fmt.Sprintf("%s: its path has %d bytes; at most %d leave room for tmux's socket below it", r.TempDir, n, tempDirMax)
+		c.Do = "set TMPDIR to a shorter path, or use -terminal pty"
 	}
 	return c
 }
 
-// tryWrite finds out by doing it: modes say little to root, and nothing about
-// what the disk will take.
+// tryWrite tries to write. File modes say little about what root may do, and nothing
+// about free space.
 func tryWrite(dir string) error {
 	f, err := os.CreateTemp(dir, ".tuiturn-doctor-")
 	if err != nil {
@@ -170,8 +170,8 @@ func tryWrite(dir string) error {
 	return os.Remove(f.Name())
 }
 
-// directory also returns one with which the rest can be asked if this one is of no
-// use.
+// directory checks the working directory. It also returns a directory for the other
+// checks, in case this one cannot be used.
 func directory(dir string) (string, check) {
 	c := check{Name: "working directory", Status: okStatus}
 	abs, err := filepath.Abs(dir)
@@ -197,7 +197,7 @@ func home(h tuiauth.Home, err error) check {
 	c := check{Name: "home", Status: okStatus, Found: h.Why()}
 	switch {
 	case err != nil:
-		c.Status, c.Found, c.Do = wrongStatus, err.Error(), "do what it says; the home may also be moved away, a new one is made"
+		c.Status, c.Found, c.Do = wrongStatus, err.Error(), "do what it says, or move the home away: a turn then makes a new one"
 		if h.Mode == tuiauth.Real {
 			c.Do = "do what it says"
 		}
@@ -207,8 +207,8 @@ func home(h tuiauth.Home, err error) check {
 	return c
 }
 
-// writable tries the directories that the agent writes to; of those that are to
-// be made, the one in which they will be.
+// writable tries to write to the agent's directories. For a directory that does not
+// exist yet it tries the parent in which it will be made.
 func writable(h tuiauth.Home) check {
 	c := check{Name: "home's files", Status: okStatus}
 	var tried []string
@@ -235,7 +235,7 @@ func missing(path string) bool {
 	return errors.Is(err, os.ErrNotExist)
 }
 
-// login looks for logins where none should be.
+// login looks for logins in a home that should hold none.
 func login(h tuiauth.Home, report tuiauth.Report) check {
 	c := check{Name: "login in the home", Status: okStatus, Found: "none"}
 	if h.Mode != tuiauth.Isolated {
@@ -244,10 +244,10 @@ func login(h tuiauth.Home, report tuiauth.Report) check {
 	}
 	aside, _ := filepath.Glob(filepath.Join(h.Dir, ".claude", ".credentials.json.aside-*")) // a bad pattern is the only error
 	if stale := append(report.MovedAside, report.Unlinked...); len(stale) > 0 {
-		c.Status, c.Found = wrongStatus, strings.Join(stale, ", ")+" is a login that the agent would refresh: somebody has logged in there"
-		c.Do = "delete it, or run a turn, which moves it aside; and log in nowhere in that home"
+		c.Status, c.Found = wrongStatus, strings.Join(stale, ", ")+" is a login that the agent would refresh: somebody has logged in in this home"
+		c.Do = "delete it, or run a turn, which moves it aside; do not log in in this home again"
 	} else if len(aside) > 0 {
-		c.Status, c.Found = noteStatus, "moved aside earlier, and still a login: "+strings.Join(aside, ", ")
+		c.Status, c.Found = noteStatus, "logins that were moved aside and may still be valid: "+strings.Join(aside, ", ")
 		c.Do = "delete what you do not need"
 	}
 	return c
@@ -258,9 +258,9 @@ func trust(report tuiauth.Report, err error) check {
 	isTrust := func(key string) bool { return strings.HasSuffix(key, ".hasTrustDialogAccepted") }
 	switch {
 	case err != nil:
-		c.Status, c.Found, c.Do = noteStatus, "not known", "mend the home first"
+		c.Status, c.Found, c.Do = noteStatus, "not known", "fix the home first"
 	case slices.ContainsFunc(report.Seeded, isTrust):
-		c.Found = "the working directory is not trusted yet; the first turn in it sees to that"
+		c.Found = "the working directory is not trusted yet; the first turn there changes that"
 	}
 	return c
 }
@@ -288,20 +288,20 @@ func credential(r *tuiturn.Runner) check {
 	}
 	switch {
 	case err != nil:
-		c.Found, c.Do = err.Error(), "do what it says: it is what a turn refuses to start with"
+		c.Found, c.Do = err.Error(), "do what it says: until then every turn is refused"
 	case winner == nil && unknown:
-		c.Status, c.Found, c.Do = noteStatus, "none that can be seen; there may be one in the keychain", doToken
+		c.Status, c.Found, c.Do = noteStatus, "none in the files and the environment; there may be one in the keychain", doToken
 	case winner == nil:
 		c.Found, c.Do = "there is none", doToken
 	case r.Token == "":
-		c.Status, c.Do = noteStatus, doToken+": a login is lost when a turn is ended while it is refreshed, and then every turn fails with 401"
+		c.Status, c.Do = noteStatus, doToken+": a turn that is ended while the agent refreshes the login loses the login, and every later turn fails with 401"
 	default:
 		c.Status = okStatus
 	}
 	return c
 }
 
-// leftovers are what hosts have left that have died.
+// leftovers checks for what dead hosts have left.
 func leftovers(ctx context.Context, r *tuiturn.Runner) check {
 	c := check{Name: "leftovers", Status: okStatus}
 	report, err := reaper.Sweep(ctx, reaper.SweepConfig{Dirs: []string{r.TempDir}, DryRun: true})
@@ -325,7 +325,7 @@ func leftovers(ctx context.Context, r *tuiturn.Runner) check {
 	}
 	switch {
 	case len(counts) > 0:
-		c.Status, c.Found, c.Do = wrongStatus, "hosts that have died have left "+strings.Join(counts, ", "), doSweep
+		c.Status, c.Found, c.Do = wrongStatus, "dead hosts have left "+strings.Join(counts, ", "), doSweep
 	case errors.Is(err, errors.ErrUnsupported):
 		c.Status, c.Found, c.Do = noteStatus, "they can't be looked for on "+runtime.GOOS, "look for processes with TUITURN_SESSION in their environment"
 	case err != nil:
@@ -352,19 +352,19 @@ func live(ctx context.Context, r *tuiturn.Runner, workdir string, timeout time.D
 	return c
 }
 
-// remedy is what to do about the error of a turn.
+// remedy returns what to do about the error of a turn.
 func remedy(err error) string {
 	switch tuiturn.Outcome(err) {
 	case "authentication":
 		return "the service does not accept the credential: " + doToken
 	case "service":
-		return "try again later; if it stays, see the service's status page, and the way there (proxy, certificates)"
+		return "try again later; if it still fails, check the service's status page and the network (proxy, certificates)"
 	case "blocked":
-		return "start the agent by hand in its home and answer what it asks"
+		return "start the agent by hand in its home and answer its question"
 	case "deadline":
-		return "give it longer with -timeout, or see on the screen what it waits for"
+		return "set a longer -timeout, or see on the screen what the agent waits for"
 	case "exited", "stopped":
-		return "see on the screen why; run the agent by hand in its home"
+		return "the screen may say why; run the agent by hand in its home"
 	}
-	return "mend what is wrong above, and see the screen"
+	return "fix what is wrong above; the screen may say more"
 }

@@ -1,25 +1,25 @@
-// Command doctor finds out whether this host can run turns, and what to do where it
+// Command doctor checks whether this machine can run turns, and says what to do if it
 // cannot.
 //
 //	doctor [flags]
 //
-// It asks what a Runner asks that is set up as examples/ask sets one up: a
-// long-lived token in CLAUDE_CODE_OAUTH_TOKEN if there is one. Nothing is changed
-// and nothing is sent, but with -live one turn is run; a tmux server of its own
-// lives for a moment, and a file in the agent's home. No secret is printed.
+// It makes the same checks as a Runner that is set up as in examples/ask, with the
+// long-lived token in CLAUDE_CODE_OAUTH_TOKEN if that is set. Nothing is changed
+// and nothing is sent, except that -live runs one turn. For a moment there is a
+// private tmux server, and a file in the agent's home. No secret is printed.
 //
-// A table with a row for each question goes to standard output, and below a row
-// that is not "ok" what to do about it:
+// A table with a row for each check goes to standard output. Below each row that is
+// not "ok" stands what to do about it:
 //
 //	ok     as it should be
-//	note   it works, and could be better
-//	WRONG  turns will fail, or what they rely on is not as it should be
+//	note   works, but could be better
+//	WRONG  turns will fail, or something they rely on is not as it should be
 //
 // With -json one object is printed instead, on one line: ok, and checks, a list of
-// objects with name, status ("ok", "note" or "wrong"), found, do, and screen where
-// the turn of -live has failed.
+// objects with name, status ("ok", "note" or "wrong"), found, do, and, if the turn of
+// -live failed, screen.
 //
-// The exit status is 0 when nothing is wrong, 1 when something is, and 2 for bad
+// The exit status is 0 if nothing is wrong, 1 if something is wrong, and 2 for bad
 // usage.
 package main
 
@@ -115,7 +115,7 @@ func (d *doctor) parse(args []string) (o options, err error) {
 	}
 	switch {
 	case fs.NArg() > 0:
-		return o, fmt.Errorf("%q: there is nothing to name but flags", fs.Arg(0))
+		return o, fmt.Errorf("%q: doctor takes flags only, see doctor -h", fs.Arg(0))
 	case o.timeout <= 0:
 		return o, fmt.Errorf("-timeout %v: give a positive duration such as 2m", o.timeout)
 	case o.terminal != "auto" && o.terminal != "tmux" && o.terminal != "pty":
@@ -130,13 +130,13 @@ func (d *doctor) parse(args []string) (o options, err error) {
 	return o, err
 }
 
-// A check is a question and its answer.
+// A check is one row of the table.
 type check struct {
 	Name   string `json:"name"`
 	Status status `json:"status"`
 	Found  string `json:"found"`
 	Do     string `json:"do,omitempty"`     // what to do about it
-	Screen string `json:"screen,omitempty"` // the last that the agent's terminal showed
+	Screen string `json:"screen,omitempty"` // what the agent's terminal showed last
 }
 
 type status string

@@ -44,7 +44,7 @@ func (anthropic) read(body []byte) (chat, error) {
 	return chat{model: r.Model, messages: messages, stream: r.Stream}, err
 }
 
-// systemPrompt is the field system as a message.
+// systemPrompt returns the field system as a message.
 func systemPrompt(c *content) ([]message, error) {
 	if err := c.check("system"); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (anthropic) answer(id, model, stop string, res *tuiturn.Result) any {
 	return m
 }
 
-// anthropicMessage is a message of which nothing has been said.
+// anthropicMessage returns a message without content.
 func anthropicMessage(id, model string) object {
 	return object{
 		"id": "msg_" + id, "type": "message", "role": "assistant", "model": model, "content": []object{},
@@ -135,7 +135,7 @@ func (s *anthropicStream) text(text string) {
 	s.event("content_block_delta", object{"index": s.block, "delta": object{"type": "text_delta", "text": text}})
 }
 
-// aside ends a block: what follows is one of its own.
+// aside ends a block, so that the text after it gets a block of its own.
 func (s *anthropicStream) aside() {
 	s.close()
 	s.closed = true

@@ -8,23 +8,22 @@ import (
 	"github.com/tuiturn/tuiturn"
 )
 
-// An api is the shape of requests and answers: OpenAI's or Anthropic's.
+// An api reads requests and writes answers in the form of OpenAI's or Anthropic's API.
 type api interface {
-	// read is the body of a request.
+	// read parses the body of a request.
 	read(body []byte) (chat, error)
 
-	// answer is the body of an answer that is whole.
+	// answer returns the body of an answer that is not streamed.
 	answer(id, model, stop string, res *tuiturn.Result) any
 
-	// failure is the body of an error.
+	// failure returns the body of an error.
 	failure(id string, f *failure) any
 
-	// stream begins an answer that comes in pieces.
+	// stream begins a streamed answer.
 	stream(w *events, id, model string, c chat) stream
 }
 
-// A stream is an answer that comes in pieces. What cannot be written is lost: the
-// events know.
+// A stream writes a streamed answer. Write errors are kept in events.
 type stream interface {
 	text(string)
 	aside() // what was said so far was not the answer, but on the way to it
@@ -66,7 +65,7 @@ func (e *events) write(kind string, data []byte) {
 	}
 }
 
-// encode is v as JSON, on one line.
+// encode returns v as JSON, on one line.
 func encode(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -77,7 +76,7 @@ func encode(v any) []byte {
 	return b.Bytes()
 }
 
-// writeJSON answers with a body that is whole.
+// writeJSON sends a JSON body that is not streamed.
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)

@@ -8,10 +8,9 @@ import (
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 )
 
-// This file is -demo and nothing else. A program that is made from this one leaves
-// it out.
+// This file is for -demo only. Leave it out of a program that you make from this one.
 
-// beDemoAgent makes this program the agent if it was started as that.
+// beDemoAgent makes this program act as the agent if it was started as the agent.
 func beDemoAgent() {
 	if fakeagent.Enabled() {
 		os.Exit(fakeagent.Main())

@@ -11,14 +11,14 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// A failure is an error as a client gets it. Each API has a shape of its own for
-// it; the statuses are the same.
+// A failure is an error for a client. Both APIs use the same statuses, in bodies of
+// different form.
 type failure struct {
 	status  int
 	message string
 
 	retryAfter time.Duration // zero: nothing is said
-	hopeless   bool          // of a status that clients try again: this one would only cost a turn
+	hopeless   bool          // clients retry this status, but here a retry would only cost a turn
 }
 
 func (f *failure) Error() string { return f.message }
@@ -39,9 +39,9 @@ const (
 	retryAfter = 5 * time.Second
 )
 
-// failed is what came of a turn as a failure, nil if it gave an answer. One that
-// hit a limit and one that the model broke off are answers, whose stop reason
-// tells.
+// failed returns the failure of a turn, or nil if the turn gave an answer. An answer
+// that hit a limit, and a refusal of the model, count as answers: the stop reason tells
+// the client.
 func failed(err error) *failure {
 	var (
 		f       *failure
@@ -60,7 +60,7 @@ func failed(err error) *failure {
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{status: http.StatusGatewayTimeout, message: "the turn took longer than -timeout", hopeless: true}
 	case errors.Is(err, context.Canceled):
-		return &failure{status: statusGone, message: "the client has gone"}
+		return &failure{status: statusGone, message: "the client has disconnected"}
 	case errors.Is(err, tuiturn.ErrEmptyPrompt), errors.Is(err, tuiturn.ErrInvalidPrompt):
 		return &failure{status: http.StatusBadRequest, message: err.Error()}
 	case errors.Is(err, tuiturn.ErrAuthentication), errors.Is(err, tuiauth.ErrCredential):
@@ -73,8 +73,8 @@ func failed(err error) *failure {
 	return &failure{status: http.StatusInternalServerError, message: err.Error()}
 }
 
-// serviceStatus is the status that the service gave the agent, or that goes with
-// the kind of error where the agent has recorded no status.
+// serviceStatus returns the status that the service gave the agent. Where the agent
+// has recorded none, it is the usual status for the kind of error.
 func serviceStatus(e *tuiturn.APIError) int {
 	switch {
 	case e.Status >= 400 && e.Status <= 599:
@@ -89,7 +89,7 @@ func serviceStatus(e *tuiturn.APIError) int {
 	return http.StatusBadGateway
 }
 
-// stopReason is why an answer ended, in Anthropic's words.
+// stopReason returns why an answer ended, in Anthropic's terms.
 func stopReason(err error) string {
 	switch {
 	case errors.Is(err, tuiturn.ErrTruncated):

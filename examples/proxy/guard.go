@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// A guard says who may make requests.
+// A guard decides which requests are allowed.
 //
-// With a key: who has it, whether as "Authorization: Bearer KEY" or as
+// With a key: requests with the key, as "Authorization: Bearer KEY" or as
 // "X-Api-Key: KEY".
 //
-// Without one: the programs of this machine, but no web page in a browser on it.
-// A page can send requests to a loopback address; those carry an Origin or a
-// Sec-Fetch-Site. Or it gives its own name that address (DNS rebinding) and is at
-// home there; then the Host is that name.
+// Without a key: requests of programs on this machine, but not of web pages in a
+// browser on it. A page can send requests to a loopback address, and these carry an
+// Origin or a Sec-Fetch-Site. With DNS rebinding a page's own name gets the loopback
+// address, and then the Host is that name.
 type guard struct {
 	keyed bool
 	hash  [sha256.Size]byte
@@ -28,8 +28,8 @@ func newGuard(key string) guard {
 	return guard{keyed: key != "", hash: sha256.Sum256([]byte(key))}
 }
 
-// check is the error for a request that may not be made. One that is public needs
-// no key.
+// check returns the error for a request that is not allowed. A public request needs no
+// key.
 func (g guard) check(r *http.Request, public bool) error {
 	if g.keyed {
 		if public || g.opens(r.Header.Get("X-Api-Key")) || g.opens(bearer(r)) {
@@ -42,13 +42,12 @@ func (g guard) check(r *http.Request, public bool) error {
 	case !isLoopback(r.Host):
 		return &failure{status: http.StatusForbidden, message: fmt.Sprintf("the Host %q is not this machine's loopback address: use that, or give the proxy a key", r.Host)}
 	case r.Header.Get("Origin") != "", site != "" && site != "none":
-		return &failure{status: http.StatusForbidden, message: "web pages may not use this: give the proxy a key"}
+		return &failure{status: http.StatusForbidden, message: "web pages may not use the proxy without a key: give the proxy a key"}
 	}
 	return nil
 }
 
-// opens compares hashes, so that the time it takes tells nothing of the key, nor
-// of its length.
+// opens compares hashes, so that its duration reveals neither the key nor its length.
 func (g guard) opens(key string) bool {
 	hash := sha256.Sum256([]byte(key))
 	return subtle.ConstantTimeCompare(hash[:], g.hash[:]) == 1
@@ -62,8 +61,7 @@ func bearer(r *http.Request) string {
 	return strings.TrimSpace(key)
 }
 
-// isLoopback tells whether host, which may have a port, names this machine to
-// itself.
+// isLoopback tells whether host, which may have a port, is a loopback name or address.
 func isLoopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -72,7 +70,8 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// listenAddr is where to listen, which without a key must be a loopback address.
+// listenAddr returns the address to listen on. Without a key it must be a loopback
+// address.
 func listenAddr(listen, key string) (*net.TCPAddr, error) {
 	addr, err := net.ResolveTCPAddr("tcp", listen)
 	if err != nil {
@@ -84,12 +83,11 @@ func listenAddr(listen, key string) (*net.TCPAddr, error) {
 	return addr, nil
 }
 
-// minKey is the length of the shortest key that is taken: one that is shorter can
-// be guessed.
+// minKey is the length of the shortest accepted key: a shorter key can be guessed.
 const minKey = 16
 
-// readKey is the key from the environment or from a file, neither of which other
-// users see, as they see a command line. None is empty.
+// readKey returns the key from the environment or from a file, or "" if there is none.
+// There is no flag for it: other users can see a command line.
 func readKey(value, file string) (string, error) {
 	from := keyVar
 	if file != "" {
@@ -103,7 +101,7 @@ func readKey(value, file string) (string, error) {
 		from = "-key-file " + file
 	}
 	if value != "" && (len(value) < minKey || strings.ContainsFunc(value, func(c rune) bool { return c <= ' ' || c > '~' })) {
-		return "", fmt.Errorf("the key in %s is no good: use %d or more letters and digits (openssl rand -hex 32)", from, minKey)
+		return "", fmt.Errorf("the key in %s is too short, or holds blanks or non-ASCII characters: use %d or more letters and digits (openssl rand -hex 32)", from, minKey)
 	}
 	return value, nil
 }

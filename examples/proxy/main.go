@@ -1,56 +1,57 @@
-// Command proxy answers programs that speak OpenAI's or Anthropic's API with
-// turns of an interactive terminal agent.
+// Command proxy serves OpenAI's and Anthropic's API and answers with turns of an
+// interactive terminal agent.
 //
 //	proxy [flags]
 //
 // It is for one operator's own use: for your own programs, on your own account. It
 // is not a way to share an account.
 //
-//	POST /v1/chat/completions   OpenAI's shape, whole or streamed
-//	POST /v1/messages           Anthropic's shape, whole or streamed
-//	GET  /v1/models             what may be asked for by name, in both shapes
-//	GET  /healthz               200, or 503 while it shuts down
+//	POST /v1/chat/completions   OpenAI's API, whole or streamed
+//	POST /v1/messages           Anthropic's API, whole or streamed
+//	GET  /v1/models             the model names that a request can use, for both APIs
+//	GET  /healthz               200, or 503 during shutdown
 //	GET  /metrics               for Prometheus
 //
-// The agent logs in with the long-lived token in CLAUDE_CODE_OAUTH_TOKEN (claude
-// setup-token makes one) and then runs in a home without any other login; without
-// a token it runs in your own home.
+// Set CLAUDE_CODE_OAUTH_TOKEN to a long-lived token (claude setup-token makes one).
+// The agent then logs in with the token and runs in a home without any other login.
+// Without a token the agent runs in your own home.
 //
-// The agent keeps its sessions, prompts and answers included, in its home; -keep
-// removes them when they are old.
+// The agent keeps its sessions, prompts and answers included, in its home. -keep
+// removes old sessions.
 //
-// # What a request may have
+// # What a request may contain
 //
-// Text. Messages of the system, the user and the assistant become one prompt, of
-// which nothing is lost; see render. What the agent cannot do (tools, images, n,
-// stop words, JSON formats) is refused with status 400. What only tunes an answer
-// (temperature, max_tokens, seed) is ignored. A model is asked for if its name is
-// one of claude's, else the answer comes from that of -model.
+// Text. The messages of the system, the user and the assistant become one prompt
+// without loss; see render. A request for something that the agent cannot do (tools,
+// images, n, stop words, JSON formats) gets status 400. Fields that only tune an answer
+// (temperature, max_tokens, seed) are ignored. If the request names a model of
+// claude's, that model answers, else the model of -model.
 //
-// The model is offered no tool, so that a request can reach nothing but the
-// conversation; -tools changes that. What the agent then says before it uses one
-// is in a streamed answer only: a content block of its own in Anthropic's shape,
-// and before an empty line in OpenAI's.
+// The model is offered no tool, so a request can reach nothing but the conversation.
+// -tools changes that. What the agent says before it uses a tool appears in streamed
+// answers only: as a content block of its own in Anthropic's API, and followed by an
+// empty line in OpenAI's.
 //
 // # Who may make requests
 //
-// It listens on a loopback address only, and then takes requests from every
-// program of this machine, but from no web page: not with an Origin, and not by
-// another Host. With a key, in TUITURN_PROXY_KEY or in a file, only who has it may
-// make requests, and then it may listen elsewhere with -listen. It speaks no TLS:
-// put it behind something that does before the key leaves the machine.
+// Without a key the proxy listens on a loopback address only. It takes requests from
+// every program of this machine, but not from web pages: it refuses a request with an
+// Origin or with another Host. With a key, in TUITURN_PROXY_KEY or in a file, only
+// clients with the key may make requests, and -listen may name another address. The
+// proxy does not speak TLS. Put it behind a TLS proxy before the key leaves the
+// machine.
 //
 // # Errors
 //
-// They have the shape of the API and its status: 400 a request that cannot be
-// answered, 401 a wrong key or an agent's login that is not accepted, 413 a body
-// over -max-body, 429 with Retry-After a full queue, 504 a turn over -timeout,
-// 503 a proxy that shuts down, and the service's own, such as 529. A streamed answer
-// begins with its first text, and a failure before that has a status, too; one
-// after it is an event.
+// An error has the form and the status of the API: 400 for a request that cannot be
+// answered, 401 for a wrong key or if the agent's login is not accepted, 413 for a body
+// over -max-body, 429 with Retry-After if the queue is full, 503 during shutdown, 504
+// for a turn over -timeout, and the service's own status, such as 529. A streamed
+// answer begins with its first text. A failure before that has a status too; a later
+// failure is an event.
 //
-// A client that goes away ends its turn. SIGTERM lets the turns under way come to
-// their end for -grace; the second one does not.
+// When a client disconnects, its turn ends. On SIGTERM the running turns may finish
+// within -grace; a second SIGTERM ends them at once.
 package main
 
 import (
@@ -114,7 +115,7 @@ func (p *proxy) run(args []string) (status int) {
 	return 0
 }
 
-// serve answers requests until it is told to end.
+// serve answers requests until a signal arrives.
 func (p *proxy) serve(o options) error {
 	key, err := readKey(lookup(p.environ, keyVar), o.keyFile)
 	if err != nil {
@@ -171,11 +172,12 @@ func (p *proxy) serve(o options) error {
 	return errors.Join(err, p.shutDown(web, &r.Runner, o.grace))
 }
 
-// lastWords is how long clients may take to read that their turns were ended.
+// lastWords is how long clients may take to read the error of a turn that shutdown
+// ended.
 const lastWords = 5 * time.Second
 
-// shutDown takes no more requests and waits for those under way, until grace is
-// over or a second signal comes; then it ends them.
+// shutDown takes no more requests and waits for the running ones. When grace is over
+// or a second signal arrives, it ends them.
 func (p *proxy) shutDown(web *http.Server, runner *tuiturn.Runner, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()

@@ -11,7 +11,7 @@ import (
 	"github.com/tuiturn/tuiturn"
 )
 
-// metrics are what Prometheus is told.
+// metrics are the proxy's own Prometheus metrics.
 type metrics struct {
 	handler   http.Handler
 	requests  *prometheus.CounterVec   // by path and status
@@ -42,8 +42,8 @@ func newMetrics(runner *tuiturn.Runner) *metrics {
 	return m
 }
 
-// turn counts where the time of a turn went. One that was broken off by its
-// client is only in the Runner's numbers.
+// turn records how long the parts of a turn took. A turn whose client has disconnected
+// counts only in the Runner's statistics.
 func (m *metrics) turn(res *tuiturn.Result) {
 	t := res.Timings
 	for phase, took := range map[string]time.Duration{
@@ -53,7 +53,7 @@ func (m *metrics) turn(res *tuiturn.Result) {
 	}
 }
 
-// stats are the Runner's numbers, read when they are asked for.
+// stats are the Runner's statistics, read when Prometheus asks.
 type stats struct{ runner *tuiturn.Runner }
 
 // A stat is one of them, or one for each value of a label.

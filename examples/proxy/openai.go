@@ -48,7 +48,7 @@ func (openai) read(body []byte) (chat, error) {
 	return chat{model: r.Model, messages: messages, stream: r.Stream, usage: r.StreamOptions.IncludeUsage}, err
 }
 
-// finish is a stop reason in OpenAI's words.
+// finish returns a stop reason in OpenAI's terms.
 var finish = map[string]string{"end_turn": "stop", "max_tokens": "length", "refusal": "content_filter"}
 
 func (openai) answer(id, model, stop string, res *tuiturn.Result) any {
@@ -101,7 +101,7 @@ type openaiStream struct {
 	frame object // what all chunks have in common
 }
 
-// chunk sends one, of which finish, if it is not nil, makes the last.
+// chunk sends one chunk. A finish that is not nil makes it the last.
 func (s *openaiStream) chunk(delta object, finish any) {
 	s.frame["choices"] = []object{{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": finish}}
 	if s.usage {

@@ -50,7 +50,7 @@ func (p *proxy) parse(args []string) (o options, err error) {
 	})
 	fs.Func("env", "`KEY=VALUE` to add to the agent's environment; may be repeated", func(s string) error {
 		if key, _, ok := strings.Cut(s, "="); !ok || key == "" {
-			return errors.New("want KEY=VALUE")
+			return errors.New("give KEY=VALUE")
 		}
 		o.env = append(o.env, s)
 		return nil

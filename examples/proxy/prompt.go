@@ -8,34 +8,33 @@ import (
 	"unicode"
 )
 
-// A message is one of a conversation, in what both APIs have in common.
+// A message is a message of a conversation, with the fields that both APIs have.
 type message struct {
 	role string // system, user or assistant
 	name string // of the participant; mostly empty
 	text string
 }
 
-// opening begins a conversation, and says with the name of its tags what one
-// looks like.
+// opening introduces a conversation and explains its tags to the model.
 const (
 	opening = `Below is a conversation, oldest message first,`
 	format  = opening + ` each between <%[1]s role="…"> and </%[1]s>. Write the assistant's next message, without the tags.`
 )
 
-// render makes a conversation what an agent takes: a system prompt and a prompt.
+// render turns a conversation into a system prompt and a prompt.
 //
-// The system messages that it begins with are the system prompt, which reaches the
-// agent through a file. A single message of the user's is the prompt, as it is,
-// unless it looks like a conversation. Anything else is written out, each message
-// between a tag with its role and the tag that closes it:
+// The system messages at its beginning are the system prompt, which reaches the agent
+// through a file. A single user message is the prompt, unchanged, unless it looks like
+// a conversation. Anything else is written out, each message between a tag with its
+// role and a closing tag:
 //
 //	<message role="user">
 //	Hello
 //	</message>
 //
-// No text can pass for such a tag, so that the messages can be told apart again,
-// by the model as by a program: where one holds the beginning of a tag, all are
-// named after the conversation's hash, which no text can hold that is part of it.
+// No text can imitate such a tag, so a model or a program can separate the messages
+// again. If a message holds the beginning of a tag, all tags are named after the
+// conversation's hash, which no text inside the conversation can hold.
 func render(messages []message) (system, prompt string) {
 	n := slices.IndexFunc(messages, func(m message) bool { return m.role != "system" || m.name != "" })
 	if n < 0 {
@@ -63,7 +62,7 @@ func render(messages []message) (system, prompt string) {
 	return system, b.String()
 }
 
-// tagFor is a tag's name that no text of the messages holds.
+// tagFor returns a tag name that no text of the messages holds.
 func tagFor(messages []message) string {
 	const plain = "message"
 	if !slices.ContainsFunc(messages, func(m message) bool {
@@ -75,9 +74,9 @@ func tagFor(messages []message) string {
 	return fmt.Sprintf("%s-%x", plain, sha256.Sum256(fmt.Append(nil, messages)))[:len(plain)+17]
 }
 
-// seen is text as it may arrive, and as a model may read it: claude 2.1.330
-// takes invisible characters out, and a tag with a blank or a capital in it still
-// looks like one.
+// seen returns text as it may arrive and as a model may read it: claude 2.1.330
+// removes invisible characters, and a tag with a blank or a capital letter still looks
+// like a tag.
 func seen(text string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsSpace(c) || unicode.In(c, unicode.Cc, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {

@@ -16,7 +16,7 @@ import (
 	"unicode/utf8"
 )
 
-// A chat is the body of a request, in what both APIs have in common.
+// A chat is the body of a request, with the fields that both APIs have.
 type chat struct {
 	model    string
 	messages []message
@@ -24,9 +24,9 @@ type chat struct {
 	usage    bool // a stream is to tell the usage (OpenAI's only)
 }
 
-// body reads a request's body to its end, behind which net/http notices that the
-// client has gone. (It does not while the next request is already there; then the
-// turn goes on until its first text, or until it is over.)
+// body reads a request's body to its end. Only after that does net/http notice that
+// the client has disconnected. (It does not if the next request has already arrived;
+// then the turn goes on until its first text, or until it is over.)
 func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.maxBody))
 	var tooLarge *http.MaxBytesError
@@ -34,9 +34,9 @@ func (s *server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case errors.As(err, &tooLarge):
 		return nil, &failure{status: http.StatusRequestEntityTooLarge, message: fmt.Sprintf("the body has more than %d bytes: shorten the conversation, or raise -max-body", s.maxBody)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return nil, &failure{status: http.StatusRequestTimeout, message: "the request took longer to come than -read-timeout"}
+		return nil, &failure{status: http.StatusRequestTimeout, message: "the request took longer to arrive than -read-timeout"}
 	case err != nil:
-		return nil, &failure{status: statusGone, message: "the body has broken off: " + err.Error()}
+		return nil, &failure{status: statusGone, message: "the body is incomplete: " + err.Error()}
 	}
 	return body, nil
 }
@@ -82,8 +82,8 @@ func loneSurrogate(body []byte) bool {
 	}
 }
 
-// A given is a field that the proxy has no use for: whether the client has set
-// it to something.
+// A given is a field that the proxy does not use. It is true if the client has set the
+// field.
 type given bool
 
 func (g *given) UnmarshalJSON(b []byte) error {
@@ -95,9 +95,9 @@ func (g *given) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// refuse is the error for the first of these fields that is given, if any. What
-// an agent cannot do and an answer would be wrong without is refused, and what
-// only tunes an answer (temperature, max_tokens, …) is ignored.
+// refuse returns the error for the first of these fields that is given, if any. The
+// proxy refuses fields that the agent cannot obey and without which an answer would be
+// wrong. It ignores fields that only tune an answer (temperature, max_tokens, …).
 func refuse(fields ...refusable) error {
 	for _, f := range fields {
 		if f.given {
@@ -115,17 +115,17 @@ type refusable struct {
 
 // Reasons for a refusal.
 const (
-	noTools  = "the agent answers with text and cannot call a tool of the client's"
+	noTools  = "the agent answers with text and cannot call the client's tools"
 	noFormat = "the agent answers with text in a form of its own choice: ask for the form in the prompt"
-	noStop   = "the agent cannot be stopped at a word: cut its answer there"
-	noMore   = "there is one answer, of text"
+	noStop   = "the agent cannot stop at a word: cut the answer in the client"
+	noMore   = "the proxy gives one answer, as text"
 )
 
 // A content is a text: a string, or a list of text blocks, which are joined with
 // newlines.
 type content struct {
 	text    string
-	problem string // what makes it none, to follow its name
+	problem string // why it is not a text, to follow its name
 }
 
 func (c *content) UnmarshalJSON(b []byte) error {
@@ -157,7 +157,7 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// check is the error of a content that is no text. name is the field's.
+// check returns the error for a content that is not a text. name is the field's name.
 func (c *content) check(name string) error {
 	switch {
 	case c == nil:

@@ -16,14 +16,14 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// A runner is a tuiturn.Runner and what goes with it.
+// A runner is a tuiturn.Runner with the settings of its turns.
 type runner struct {
 	tuiturn.Runner
 	request tuiturn.Request // what all turns have in common
 	clean   func()
 }
 
-// newRunner is the Runner that the options ask for.
+// newRunner makes the Runner that the options describe.
 func (p *proxy) newRunner(o options, log *slog.Logger) (_ *runner, err error) {
 	r := &runner{clean: func() {}}
 	defer func() {
@@ -67,8 +67,8 @@ func (p *proxy) newRunner(o options, log *slog.Logger) (_ *runner, err error) {
 	return r, nil
 }
 
-// warm makes agents stand ready for the first requests, whole and streamed; for
-// which others to be ready is learned from those that come.
+// warm starts agents in advance for the first requests, whole and streamed. The Runner
+// learns from later requests which other kinds it needs.
 func (r *runner) warm(ctx context.Context, log *slog.Logger) {
 	streamed := r.request
 	streamed.OnDelta = func(tuiturn.Delta) {}
@@ -82,7 +82,7 @@ func (r *runner) warm(ctx context.Context, log *slog.Logger) {
 	}
 }
 
-// prune removes the sessions that nobody has used for so long, now and every hour.
+// prune removes the sessions that have been unused for that long, now and every hour.
 func (r *runner) prune(ctx context.Context, keep time.Duration, log *slog.Logger) {
 	for {
 		report, err := transcript.Prune(ctx, r.Home.Dir, transcript.PruneConfig{MaxAge: keep})

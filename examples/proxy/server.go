@@ -30,7 +30,7 @@ type server struct {
 	metrics *metrics
 	log     *slog.Logger
 
-	closing atomic.Bool // no more is to come
+	closing atomic.Bool // no more requests are taken
 }
 
 // handler is the server's HTTP interface.
@@ -48,13 +48,13 @@ func (s *server) handler() http.Handler {
 		return nil
 	})
 	handle("/", "", func(_ http.ResponseWriter, r *http.Request, _ string) error {
-		return &failure{status: http.StatusNotFound, message: "there is no " + r.URL.Path + " here"}
+		return &failure{status: http.StatusNotFound, message: "unknown path " + r.URL.Path}
 	})
 	return mux
 }
 
-// handle is what is true of every request: it may be made, it gets an id, its
-// error goes out in the shape of its API, and it is logged and counted.
+// handle does what every request needs: it checks whether the request is allowed,
+// gives it an id, sends an error in the form of its API, and logs and counts it.
 func (s *server) handle(path, method string, h func(w http.ResponseWriter, r *http.Request, id string) error) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		began, id := time.Now(), rand.Text()
@@ -99,7 +99,7 @@ func (s *server) logRequest(r *http.Request, id string, status int, took time.Du
 	s.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// apiOf is the API in whose shape a request expects an error.
+// apiOf returns the API in whose form a request expects an error.
 func apiOf(r *http.Request) api {
 	if strings.HasPrefix(r.URL.Path, "/v1/messages") || r.Header.Get("Anthropic-Version") != "" {
 		return anthropic{}
@@ -142,8 +142,8 @@ func (s *server) chat(a api) func(http.ResponseWriter, *http.Request, string) er
 	}
 }
 
-// stream answers with a turn while it comes. Nothing is sent before the first
-// text, so that a turn that fails before it has a status of its own.
+// stream answers with a turn while the answer arrives. Nothing is sent before the first
+// text, so that a turn that fails earlier gets an HTTP status of its own.
 func (s *server) stream(ctx context.Context, w http.ResponseWriter, a api, c chat, req tuiturn.Request, id string) error {
 	began := time.Now()
 	var ev *events
@@ -175,17 +175,17 @@ func (s *server) stream(ctx context.Context, w http.ResponseWriter, a api, c cha
 			out.text(d.Text)
 		}
 		if ev.err != nil {
-			return &failure{status: statusGone, message: "the client does not read: " + ev.err.Error()}
+			return &failure{status: statusGone, message: "the client does not read the answer: " + ev.err.Error()}
 		}
 	}
 	return nil
 }
 
-// isClaude tells the models that an agent is asked for by name.
+// isClaude tells whether a model's name is passed on to the agent.
 var isClaude = regexp.MustCompile(`^(claude-[A-Za-z0-9.-]+|opus|sonnet|haiku)(\[1m\])?$`)
 
-// named is a model's name in an answer that has begun before it is known which
-// model gives it.
+// named returns the model's name for an answer that begins before the answering model
+// is known.
 func named(model string) string {
 	if model == "" {
 		return "claude"
@@ -193,7 +193,7 @@ func named(model string) string {
 	return model
 }
 
-// models lists what a client may ask for by name, in both shapes at once.
+// models lists the model names that a client may use, in the form of both APIs at once.
 func (s *server) models(w http.ResponseWriter, _ *http.Request, _ string) error {
 	names := []string{"opus", "sonnet", "haiku"}
 	if m := s.request.Model; m != "" && !slices.Contains(names, m) {
@@ -213,7 +213,7 @@ func (s *server) models(w http.ResponseWriter, _ *http.Request, _ string) error 
 	return nil
 }
 
-// health tells whether requests are taken.
+// health reports whether requests are taken.
 func (s *server) health(w http.ResponseWriter, _ *http.Request, _ string) error {
 	if s.closing.Load() {
 		return tuiturn.ErrClosed
@@ -222,7 +222,7 @@ func (s *server) health(w http.ResponseWriter, _ *http.Request, _ string) error 
 	return nil
 }
 
-// A response remembers its status, and does not wait for ever to be read.
+// A response remembers its status and limits the time of each write.
 type response struct {
 	http.ResponseWriter
 	status  int           // 0: nothing has been sent

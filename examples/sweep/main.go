@@ -1,31 +1,31 @@
-// Command sweep lists what hosts of tuiturn that have died left behind, and ends
-// it.
+// Command sweep lists, and with -kill ends, what dead hosts of tuiturn left behind. A
+// host is a process that runs turns.
 //
 //	sweep [flags]
 //
-// Without -kill it only tells. One line is printed for each thing that is a
-// host's: a directory with the sockets and FIFOs in it, a process, a tmux server,
-// a session on a tmux server that others use too. Each says what would become of
-// it, or what has, and why:
+// Without -kill it only reports. It prints one line for each thing that belongs to a
+// host: a directory with the sockets and FIFOs in it, a process, a tmux server, or a
+// session on a shared tmux server. The line begins with a verdict and ends with the
+// reason:
 //
-//	would end  its host is proven to have ended; -kill ends it
+//	would end  its host has provably ended; -kill ends it
 //	ended      -kill has ended it
-//	failed     it was to be ended and is still there
-//	kept       its host runs, or nothing proves that it does not: it is not touched
+//	failed     it could not be ended
+//	kept       its host runs, or nothing proves that it has ended: it is not touched
 //
-// What belongs to no host of tuiturn, and another user's directories, are not
-// listed and never touched.
+// What belongs to no host of tuiturn, and other users' directories, are neither listed
+// nor touched.
 //
-// With -json one object is printed for each sweep, on one line, with found, a list
-// of objects with kind, verdict, why and what names the thing, and with error.
+// With -json one object is printed for each sweep, on one line. It has error, and
+// found, a list of objects with kind, verdict, why and the fields that name the thing.
 //
-// With -every it sweeps again and again until it is interrupted. A Runner sweeps by
-// itself (Runner.SweepEvery): this is for hosts that are not started any more, and
-// for a look.
+// With -every it sweeps repeatedly until it is interrupted. A Runner sweeps by itself
+// (Runner.SweepEvery). Use this command to look, and for hosts that are not started
+// again.
 //
-// The exit status is 0 when nothing is left, 1 when something is (it was not to be
-// ended, or could not be), 2 for bad usage, and 3 when it was not possible to look.
-// With -every that of the last sweep.
+// The exit status is 0 if nothing is left, 1 if something is left (because -kill was
+// not given, or because it could not be ended), 2 for bad usage, and 3 if it was not
+// possible to look. With -every it is the status of the last sweep.
 package main
 
 import (
@@ -116,7 +116,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	}
 	switch {
 	case fs.NArg() > 0:
-		return o, fmt.Errorf("%q: there is nothing to name but flags", fs.Arg(0))
+		return o, fmt.Errorf("%q: sweep takes flags only, see sweep -h", fs.Arg(0))
 	case o.every < 0:
 		return o, fmt.Errorf("-every %v: give a positive duration such as 10m", o.every)
 	}
@@ -147,9 +147,9 @@ func (o options) print(stdout, stderr io.Writer, report reaper.Report, err error
 		table(stdout, report)
 		switch {
 		case left > 0 && !o.kill:
-			fmt.Fprintf(stdout, "%d things are left of hosts that have died: sweep -kill ends them\n", left)
+			fmt.Fprintf(stdout, "dead hosts have left %d things: sweep -kill ends them\n", left)
 		case len(report.Found) == 0 && err == nil:
-			fmt.Fprintln(stdout, "nothing is there")
+			fmt.Fprintln(stdout, "nothing found")
 		}
 		if err != nil {
 			fmt.Fprintln(stderr, "sweep:", err)

@@ -33,7 +33,7 @@ func TestNothingIsThere(t *testing.T) {
 	is := is.New(t)
 	status, out, errs := sweep(t, "-dir", t.TempDir(), "-kill")
 	is.Equal(status, 0)
-	is.Equal(out, "nothing is there\n")
+	is.Equal(out, "nothing found\n")
 	is.Equal(errs, "")
 }
 
@@ -72,7 +72,7 @@ func TestAKilledHost(t *testing.T) {
 
 	status, out, _ = sweep(t, "-dir", dir)
 	is.Equal(status, 0)
-	is.Equal(out, "nothing is there\n")
+	is.Equal(out, "nothing found\n")
 }
 
 func TestEvery(t *testing.T) {

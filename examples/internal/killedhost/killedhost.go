@@ -1,5 +1,5 @@
-// Package killedhost leaves what a host leaves that was killed together with its
-// guardian, for the tests of programs that deal with it.
+// Package killedhost kills a host together with its guardian, for tests of programs
+// that clean up what such a host leaves.
 package killedhost
 
 import (
@@ -24,11 +24,11 @@ import (
 // uses.
 const dirVar = "TUITURN_KILLED_HOST"
 
-// Play makes a test binary the host and its agent, if that is what it was started
-// as. It is to be called first in TestMain.
+// Play makes the test binary act as the host or as its agent, if it was started as
+// one. Call it first in TestMain.
 //
-// The sweeps of this process then end nothing but what lies in their directories:
-// the machine may have dead hosts that are no test's.
+// After Play, the sweeps of this process end only what is in their directories: the
+// machine may have dead hosts that belong to no test.
 func Play() {
 	lease.Apart()
 	switch dir := os.Getenv(dirVar); {
@@ -66,9 +66,9 @@ func play(dir string) error {
 	return errors.Join(err, r.Close())
 }
 
-// Leave runs a host and kills it with its guardian. What it leaves, an agent that
-// goes on and a directory, belongs to the returned directory for temporary files
-// and ends with the test.
+// Leave runs a host and kills it together with its guardian. The host leaves a running
+// agent and a private directory, which is in the returned directory for temporary
+// files. Both end with the test.
 func Leave(t testing.TB) (tempDir string, hostPid int) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "kh-") // short: sockets are made below it
