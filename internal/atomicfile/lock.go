@@ -12,10 +12,10 @@ import (
 // ErrLocked is returned when a lock did not become free in time.
 var ErrLocked = errors.New("locked by another process")
 
-// Lock takes an exclusive advisory lock on a directory, against other processes
-// and against other goroutines of this one, and waits for it at most wait, or
-// until ctx ends. The lock is on the directory itself, so no lock file is left in
-// it, and the kernel drops it when the process dies.
+// Lock takes an exclusive advisory lock on a directory, against other processes and
+// against other goroutines of this one. It waits for the lock at most for wait, or until
+// ctx ends. The lock is on the directory itself: there is no lock file, and the kernel
+// drops the lock when the process dies.
 //
 // Where a directory can't be locked (NFS, for one) the error wraps
 // errors.ErrUnsupported.
@@ -48,8 +48,9 @@ func Lock(ctx context.Context, dir string, wait time.Duration) (unlock func(), e
 	}
 }
 
-// Locked tells whether somebody holds the lock on a directory. Two that ask at
-// once don't meet, but a Lock may, and wait a moment for it.
+// Locked tells whether somebody holds the lock on a directory. Concurrent calls of
+// Locked don't disturb each other. A concurrent Lock may have to wait a moment for
+// Locked.
 func Locked(dir string) (bool, error) {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// tempMark stands in the name of every temporary file, so that the ones a
-// killed process left behind can be told from everything else.
+// tempMark is part of the name of every temporary file. It identifies the files that a
+// killed process has left behind.
 const tempMark = ".tuiturn-"
 
-// tempAge is when a temporary file is taken for left behind. A live one exists
+// tempAge is the age at which a temporary file counts as left behind. One in use exists
 // for milliseconds.
 const tempAge = time.Minute
 
@@ -68,17 +68,17 @@ func Stage(path string, data []byte) (*Pending, error) {
 	return p, nil
 }
 
-// Commit puts the new content in place if the file still holds old, byte for
-// byte; a nil old means that there is no file. It reports whether it did. A
-// Pending that was refused is stale: discard it, read again, stage again.
+// Commit puts the new content in place if the file still holds old, byte for byte; a nil
+// old means that there is no file. It reports whether it did. If it did not, the Pending
+// is stale: discard it, read the file again, stage again.
 //
-// On Linux and macOS the two files change places in one step, and what came out
-// is compared too: a foreign write that fell between the comparison and the
-// replacement is put back. What remains: a program that reads in the
-// microseconds between our exchange and the putting back, and later writes what
-// it made of that, undoes the write that we put back. Where files can't be
-// exchanged (other systems, some file systems) a foreign write between the
-// comparison and the rename is lost; that window is some 20 µs.
+// On Linux and macOS the two files change places in one step, and then the old file is
+// compared too. So another program's write between the comparison and the replacement is
+// noticed and put back. One race remains: a program that reads in the microseconds
+// before that, and later writes a result of what it read, undoes the write that was put
+// back. Where files can't be exchanged (other systems, some file systems), another
+// program's write between the comparison and the rename is lost; that window is some 20
+// µs.
 func (p *Pending) Commit(old []byte) (bool, error) {
 	current, err := os.ReadFile(p.path)
 	switch {
@@ -94,9 +94,9 @@ func (p *Pending) Commit(old []byte) (bool, error) {
 	}
 	testHookBeforeReplace()
 
-	// put is what stands at path after an exchange, want is what the exchange
-	// should have taken out. Whatever else comes out is newer than both and
-	// goes back in, until nothing came in between.
+	// put is the content at path after an exchange, want is the content that the
+	// exchange should have taken out. Any other content is newer than both and goes
+	// back in, until nobody has written in between.
 	put, want := p.data, old
 	committed := true
 	for {
@@ -125,8 +125,8 @@ func (p *Pending) Commit(old []byte) (bool, error) {
 	}
 }
 
-// create puts the content where no file is. A hard link, other than a rename,
-// never replaces a file that appeared meanwhile.
+// create makes the file where there was none. Unlike a rename, a hard link never
+// replaces a file that has appeared meanwhile.
 func (p *Pending) create() (bool, error) {
 	testHookBeforeReplace()
 	err := os.Link(p.temp, p.path)

@@ -1,6 +1,6 @@
-// Package cleaner removes files as cleaners of temporary files do, for tests:
-// tmpwatch and systemd-tmpfiles take old files one by one, and may spare sockets
-// and FIFOs; a cron job or a person takes all of a directory.
+// Package cleaner removes files like a cleaner of temporary files, for tests. tmpwatch
+// and systemd-tmpfiles remove old files one by one, and may spare sockets and FIFOs. A
+// cron job or a person removes a whole directory.
 package cleaner
 
 import (
@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// ways are what a cleaner may take of all that is below a directory.
+// ways are the selections that a cleaner may make of everything below a directory.
 var ways = []struct {
 	name string
 	take func(r *rand.Rand, all []entry) []entry
@@ -57,8 +57,8 @@ func pick(r *rand.Rand, all []entry, n int) (some []entry) {
 	return some
 }
 
-// Clean removes a part of what is below dir, or dir itself, which r chooses, and
-// says what it was. A directory goes with all that is in it.
+// Clean removes files below dir, or dir itself, as r chooses, and returns a description
+// of what it has removed. A directory is removed with everything in it.
 func Clean(r *rand.Rand, dir string) string {
 	way := ways[r.IntN(len(ways))]
 	said := way.name + ":"
@@ -77,7 +77,7 @@ func Clean(r *rand.Rand, dir string) string {
 	return said
 }
 
-// list lists dir, if there is one, and what is below it, in the order of the names.
+// list lists dir, if it exists, and everything below it, in the order of the names.
 func list(dir string) (all []entry) {
 	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {

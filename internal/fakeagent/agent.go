@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// escapeWait is how long an escape byte waits for what may follow it.
+	// escapeWait is how long the agent waits for further bytes after an escape byte.
 	escapeWait = 50 * time.Millisecond
 
-	// twice is how soon the second Ctrl+C or Escape must follow the first.
+	// twice is the longest time between the first and the second Ctrl+C or Escape.
 	twice = time.Second
 )
 
-// An agent is the running program. The main loop owns every field; other
-// goroutines reach them through do.
+// An agent is the running program. The main loop owns every field; other goroutines use
+// them through do.
 type agent struct {
 	script Script
 	tty    *tty
@@ -42,7 +42,7 @@ type agent struct {
 	dialog  *dialog
 	reply   chan<- int // where the dialog's choice goes
 	shown   bool       // the terminal is raw and drawn to
-	boxed   bool       // the dialogs of the start are over: the box is drawn
+	boxed   bool       // the dialogs of the start are over and the box is drawn
 	ready   bool       // the input line takes keys
 	offered bool       // the offer has been made
 	stalled bool       // nothing is drawn
@@ -74,8 +74,8 @@ func (a *agent) do(f func()) {
 	<-ran
 }
 
-// ask shows a dialog and returns the choice; cancelled when ctx ends first. The
-// main loop runs before, if any, just before it is drawn.
+// ask shows a dialog and returns the choice, or cancelled if ctx ends first. If before is
+// not nil, the main loop calls it just before the dialog is drawn.
 func (a *agent) ask(ctx context.Context, d *dialog, before ...func()) int {
 	reply := make(chan int, 1)
 	a.do(func() {
@@ -140,7 +140,7 @@ func (a *agent) run() int {
 	return a.status
 }
 
-// signal deals with a signal that asks for the end.
+// signal handles a signal that asks the agent to end.
 func (a *agent) signal(s os.Signal) {
 	switch s {
 	case syscall.SIGHUP:
@@ -154,7 +154,7 @@ func (a *agent) signal(s os.Signal) {
 	}
 }
 
-// hangup is the end of the terminal. No more is read from it.
+// hangup handles the end of the terminal. Nothing more is read from it.
 func (a *agent) hangup() {
 	if a.script.IgnoreHangup {
 		lingerAtMost()
@@ -163,7 +163,7 @@ func (a *agent) hangup() {
 	a.exit(128 + int(syscall.SIGHUP))
 }
 
-// lingerAtMost bounds the rest of a life that a script made stubborn.
+// lingerAtMost limits how long the agent lives on if its script ignores signals.
 func lingerAtMost() { time.AfterFunc(stubbornLife, func() { os.Exit(1) }) }
 
 // exit ends the main loop; the first status counts.
@@ -173,7 +173,7 @@ func (a *agent) exit(status int) {
 	}
 }
 
-// close gives the terminal back.
+// close restores the terminal.
 func (a *agent) close() {
 	if a.script.ShutdownDelay > 0 {
 		time.Sleep(a.script.ShutdownDelay)
@@ -262,7 +262,7 @@ func (a *agent) offer() {
 	}
 }
 
-// show takes the terminal over.
+// show takes control of the terminal and draws.
 func (a *agent) show() {
 	if err := a.tty.raw(); err != nil {
 		a.exit(1)
@@ -278,7 +278,7 @@ func (a *agent) show() {
 	a.want <- struct{}{}
 }
 
-// read reads the terminal, one chunk each time the main loop wants one.
+// read reads the terminal, one chunk at each request of the main loop.
 func (a *agent) read() {
 	buf := make([]byte, 64<<10)
 	for range a.want {
@@ -298,7 +298,7 @@ func (a *agent) draw() {
 	io.WriteString(os.Stdout, a.screen.frame(cols, rows, &a.line, a.dialog))
 }
 
-// press deals with one key.
+// press handles one key.
 func (a *agent) press(k key) {
 	if a.dialog != nil {
 		if n, ok := a.dialog.press(k); ok {
@@ -353,16 +353,16 @@ func (a *agent) press(k key) {
 	a.draw()
 }
 
-// exitWords end the agent when they are all of a prompt.
+// exitWords are the prompts that end the agent.
 var exitWords = map[string]bool{
 	"exit": true, "quit": true, ":q": true, ":q!": true, ":wq": true, ":wq!": true,
 }
 
-// command matches a line that is a command of the agent's own. A path such as
-// /etc/hosts is text.
+// command matches a line that is a command of the agent. A path such as /etc/hosts is
+// text.
 var command = regexp.MustCompile(`^\s*/([A-Za-z][A-Za-z0-9:_-]*)(\s|$)`)
 
-// submit is Enter.
+// submit handles Enter.
 func (a *agent) submit() {
 	if a.swallow < a.script.turn(a.turns).SwallowEnters {
 		a.swallow++
@@ -380,7 +380,7 @@ func (a *agent) submit() {
 	a.accept(text)
 }
 
-// accept takes a prompt, to be played now or after the running turn.
+// accept takes a prompt, to be answered now or after the running turn.
 func (a *agent) accept(text string) {
 	a.swallow = 0
 	if exitWords[strings.TrimSpace(text)] {
@@ -446,8 +446,8 @@ func (a *agent) bash(text string) {
 	}()
 }
 
-// end ends the program if the script says so at this stage. It does not return
-// then, except after a signal that stops it and another that continues it.
+// end ends the program if the script says so at this stage. Then it does not return,
+// except if the signal stops the program and another signal continues it.
 func (a *agent) end(e *End, at Stage) {
 	if e == nil || e.At != at {
 		return

@@ -25,7 +25,8 @@ func (e *APIError) kind() string {
 	return apikind.Of(e.status())
 }
 
-// refused: what the agents take for a login that is not accepted (2.1.104, 2.1.330).
+// refused tells whether the agents treat the failure as a login that is not accepted
+// (2.1.104, 2.1.330).
 func (e *APIError) refused() bool { return e.status() == 401 || e.status() == 403 }
 
 // body is the service's answer.
@@ -42,7 +43,7 @@ func (e *APIError) text() string {
 	return s
 }
 
-// retry is the line of 2.1.104 for one failed attempt.
+// retry returns the line of 2.1.104 for one failed attempt.
 func (e *APIError) retry(attempt int) entry {
 	return entry{
 		Type: "system", Subtype: "api_error", Level: "error",
@@ -51,7 +52,7 @@ func (e *APIError) retry(attempt int) entry {
 	}
 }
 
-// final is the line of 2.1.330 that ends the turn.
+// final returns the line of 2.1.330 that ends the turn.
 func (e *APIError) final() entry {
 	reason := "unknown"
 	if e.refused() {

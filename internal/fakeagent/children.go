@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// stubbornLife bounds what a script made immune to its terminal's end.
+// stubbornLife limits the life of a process that ignores its terminal's end.
 const stubbornLife = 2 * time.Minute
 
 // childArg as the first argument makes Main a child instead of an agent. The
@@ -30,7 +30,7 @@ func childEnv() []string {
 	return env
 }
 
-// startChildren starts processes and returns when each is as its kind says.
+// startChildren starts processes and returns when each is ready, as its kind requires.
 func (a *agent) startChildren(kinds []Child) error {
 	for _, k := range kinds {
 		if err := startChild(k, a.script.ChildLog); err != nil {
@@ -82,7 +82,7 @@ func startChild(kind Child, log string) error {
 	return nil
 }
 
-// child is the life of a process that startChild started.
+// child is the main function of a process that startChild started.
 func child(kind Child, log string) int {
 	if kind != ChildPlain {
 		signal.Ignore(syscall.SIGHUP, syscall.SIGTERM)

@@ -14,7 +14,7 @@ type dialog struct {
 	footer   string
 }
 
-// cancelled is the choice that Escape makes.
+// cancelled is the choice after Escape.
 const cancelled = -1
 
 // press applies a key. It returns the choice, an index in options or
@@ -112,7 +112,7 @@ func permissionDialog(t *Tool) *dialog {
 	return d
 }
 
-// settingsDialog is that of 2.1.104, whose second option goes on.
+// settingsDialog is the dialog of 2.1.104. Its second option continues.
 func settingsDialog(fault []string) *dialog {
 	d := &dialog{
 		title:    []string{"  Settings Error", ""},

@@ -1,6 +1,5 @@
-// Package fakeagent is a small terminal program with the manners of the
-// interactive claude CLI, for tests and demonstrations that have neither
-// claude nor a network.
+// Package fakeagent is a small terminal program that behaves like the interactive claude
+// CLI, for tests and demonstrations without claude and without a network.
 //
 // It is not a command of its own. A test binary or an example program
 // re-executes itself with [EnvVar] set:
@@ -17,10 +16,10 @@
 // runs "!command", obeys "/exit" and reads "@file", so that a test can show
 // that a prompt did none of these.
 //
-// The manners were seen on claude 2.1.104 and 2.1.330. Where they differ the
-// zero [Script] draws like the first and writes its transcript like the second.
+// The behaviour was observed on claude 2.1.104 and 2.1.330. Where they differ, the zero
+// [Script] draws like 2.1.104 and writes its transcript like 2.1.330.
 //
-// The agent ends when its terminal does, unless its script says otherwise.
-// What a script makes stubborn ends by itself after two minutes, so that a
-// failed test leaves nothing for long.
+// The agent ends when its terminal ends, unless its script says otherwise. A process that
+// a script makes immune to signals ends by itself after two minutes, so that a failed
+// test leaves nothing for long.
 package fakeagent

@@ -10,9 +10,9 @@ import (
 	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
-// edit opens the user's editor on the input line and takes what it leaves. The
-// terminal is the editor's meanwhile: nothing else reads it, because the main
-// loop asks for the next bytes only after a key is dealt with.
+// edit opens the user's editor on the input line and takes the edited text. Only the
+// editor reads the terminal meanwhile, because the main loop requests the next bytes
+// only after it has handled a key.
 func (a *agent) edit() {
 	editor := os.Getenv("VISUAL")
 	if editor == "" {
@@ -55,18 +55,18 @@ func (a *agent) edit() {
 	}
 }
 
-// tempDir is the temporary directory. The agent makes it, and what is missing above
-// it, whenever it needs it (2.1.330, 2.1.332).
+// tempDir returns the temporary directory. The agent makes it, with missing parents,
+// whenever it needs it (2.1.330, 2.1.332).
 func tempDir() string {
 	dir := os.TempDir()
 	os.MkdirAll(dir, 0o755)
 	return dir
 }
 
-// waitEditor waits for the editor, or for a signal that ends the agent. Linux
-// sends the SIGHUP of a hang-up to the session's leader alone, the editor's
-// own comes when the leader has ended: waiting for the editor here would be
-// waiting for each other.
+// waitEditor waits for the editor, or for a signal that ends the agent. When a terminal
+// hangs up, Linux sends SIGHUP only to the session's leader; the editor gets it when the
+// leader has ended. If the agent waited for the editor alone, both would wait for each
+// other.
 func (a *agent) waitEditor(c *exec.Cmd) error {
 	ended := make(chan error, 1)
 	go func() { ended <- c.Wait() }()

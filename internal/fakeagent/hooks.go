@@ -51,14 +51,14 @@ func (h hooks) known() bool {
 	return true
 }
 
-// A said is what an event's hooks came to.
+// A said is the outcome of an event's hooks.
 type said struct {
 	objection string // of the first that ended with status 2: what it wrote on standard error
 	printed   []byte // by the last that printed something and ended with status 0
 }
 
-// hook runs the commands of an event one after another, each with a JSON object
-// on standard input. To end with status 2 is to object, whatever the reason.
+// hook runs the commands of an event one after another, each with a JSON object on
+// standard input. Status 2 is an objection, for whatever reason.
 func (a *agent) hook(event string, more map[string]any) (s said) {
 	if len(a.hooks[event]) == 0 {
 		return s
@@ -87,15 +87,15 @@ func (a *agent) hook(event string, more map[string]any) (s said) {
 	return s
 }
 
-// A decision is what a PermissionRequest hook decides; the zero value is none.
+// A decision is the decision of a PermissionRequest hook; the zero value means none.
 type decision struct {
 	Behavior  string
 	Message   string
 	Interrupt bool
 }
 
-// permission asks the hooks about a tool use. It returns when they do, which may
-// be never: an agent does not end those of a question that has been answered.
+// permission asks the hooks about a tool use. It returns when they end, which may be
+// never: an agent does not end the hooks of a question that has been answered.
 func (a *agent) permission(input map[string]any) (d decision) {
 	s := a.hook("PermissionRequest", map[string]any{"tool_name": "Bash", "tool_input": input})
 	if s.objection != "" {

@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// An action is what a key asks of the program beyond the line itself.
+// An action is the effect of a key outside the input line.
 type action int
 
 const (
@@ -108,7 +108,7 @@ func (l *line) insert(s string) {
 	l.insertText([]rune(s))
 }
 
-// insertText inserts text that is nothing but text.
+// insertText inserts text that has no further meaning.
 func (l *line) insertText(r []rune) {
 	l.text = append(l.text[:l.pos:l.pos], append(r, l.text[l.pos:]...)...)
 	l.pos += len(r)
@@ -121,15 +121,15 @@ func (l *line) delete() {
 	}
 }
 
-// pastedLines makes the line ends and tabs of a paste what the real agent
-// makes them: newlines, and four spaces.
+// pastedLines converts line ends and tabs in a paste as the real agent does: to newlines
+// and to four spaces.
 var pastedLines = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\t", "    ")
 
 // pastedControls are what 2.1.330 drops from a paste: escape sequences and
 // control bytes other than the newline.
 var pastedControls = regexp.MustCompile(`\x1b\[[0-9;?]*[@-~]|[\x00-\x09\x0b-\x1f\x7f]`)
 
-// cleanPaste makes of pasted bytes what the real agent makes of them.
+// cleanPaste converts pasted bytes to text as the real agent does.
 func cleanPaste(s string) string {
 	return pastedControls.ReplaceAllString(pastedLines.Replace(s), "")
 }
@@ -177,12 +177,12 @@ func pasteMark(id, lines int) string {
 	return fmt.Sprintf("[Pasted text #%d +%d lines]", id, lines)
 }
 
-// placeholder is what the real agent takes for one, whoever has written it.
+// placeholder matches a text that the real agent treats as a placeholder, also if a
+// person typed it.
 var placeholder = regexp.MustCompile(`\[(Pasted text|Image|\.\.\.Truncated text) #(\d+)(?: \+\d+ lines)?\.*\]`)
 
-// value is the text to be sent, with every placeholder replaced by what it
-// stands for: in one pass, so that a text that quotes a placeholder is not
-// expanded itself.
+// value returns the text to send, with the text of every placeholder in its place. It
+// replaces in one pass, so that placeholders inside such a text stay.
 func (l *line) value() string {
 	var out strings.Builder
 	text, done := string(l.text), 0
@@ -206,8 +206,8 @@ func (l *line) value() string {
 	return out.String()
 }
 
-// tagged is a long paste as 2.1.330 sends it. The slash tag repeats the id
-// there, and blank lines part it from text before and after.
+// tagged returns a long paste as 2.1.330 sends it: the closing tag repeats the id, and
+// blank lines separate the paste from the text before and after it.
 func tagged(text string, first, last bool) string {
 	s := "<pasted_content id=\"fa4e\">\n" + text + "\n</pasted_content id=\"fa4e\">"
 	if !first {
@@ -232,8 +232,8 @@ func dropInvisible(r rune) rune {
 	return r
 }
 
-// mentionAtEnd is a text for which the real agent shows a list of files, whose
-// first one the next Enter would take.
+// mentionAtEnd matches a text for which the real agent shows a list of files. The next
+// Enter would take the first file.
 var mentionAtEnd = regexp.MustCompile(`(^|\s)@\S+$`)
 
 // suggesting reports whether Enter takes a suggestion instead of submitting.
@@ -280,5 +280,5 @@ func (l *line) fold() {
 	l.pos = len(l.text)
 }
 
-// clear is what is left of the line when it has been submitted.
+// clear empties the line after it was submitted.
 func (l *line) clear() { *l = line{modern: l.modern, last: l.last} }

@@ -25,8 +25,8 @@ func Main() int {
 	return Run(s, os.Args[1:])
 }
 
-// Run is Main with a script and arguments that come from elsewhere. A script
-// that starts children needs Main.
+// Run runs the agent like Main, with a given script and arguments. A script that starts
+// children needs Main.
 func Run(s Script, args []string) int {
 	a, err := newAgent(s, args)
 	if err != nil {
@@ -39,8 +39,8 @@ func Run(s Script, args []string) int {
 	return a.run()
 }
 
-// newAgent is an agent from a script and arguments; nil without an error if only
-// the version was asked for, which it prints.
+// newAgent makes an agent from a script and arguments. If the arguments ask only for the
+// version, it prints the version and returns nil.
 func newAgent(s Script, args []string) (*agent, error) {
 	o, err := parseArgs(args)
 	if err != nil {

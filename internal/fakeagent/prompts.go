@@ -11,8 +11,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
-// A Prompt is what an agent has recorded of one. Its fields are those of
-// tuiturn.Request.
+// A Prompt is an agent's record of a prompt. Its fields are named as in tuiturn.Request.
 type Prompt struct {
 	Prompt, SystemPrompt, Model, WorkDir string
 }
@@ -34,7 +33,7 @@ func (a *agent) record(text string) (n int, err error) {
 		return 0, err
 	}
 	defer os.Remove(whole)
-	// A link fails where there is one: who makes it has the number, and nobody
+	// A link fails if the name exists. So only one agent gets the number, and nobody
 	// reads half a file.
 	for n = a.turns; ; n++ {
 		err = os.Link(whole, promptFile(a.script.Prompts, n))

@@ -32,14 +32,14 @@ type recorder struct {
 	hold    bool          // lines are held until release
 	prompts int
 	id      string // of the last prompt
-	turn    string // and what the hooks call its turn
+	turn    string // the last turn's id in the hooks
 	said    bool   // something has been recorded since the last prompt
 	steps   []time.Duration
 	clock   time.Duration // how far the wall clock has been set
 }
 
-// newRecorder finds the transcript of a session. A resumed session goes on
-// after the last line of its file.
+// newRecorder finds the transcript of a session. A resumed session continues after the
+// last line of its file.
 func newRecorder(home, dir, session, model string, resume bool) (*recorder, error) {
 	r := &recorder{
 		path:    filepath.Join(home, ".claude", "projects", munge(dir), session+".jsonl"),
@@ -188,8 +188,8 @@ func (r *recorder) encode(e entry) []byte {
 	return encodeLine(e)
 }
 
-// encodeLine is v as one line of JSON, "<" and "&" as they are, as the real
-// agent writes them.
+// encodeLine returns v as one line of JSON. Like the real agent it does not escape "<"
+// and "&".
 func encodeLine(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -241,15 +241,14 @@ func (r *recorder) prompt(text string, hold bool) {
 	})
 }
 
-// begun tells whether something of the agent's has been recorded since the last
-// prompt.
+// begun tells whether the agent has recorded something since the last prompt.
 func (r *recorder) begun() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.said
 }
 
-// ids are those of the turn, in the transcript and in the hooks.
+// ids returns the turn's ids in the transcript and in the hooks.
 func (r *recorder) ids() (prompt, turn string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -288,8 +287,7 @@ func (r *recorder) script(t Turn) {
 	r.off, r.delay, r.steps = t.NoTranscript, t.WriteDelay, t.ClockSteps
 }
 
-// release writes what was held back: first the lines with the given indices,
-// then the others.
+// release writes the held lines: first those with the given indices, then the others.
 func (r *recorder) release(order []int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -327,8 +325,8 @@ func (r *recorder) write(l []byte) {
 	}
 }
 
-// torn writes one line in pieces, after what is pending. A line that is held
-// back for its order stays whole.
+// torn writes one line in pieces, after the pending lines. A line that is held back for
+// its order stays whole.
 func (r *recorder) torn(l []byte, pieces int, pause func()) {
 	r.mu.Lock()
 	whole := r.hold || pieces < 2
@@ -350,7 +348,7 @@ func (r *recorder) torn(l []byte, pieces int, pause func()) {
 	}
 }
 
-// close writes what is pending.
+// close writes the pending lines.
 func (r *recorder) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

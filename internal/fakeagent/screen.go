@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// A screen is what the agent shows. It is drawn anew, in place, at each change.
+// A screen is the content of the terminal. It is redrawn, in place, at each change.
 type screen struct {
 	banner []string
 	log    []string // what was said, a paragraph each
@@ -15,7 +15,7 @@ type screen struct {
 	bottom bool // the box stands at the bottom, not below the text
 }
 
-// maxLog bounds the paragraphs kept for drawing.
+// maxLog limits the paragraphs kept for drawing.
 const maxLog = 200
 
 func (s *screen) say(text string) {
@@ -107,7 +107,7 @@ func (s *screen) above(cols, n int) []string {
 	return rows[max(0, len(rows)-n):]
 }
 
-// visible is the part of the line that can be on screen: the end of a long one.
+// visible returns the part of the line that can be on screen: the end of a long line.
 func visible(l *line) string {
 	const most = 16 << 10
 	return string(l.text[max(0, len(l.text)-most):])
@@ -156,8 +156,8 @@ func cells(s string) (n int) {
 	return n
 }
 
-// cell is a character's width. The ranges are the common wide ones; a wrong
-// guess costs no more than a crooked row.
+// cell returns a character's width. It knows the common wide ranges; a wrong width only
+// makes a row crooked.
 func cell(r rune) int {
 	switch {
 	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):

@@ -20,12 +20,12 @@ type Script struct {
 	// Version is the version that the agent reports; empty means [Version].
 	Version string
 
-	// BootDelay passes before the first screen is drawn and the terminal is
-	// put in raw mode. Keys sent meanwhile are lost.
+	// BootDelay is the time before the first screen is drawn and the terminal is put in
+	// raw mode. Keys sent meanwhile are lost.
 	BootDelay time.Duration
 
-	// DeafDelay passes between drawing the input box and taking keys. Keys
-	// sent meanwhile are lost.
+	// DeafDelay is the time between drawing the input box and taking keys. Keys sent
+	// meanwhile are lost.
 	DeafDelay time.Duration
 
 	// AltScreen draws in the alternate screen with the box at the bottom, as
@@ -46,20 +46,20 @@ type Script struct {
 	// "/" or "@" changes nothing.
 	NewInput bool
 
-	// Offer is when the agent shows a menu that nobody has asked for: AtBoot, or
-	// AtReady for the moment at which it is first asked for its editor. Escape
-	// declines it; taking the offer ends the agent.
+	// Offer is the stage at which the agent shows an unrequested menu: AtBoot, or
+	// AtReady for the first time its editor is requested. Escape declines the offer;
+	// taking it ends the agent.
 	Offer Stage
 
 	// OfferEnds makes the agent end with status 1 when the offer is declined.
 	OfferEnds bool
 
-	// SettingsFault is what the agent says, before anything else, of a settings
-	// file with errors. Escape ends it with status 1.
+	// SettingsFault is the agent's message about a settings file with errors, which it
+	// shows first. Escape ends the agent with status 1.
 	SettingsFault []string
 
-	// Rewinds makes two Escapes at an empty input line open a list, which another
-	// one closes.
+	// Rewinds makes two Escapes at an empty input line open a list. Another Escape
+	// closes it.
 	Rewinds bool
 
 	// NoEditor makes Ctrl+G do nothing.
@@ -76,15 +76,15 @@ type Script struct {
 	// Children are started before the first screen.
 	Children []Child
 
-	// ChildLog is a file that gets a line "KIND PID" for each child, written
-	// once the child is as stubborn as its kind says.
+	// ChildLog is a file that gets a line "KIND PID" for each child, as soon as the
+	// child ignores the signals that its kind ignores.
 	ChildLog string
 
 	// IgnoreHangup keeps the agent running after SIGHUP and after its
 	// terminal is gone, IgnoreTerm after SIGTERM.
 	IgnoreHangup, IgnoreTerm bool
 
-	// ShutdownDelay passes between the decision to end and the end.
+	// ShutdownDelay is the time between the decision to end and the end.
 	ShutdownDelay time.Duration
 
 	// Litter leaves a file claude-litter-UUID in the temporary directory.
@@ -106,7 +106,7 @@ type Turn struct {
 	// SwallowEnters is how many Enters are lost before one submits the prompt.
 	SwallowEnters int
 
-	// Delay passes between the prompt and the answer.
+	// Delay is the time between the prompt and the answer.
 	Delay time.Duration
 
 	// Text is the answer; empty means "You said: PROMPT". Blocks, if any, are
@@ -140,12 +140,12 @@ type Turn struct {
 	Shown     []string
 	ShowDelay time.Duration
 
-	// LateHooks is how much later than the others the hook that reports the last
-	// piece runs, which nobody waits for.
+	// LateHooks delays the hook that reports the last piece. The agent does not wait
+	// for that hook.
 	LateHooks time.Duration
 
-	// Objection is what a Stop hook says against the first answer, ObjectDelay
-	// after it. The answer to it is "Then: OBJECTION".
+	// Objection is a Stop hook's objection to the first answer, ObjectDelay after it.
+	// The agent then answers "Then: OBJECTION".
 	Objection   string
 	ObjectDelay time.Duration
 
@@ -174,8 +174,8 @@ type Turn struct {
 	// order, then the others.
 	Order []int
 
-	// ClockSteps are by how much the wall clock of the agent is set after each line
-	// that it records of the turn, as far as they go.
+	// ClockSteps are the changes of the agent's wall clock, one after each recorded line
+	// of the turn.
 	ClockSteps []time.Duration
 
 	// NoTranscript writes nothing to the transcript.
@@ -193,19 +193,19 @@ type Turn struct {
 	// above it.
 	NoOptions bool
 
-	// Busy makes the unknown dialog compute as long as it stands there.
+	// Busy makes the agent use processor time while it shows the unknown dialog.
 	Busy bool
 
-	// Hang never answers. Escape interrupts it. Partial is what it had said by
-	// then, which is recorded with the interruption.
+	// Hang never answers. Escape interrupts it. Partial is the text said so far, which
+	// is recorded with the interruption.
 	Hang    bool
 	Partial string
 
-	// Deaf never answers either, and nothing interrupts it. Its clock runs.
+	// Deaf never answers, and nothing interrupts it. The time on its screen goes on.
 	Deaf bool
 
-	// Rest is how the agent comes to rest without an answer, in a way that its
-	// transcript need not tell of. A rest with Blocked does not take the prompt.
+	// Rest makes the agent become idle without an answer. Its transcript need not record
+	// that. A Rest with Blocked does not take the prompt.
 	Rest *Rest
 
 	// Children are started after the prompt was recorded.
@@ -216,7 +216,8 @@ type Turn struct {
 	End *End
 }
 
-// A Rest is what an agent has said and recorded when it waits for the next prompt.
+// A Rest says what an agent has said and recorded when it becomes idle without an
+// answer.
 type Rest struct {
 	// Text and StopReason are those of a message, and with Tool it uses one. With
 	// none of them there is no message. StopReason "null" means none.
@@ -231,8 +232,8 @@ type Rest struct {
 	Duration bool // the end is recorded
 	Working  bool // the screen goes on to say that the agent works, and nothing moves
 
-	// Blocked: a UserPromptSubmit hook did not let the prompt through. Recorded: a
-	// line tells so. Kept: the prompt is given back to the input line.
+	// Blocked: a UserPromptSubmit hook blocked the prompt. Recorded: a line says so.
+	// Kept: the prompt is put back into the input line.
 	Blocked, Recorded, Kept bool
 }
 
@@ -240,7 +241,7 @@ type Rest struct {
 type Tool struct {
 	Narration string // text before the call; may be empty
 	Command   string // the shell command shown; empty means "true"
-	Result    string // what the tool is said to have printed
+	Result    string // the recorded output of the tool
 
 	// Ask shows the permission menu first and waits for a choice, or for the
 	// decision of a PermissionRequest hook. An option that begins with Yes goes on;
@@ -248,16 +249,16 @@ type Tool struct {
 	// let the model go on without it.
 	Ask bool
 
-	// Unreported asks no hook. LateReport is how long the hook is asked after the
-	// menu is drawn.
+	// Unreported asks no hook. LateReport is the time between drawing the menu and
+	// asking the hook.
 	Unreported bool
 	LateReport time.Duration
 
 	// Words are the menu's question; empty means "Do you want to proceed?".
 	Words string
 
-	// Stall is how long the agent works without drawing anything or reading a key
-	// before it asks, from the Enter on that submitted the prompt.
+	// Stall is how long the agent works before it asks, counted from the Enter that
+	// submitted the prompt. Meanwhile it draws nothing and reads no key.
 	Stall time.Duration
 
 	// Options are the menu's and Highlighted is the first highlight; none means
@@ -265,7 +266,7 @@ type Tool struct {
 	Options     []string
 	Highlighted int
 
-	// Withdraw, if positive, is when the agent takes the question back by itself
+	// Withdraw, if positive, is the time after which the agent withdraws the question
 	// and goes on without the tool.
 	Withdraw time.Duration
 }
@@ -318,15 +319,15 @@ type End struct {
 type Child string
 
 const (
-	ChildPlain      Child = "plain"      // dies of a hang-up
+	ChildPlain      Child = "plain"      // dies of SIGHUP
 	ChildStubborn   Child = "stubborn"   // ignores SIGHUP and SIGTERM
-	ChildSession    Child = "session"    // stubborn, in a session of its own, its parent gone
-	ChildBackground Child = "background" // stubborn, in a background process group
+	ChildSession    Child = "session"    // as ChildStubborn, in a session of its own, its parent gone
+	ChildBackground Child = "background" // as ChildStubborn, in a background process group
 	ChildBare       Child = "bare"       // as ChildSession, with an emptied environment but for EnvVar
 )
 
-// Environ returns the environment that makes a program the fake agent with
-// this script: one "KEY=VALUE" string, to be added to the agent's environment.
+// Environ returns an environment entry, "KEY=VALUE", that makes a program act as the fake
+// agent with this script.
 func (s Script) Environ() []string {
 	b, err := json.Marshal(s)
 	if err != nil {
@@ -351,5 +352,5 @@ func (s Script) version() string {
 	return s.Version
 }
 
-// Enabled reports whether the environment says to be the fake agent.
+// Enabled reports whether this program was started as the fake agent.
 func Enabled() bool { return os.Getenv(EnvVar) != "" }

@@ -20,7 +20,7 @@ func openTTY(fd int) (*tty, error) {
 	return &tty{fd: fd, cooked: cooked}, nil
 }
 
-// raw puts the terminal in raw mode and throws away what was typed before.
+// raw puts the terminal in raw mode and discards unread input.
 func (t *tty) raw() error {
 	m := *t.cooked
 	m.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
@@ -29,7 +29,7 @@ func (t *tty) raw() error {
 	return unix.IoctlSetTermios(t.fd, ioctlSetTermiosFlush, &m)
 }
 
-// resume is raw without the loss of what was typed.
+// resume puts the terminal in raw mode again and keeps unread input.
 func (t *tty) resume(raw *unix.Termios) error {
 	return unix.IoctlSetTermios(t.fd, ioctlSetTermios, raw)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
-// pause waits; it reports false when ctx ended first.
+// pause waits. It reports false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -22,7 +22,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// play is one turn. It ends early when ctx does: the user interrupted it.
+// play runs one turn. It ends early when ctx ends: the user has interrupted the turn.
 func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 	start := time.Now()
 	if t.APIError == nil && !a.home.credential() {
@@ -85,9 +85,9 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 	a.rec.lastPrompt(prompt)
 }
 
-// interrupted ends a turn that was stopped. One of which nothing has been
-// recorded but the prompt is taken back: that stands in the input line again, and
-// no line tells of it (2.1.104, 2.1.158, 2.1.330).
+// interrupted ends a turn that was interrupted. If only the prompt has been recorded, the
+// prompt is taken back: it stands in the input line again, and no line records that
+// (2.1.104, 2.1.158, 2.1.330).
 func (a *agent) interrupted(prompt string) {
 	if !a.rec.begun() {
 		a.do(func() {
@@ -102,7 +102,7 @@ func (a *agent) interrupted(prompt string) {
 	a.say("  ⎿  Interrupted · What should Claude do instead?")
 }
 
-// stopped writes that the Stop hooks have run, if there are any.
+// stopped records that the Stop hooks have run, if there are any.
 func (a *agent) stopped(t Turn) {
 	if len(a.hooks["Stop"]) == 0 || t.NoSummary {
 		return
@@ -110,8 +110,8 @@ func (a *agent) stopped(t Turn) {
 	a.rec.add(entry{Type: "system", Subtype: "stop_hook_summary", Level: "suggestion"})
 }
 
-// respond is what comes between the prompt and the end of the turn. It reports
-// false if the turn was interrupted.
+// respond does everything between the prompt and the end of the turn. It reports false if
+// the turn was interrupted.
 func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer string, ok bool) {
 	if err := a.startChildren(t.Children); err != nil {
 		a.say(err.Error())
@@ -185,7 +185,7 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	return a.answer(ctx, t, prompt, t.answer(prompt)), true
 }
 
-// answer is a final message of these text blocks.
+// answer records a final message with these text blocks.
 func (a *agent) answer(ctx context.Context, t Turn, prompt string, texts []string) (answer string) {
 	answer = strings.Join(texts, "")
 	a.display(ctx, t, answer)
@@ -234,7 +234,7 @@ func (a *agent) display(ctx context.Context, t Turn, text string) {
 	}
 }
 
-// answer is the text blocks of the turn's answer.
+// answer returns the text blocks of the turn's answer.
 func (t Turn) answer(prompt string) []string {
 	texts := append([]string(nil), t.Blocks...)
 	if len(texts) == 0 {
@@ -255,7 +255,7 @@ func (t Turn) answer(prompt string) []string {
 	return texts
 }
 
-// message is an assistant message with one block.
+// message returns an assistant message with one block.
 func (a *agent) message(id, stop string, u usage, b block) assistantMessage {
 	m := assistantMessage{ID: id, Type: "message", Role: "assistant", Model: a.rec.model, Content: []block{b}, Usage: u}
 	switch stop {
@@ -269,8 +269,8 @@ func (a *agent) message(id, stop string, u usage, b block) assistantMessage {
 	return m
 }
 
-// tools are the tool calls of one message. It reports false if the user
-// declined one and said no more.
+// tools makes the tool calls of one message. It reports false if the user declined one
+// without a message.
 func (a *agent) tools(ctx context.Context, tools []Tool) bool {
 	id, u := "msg_"+uuid.New(), usage{InputTokens: 3, OutputTokens: 7, ServiceTier: "standard"}
 	calls := make([]string, len(tools))
@@ -313,7 +313,7 @@ func (a *agent) tools(ctx context.Context, tools []Tool) bool {
 	return going
 }
 
-// tool asks about a tool call, if it is to be asked about.
+// tool asks for permission for a tool call, if the script says so.
 func (a *agent) tool(ctx context.Context, t *Tool) (declined bool, message string) {
 	a.hook("PreToolUse", map[string]any{"tool_name": "Bash", "tool_input": map[string]any{"command": t.command()}})
 	if !t.Ask {

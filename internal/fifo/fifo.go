@@ -16,7 +16,7 @@ import (
 // ErrGone is returned when the reader ended before it asked for anything.
 var ErrGone = errors.New("the reader ended before it opened the FIFO")
 
-// poll is how often the FIFO is tried for a reader: there is no event for that.
+// poll is how often Open looks for a reader: there is no event for that.
 const poll = time.Millisecond
 
 // A FIFO is a named pipe that only this user can open.
@@ -25,8 +25,8 @@ type FIFO struct {
 	held *os.File // see hold
 }
 
-// New makes a FIFO at path, which must not exist. It must be removed, unless Open
-// has succeeded.
+// New makes a FIFO at path, which must not exist. The caller must call Remove unless
+// Open has succeeded.
 func New(path string) (FIFO, error) {
 	if err := unix.Mkfifo(path, 0o600); err != nil {
 		return FIFO{}, fmt.Errorf("making a FIFO: %w", &fs.PathError{Op: "mkfifo", Path: path, Err: err})
@@ -34,24 +34,24 @@ func New(path string) (FIFO, error) {
 	return FIFO{path, hold(path)}, nil
 }
 
-// At is the FIFO that somebody has made at path. It must be removed, unless Open has
-// succeeded.
+// At returns the FIFO that somebody has made at path. The caller must call Remove
+// unless Open has succeeded.
 func At(path string) FIFO { return FIFO{path, hold(path)} }
 
-// way is the path to open: it leads to the FIFO itself, where the system has such
-// a path, also when a cleaner of temporary files has taken the name. A reader that
-// had opened the FIFO before would wait for ever.
-func (f FIFO) way() string {
+// openPath returns the path to open. Where the system allows, the path leads to the
+// FIFO itself, even if a cleaner of temporary files has removed the FIFO's name.
+// Otherwise a reader that had opened the FIFO before would wait for ever.
+func (f FIFO) openPath() string {
 	if f.held == nil {
 		return f.Path
 	}
 	return fmt.Sprintf("/proc/self/fd/%d", f.held.Fd())
 }
 
-// Remove removes the FIFO. It is no error if it is gone. A reader that waits in
-// its open for a writer finds the end of file instead of waiting for ever.
+// Remove removes the FIFO, if it is still there. A reader that waits in its open for a
+// writer then reads the end of file instead of waiting for ever.
 func (f FIFO) Remove() {
-	if fd, err := unix.Open(f.way(), unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
+	if fd, err := unix.Open(f.openPath(), unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == nil {
 		defer unix.Close(fd)
 	}
 	os.Remove(f.Path)
@@ -60,11 +60,11 @@ func (f FIFO) Remove() {
 	}
 }
 
-// Open returns the writing end once a reader has opened the FIFO, and removes
-// the FIFO's name: no second reader can come, and one that tries is told so at
-// once instead of waiting for ever. It gives up when ctx ends or gone is closed.
+// Open waits until a reader has opened the FIFO and returns the writing end. It removes
+// the FIFO's name, so that a second reader gets an error instead of waiting for ever.
+// Open gives up when ctx ends or gone is closed.
 //
-// Opened without O_NONBLOCK it would wait in the kernel, beyond ctx's reach.
+// It opens the FIFO with O_NONBLOCK, because ctx could not end a wait in the kernel.
 func (f FIFO) Open(ctx context.Context, gone <-chan struct{}) (*Writer, error) {
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
@@ -74,7 +74,7 @@ func (f FIFO) Open(ctx context.Context, gone <-chan struct{}) (*Writer, error) {
 		}
 		_, named := os.Lstat(f.Path) // before: who has the name opens in time
 		// Not os.OpenFile, which does not poll a FIFO on macOS.
-		fd, err := unix.Open(f.way(), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		fd, err := unix.Open(f.openPath(), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 		if err == nil {
 			f.Remove()
 			return &Writer{os.NewFile(uintptr(fd), f.Path)}, nil
@@ -97,9 +97,9 @@ func (f FIFO) Open(ctx context.Context, gone <-chan struct{}) (*Writer, error) {
 // A Writer is the writing end of a FIFO that has a reader.
 type Writer struct{ file *os.File }
 
-// Deliver writes data and closes the FIFO, which is the reader's end of file.
-// When ctx ends first the reader gets less than data. A reader that has gone is
-// an error that wraps [unix.EPIPE]; one that ends later may not have read all.
+// Deliver writes data and closes the FIFO, so that the reader gets the end of file. If
+// ctx ends first, the reader gets only a part of data. If the reader has gone, the error
+// wraps [unix.EPIPE]. A reader that ends later may not have read everything.
 func (w *Writer) Deliver(ctx context.Context, data []byte) error {
 	defer w.file.Close()
 	if err := ctx.Err(); err != nil {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hold keeps the FIFO itself, without being a reader or writer of it.
+// hold keeps a handle on the FIFO without opening it for reading or writing.
 func hold(path string) *os.File {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {

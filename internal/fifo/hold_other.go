@@ -4,5 +4,5 @@ package fifo
 
 import "os"
 
-// hold is not possible: only the name leads to the FIFO.
+// hold does nothing: on these systems only the name leads to the FIFO.
 func hold(string) *os.File { return nil }

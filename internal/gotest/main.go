@@ -1,5 +1,5 @@
-// Command gotest runs the tests of the module and of its examples and tells, unlike
-// go test, what was skipped and why. Its arguments are go test's flags.
+// Command gotest runs the tests of the module and of its examples. Unlike go test, it
+// reports how many tests were skipped, and why. Its arguments are go test's flags.
 package main
 
 import (
@@ -19,8 +19,7 @@ type event struct {
 }
 
 func main() {
-	// A limit of time is for a hang: a machine that other programs keep busy takes
-	// minutes for one package.
+	// The timeout is for hangs only: on a busy machine one package takes minutes.
 	args := append([]string{"test", "-json", "-timeout=30m"}, os.Args[1:]...)
 	cmd := exec.Command("go", append(args, "./...", "./examples/...")...)
 	cmd.Stderr = os.Stderr
@@ -32,8 +31,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "gotest:", err)
 		os.Exit(1)
 	}
-	said := map[string]string{} // by each test that has not ended
-	skipped := map[string]int{} // by the reason
+	said := map[string]string{} // the output of each test that has not ended
+	skipped := map[string]int{} // the number of skipped tests by reason
 	for lines := json.NewDecoder(out); ; {
 		var e event
 		if lines.Decode(&e) != nil {
@@ -71,7 +70,7 @@ func main() {
 
 var place = regexp.MustCompile(`(?m)^ *\S+\.go:\d+: (.*)$`)
 
-// reason is what a test that was skipped has said last.
+// reason returns the last message of a skipped test.
 func reason(said string) string {
 	all := place.FindAllStringSubmatch(said, -1)
 	if all == nil {

@@ -35,12 +35,12 @@ func (t *Term) SendKeys(ctx context.Context, keys ...string) error {
 	return nil
 }
 
-// Paste implements [terminal.Terminal]. It returns when the kernel has taken
-// all of text, which is when the program has read all but the last few KB.
+// Paste implements [terminal.Terminal]. It returns when the kernel has accepted all of
+// text. At that time the program has read all but the last few KB.
 //
-// What has been written cannot be taken back. If ctx ends in the middle, the
-// program has part of the text and waits inside a paste for the rest, so this
-// and every later SendKeys and Paste fail and only Close is left.
+// Written text cannot be taken back. If ctx ends in the middle, the program has a part
+// of the text and waits for the rest of the paste. Then this Paste and every later
+// SendKeys and Paste fail, and only Close is possible.
 //
 // Until the program has put its terminal into raw mode the kernel silently cuts
 // every line over 4,095 bytes (Linux; 1,024 on macOS).
@@ -62,8 +62,8 @@ func (t *Term) Paste(ctx context.Context, text []byte) error {
 	return nil
 }
 
-// send writes what data returns to the program, alone. A write that ctx
-// interrupts before its first byte has done nothing.
+// send writes the bytes that data returns to the program. No other input gets between
+// them. If ctx interrupts the write before its first byte, nothing was written.
 func (t *Term) send(ctx context.Context, data func() ([]byte, error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (t *Term) send(ctx context.Context, data func() ([]byte, error)) error {
 	return err
 }
 
-// reply hands the emulator's answers to the program until there are no more.
+// reply writes the emulator's answers to the program until there are no more.
 func (t *Term) reply() {
 	for p := range t.screen.replies {
 		// Errors mean that the program has ended.

@@ -15,8 +15,9 @@ var namedKeys = map[string]string{
 
 var cursorKeys = map[string]byte{"Up": 'A', "Down": 'B', "Right": 'C', "Left": 'D'}
 
-// keyBytes is what a terminal sends for the keys, by tmux's names. Cursor keys
-// depend on whether the program has asked for application cursor keys.
+// keyBytes returns the bytes that a terminal sends for the keys, which have tmux's
+// names. Cursor keys depend on whether the program has requested application cursor
+// keys.
 func keyBytes(appCursor bool, keys []string) ([]byte, error) {
 	var out []byte
 	for _, key := range keys {

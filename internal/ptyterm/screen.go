@@ -12,25 +12,24 @@ import (
 )
 
 const (
-	// maxReplies is how many answers wait for a program that asks and does not
-	// read. Further ones are dropped: the program's output must go on.
+	// maxReplies is how many answers wait for a program that sends queries and does
+	// not read. Further answers are dropped, so that the program's output goes on.
 	maxReplies = 64
 
-	// maxMode is the highest terminal mode that is kept. The emulator remembers
-	// every number it is given, and known modes are below it.
+	// maxMode is the highest terminal mode that the emulator receives: it would
+	// store every number. All known modes are lower.
 	maxMode = 9999
 )
 
-// A screen is the emulator, and all access to it.
+// A screen holds the emulator and controls all access to it.
 //
-// The output it is fed is not trusted. Sequences that are known to make
-// version 0.1.0 of the emulator index out of its buffer, loop for minutes or
-// grow without bound are cut to size by handlers of our own; feed contains
-// whatever else panics.
+// The program's output is not trusted. Some sequences make version 0.1.0 of the emulator
+// index out of its buffer, loop for minutes or grow without bound. Handlers of our own
+// limit the numbers in these sequences; feed recovers from any other panic.
 type screen struct {
-	// lock holds one token while the emulator is in use. Unlike a mutex it can
-	// be given up on, and it serves waiters in order, so that endless output
-	// does not starve Screen.
+	// lock holds one token while the emulator is in use. Unlike a mutex, a caller can
+	// stop waiting for it, and it serves waiters in order, so that endless output does
+	// not starve Screen.
 	lock chan struct{}
 
 	emu       *vt.Emulator
@@ -59,8 +58,8 @@ func newScreen(cols, rows int) *screen {
 	return s
 }
 
-// pump takes the emulator's answers off its pipe. The pipe holds nothing: a
-// feed that answers a question waits for this read.
+// pump reads the emulator's answers from its pipe. The pipe has no buffer: a feed that
+// answers a query waits for this read.
 func (s *screen) pump() {
 	defer close(s.replies)
 	buf := make([]byte, 256)
@@ -107,9 +106,9 @@ func (s *screen) acquire(ctx context.Context) error {
 
 func (s *screen) release() { <-s.lock }
 
-// feed emulates p. A trailing run of non-ASCII text is held back until more
-// comes or the screen is read: the emulator takes the end of a write for the
-// end of a character, and a read may end between an emoji and its modifier.
+// feed emulates p. Non-ASCII text at the end of p is held back until more arrives or the
+// screen is read. The emulator takes the end of a write for the end of a character, but
+// a read may end between an emoji and its modifier.
 func (s *screen) feed(p []byte) {
 	s.lock <- struct{}{}
 	defer s.release()
@@ -126,9 +125,9 @@ func (s *screen) feed(p []byte) {
 	s.held = append([]byte(nil), data[cut:]...)
 }
 
-// write is the only place where output reaches the emulator. After a panic its
-// state means nothing, so the screen fails from then on; output is discarded
-// and the program runs on. The lock must be held.
+// write is the only function that passes output to the emulator. After a panic the
+// emulator's state is undefined. From then on reading the screen fails, output is
+// discarded, and the program continues. The lock must be held.
 func (s *screen) write(p []byte) {
 	if s.err != nil || len(p) == 0 {
 		return
@@ -141,8 +140,8 @@ func (s *screen) write(p []byte) {
 	s.emu.Write(p)
 }
 
-// text is the visible rows. A cell that a wide character covers has no content
-// of its own, so the character comes out once.
+// text returns the visible rows. The second cell of a wide character has no content, so
+// the character appears once.
 func (s *screen) text(ctx context.Context) (string, error) {
 	if err := s.acquire(ctx); err != nil {
 		return "", err
@@ -169,7 +168,7 @@ func (s *screen) text(ctx context.Context) (string, error) {
 	return out.String(), nil
 }
 
-// modes is what the program has asked of its input.
+// modes returns the input modes that the program has requested.
 func (s *screen) modes(ctx context.Context) (bracketed, appCursor bool, err error) {
 	if err := s.acquire(ctx); err != nil {
 		return false, false, err
@@ -178,9 +177,9 @@ func (s *screen) modes(ctx context.Context) (bracketed, appCursor bool, err erro
 	return s.bracketed, s.appCursor, s.err
 }
 
-// limitSequences puts a handler before the emulator's own for each sequence
-// whose numbers it does not check. The handler cuts the numbers down in place
-// and passes the sequence on.
+// limitSequences adds a handler in front of the emulator's own for each sequence whose
+// numbers the emulator does not check. The handler limits the numbers in place and
+// passes the sequence on.
 func (s *screen) limitSequences(cols, rows int) {
 	limit := func(cmd int, limits ...int) {
 		s.emu.RegisterCsiHandler(cmd, func(params ansi.Params) bool {
@@ -223,10 +222,10 @@ func (s *screen) limitSequences(cols, rows int) {
 	}
 }
 
-// limitScrollback keeps the emulator from keeping 10,000 lines for each of its
-// two screens, some 150 MB at 120 columns. Its API reaches the main screen's
-// limit only, so the other one is found by reflection; where a later version
-// has no such field nothing is limited, which TestScrollbackIsOff tells.
+// limitScrollback turns off the emulator's scrollback. By default it keeps 10,000 lines
+// for each of its two screens, some 150 MB at 120 columns. The API gives access to the
+// main screen's limit only, so reflection finds the other one. If a later version has no
+// such field, TestScrollbackIsOff fails.
 func limitScrollback(emu *vt.Emulator) {
 	emu.SetScrollbackSize(1)
 	screens := reflect.ValueOf(emu).Elem().FieldByName("scrs")

@@ -21,27 +21,27 @@ import (
 	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
-// maxSide bounds the size: the emulator needs some 250 bytes per cell.
+// maxSide limits the columns and rows: the emulator needs some 250 bytes per cell.
 const maxSide = 1000
 
-// Where a child of the program keeps the terminal open, the end of output never
-// shows. Done then waits until none has come for drainDelay, and at most for
-// drainLimit: the child may be writing without end.
+// If a child of the program keeps the terminal open, the end of output never arrives.
+// Done then waits until no output has arrived for drainDelay, and at most for drainLimit:
+// the child may write without end.
 const (
 	drainDelay = 100 * time.Millisecond
 	drainLimit = 2 * time.Second
 )
 
-// readSize bounds how long one read keeps others from the screen: a line feed
-// that scrolls 120 by 40 cells takes the emulator some 0.16 ms.
+// readSize limits how long the output of one read blocks the screen: the emulator takes
+// some 0.16 ms for a line feed that scrolls 120 by 40 cells.
 const readSize = 512
 
-// become makes a shell become the program. Its environment may hold secrets: a
-// core file would show them to whoever can read the working directory. Only a
-// process can lower the limit for what it becomes, and the host's is not ours to
-// change. The program gets none of the variables that the shell adds. (Where
-// /bin/sh is bash its exec adds SHLVL=0 all the same. Variables that the shell keeps
-// for itself, such as PPID and OPTIND, do not arrive as they were given.)
+// become is a shell script that turns off core files and then runs the program in the
+// shell's place. The environment may hold secrets, and a core file would show them to
+// everybody who can read the working directory. Only the process itself can lower the
+// limit before its exec, and the host's limit must not be changed. The program gets none
+// of the variables that the shell adds. (If /bin/sh is bash, its exec adds SHLVL=0.
+// Variables that the shell sets itself, such as PPID and OPTIND, do not arrive as given.)
 const (
 	posixShell = "/bin/sh"
 	become     = `ulimit -c 0 2>/dev/null; unset PWD OLDPWD SHLVL _; exec "$@"`
@@ -72,14 +72,14 @@ type Term struct {
 
 var _ terminal.Terminal = (*Term)(nil)
 
-// Start starts cfg's program as the leader of a session whose controlling
-// terminal is a new pseudo terminal. Its environment is cfg.Env, TERM
-// (xterm-256color) where that has none, and cfg.Mark, or [terminal.MarkerVar] with
-// the terminal's name where that is empty.
+// Start starts cfg's program as the leader of a session whose controlling terminal is a
+// new pseudo terminal. Its environment is cfg.Env, to which two entries are added: TERM
+// (xterm-256color) if cfg.Env has none, and cfg.Mark, or [terminal.MarkerVar] with the
+// terminal's name if cfg.Mark is empty.
 //
-// A program or directory that does not exist or may not be used is an error
-// that wraps the [io/fs] error and names the path. The Term must be closed,
-// also when its program has ended. Ctx is for the start alone.
+// If the program or the directory does not exist or may not be used, the error wraps the
+// [io/fs] error and names the path. The Term must be closed, also after its program has
+// ended. ctx bounds the start only.
 func Start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 	t, err := start(ctx, cfg)
 	if err != nil {
@@ -140,8 +140,8 @@ func start(ctx context.Context, cfg terminal.Config) (*Term, error) {
 	return t, nil
 }
 
-// check refuses what exec would report late, or under another name, and fills
-// in the size.
+// check finds errors that exec would report late or under another name, and fills in the
+// default size.
 func check(cfg *terminal.Config) (*pty.Winsize, error) {
 	if !validName.MatchString(cfg.Name) {
 		return nil, fmt.Errorf("terminal name %q: use letters, digits, _ and - only", cfg.Name)
@@ -199,9 +199,8 @@ func environ(cfg terminal.Config) []string {
 	return append(env, cfg.Mark)
 }
 
-// open returns a pty whose master takes part in Go's poller: a read or write
-// under way then ends with Close or a deadline instead of holding a thread.
-// Package pty leaves its files blocking.
+// open returns a pty whose master uses Go's poller, so that Close or a deadline ends a
+// read or write that is under way. Package pty opens its files in blocking mode.
 func open(size *pty.Winsize) (master, slave *os.File, err error) {
 	m, slave, err := pty.Open()
 	if err != nil {
@@ -230,7 +229,7 @@ func open(size *pty.Winsize) (master, slave *os.File, err error) {
 	return os.NewFile(uintptr(fd), m.Name()), slave, nil
 }
 
-// read emulates the output until nobody has the terminal open or it is closed.
+// read emulates the output until no process has the terminal open or it is closed.
 func (t *Term) read(drained chan<- struct{}) {
 	defer close(drained)
 	defer t.screen.close()
@@ -247,11 +246,10 @@ func (t *Term) read(drained chan<- struct{}) {
 	}
 }
 
-// wait holds the slave until the program has ended, and takes the rest of the
-// output before Done. A master without a slave reports the end of output; that
-// must not happen while the program merely reopens its terminal, and a blocking
-// read of a master whose last slave had just gone lost the program's last words
-// in 6 of 1,000 runs (Linux 6.18).
+// wait keeps the slave open until the program has ended, and reads the rest of the output
+// before Done. A master without a slave reports the end of output, which must not happen
+// while the program only reopens its terminal. And a blocking read of a master whose last
+// slave was just closed lost the program's last output in 6 of 1,000 runs (Linux 6.18).
 func (t *Term) wait(slave *os.File, drained <-chan struct{}) {
 	t.cmd.Wait()
 	slave.Close()
@@ -282,8 +280,8 @@ func (t *Term) drain(drained <-chan struct{}) {
 // Pid implements [terminal.Terminal].
 func (t *Term) Pid() int { return t.target.Pid }
 
-// Done implements [terminal.Terminal]. The screen then holds all that the
-// program has written, unless 2 s did not suffice to emulate it.
+// Done implements [terminal.Terminal]. The screen then shows everything that the program
+// has written, unless 2 s were too short to emulate it.
 func (t *Term) Done() <-chan struct{} { return t.done }
 
 // Status implements [terminal.Terminal].
@@ -308,8 +306,8 @@ func (t *Term) Screen(ctx context.Context) (string, error) {
 	return text, nil
 }
 
-// keepSize gives the terminal back the size that the emulator has. That fails
-// after the end only.
+// keepSize sets the terminal's size to that of the emulator. It fails only after the
+// program's end.
 func (t *Term) keepSize() {
 	raw, err := t.pty.SyscallConn()
 	if err != nil {
@@ -323,9 +321,9 @@ func (t *Term) keepSize() {
 	})
 }
 
-// Close implements [terminal.Terminal]. When it returns nil no process,
-// goroutine or descriptor of the terminal is left. Without a deadline a program
-// that ignores the hang-up is waited for, as long as it takes.
+// Close implements [terminal.Terminal]. When it returns nil, no process, goroutine or
+// descriptor of the terminal is left. With a ctx without deadline, it waits without limit
+// for a program that ignores SIGHUP.
 func (t *Term) Close(ctx context.Context) error {
 	t.closing <- struct{}{}
 	defer func() { <-t.closing }()

@@ -6,22 +6,22 @@ import (
 	"strings"
 )
 
-// min is the length in bytes from which a value is taken for a secret. Below
-// that it may as well be a switch.
+// min is the length in bytes of the shortest value that counts as a secret. A shorter
+// value may be a switch such as "true".
 const min = 8
 
 var (
-	// secretName is the name of a variable that holds a secret, plainName that of
-	// one that after all only tells where something is.
+	// secretName matches the names of variables that hold secrets. plainName matches
+	// the exceptions: variables that only tell where something is.
 	secretName = regexp.MustCompile(`(?i)token|secret|passw|passphrase|credential|cookie|api_?key|(^|_)(key|auth|pat|pass|headers|dsn)(_|$)`)
 	plainName  = regexp.MustCompile(`(?i)_(file|path|dir|sock|socket|home|proxy|command|cmd)$`)
 
-	// password is one in a URL, or in what was meant to be one.
+	// password matches a password in a URL, also in a malformed one.
 	password = regexp.MustCompile(`[^\s:/@]*:([^\s/@]+)@`)
 )
 
-// Named returns the value of an entry "NAME=VALUE" that by its name is a secret,
-// else "".
+// Named returns the value of an entry "NAME=VALUE" if its name says that it is a
+// secret, else "".
 func Named(entry string) string {
 	name, value, _ := strings.Cut(entry, "=")
 	if len(value) < min || !secretName.MatchString(name) || plainName.MatchString(name) {
@@ -30,8 +30,8 @@ func Named(entry string) string {
 	return value
 }
 
-// Values returns the secrets of an environment: the values that are secrets by
-// their names, and the passwords in URLs.
+// Values returns the secrets of an environment: the values of variables whose names say
+// so, and the passwords in URLs.
 func Values(environ []string) (secrets []string) {
 	for _, entry := range environ {
 		if s := Named(entry); s != "" {

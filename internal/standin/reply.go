@@ -29,7 +29,7 @@ type Reply struct {
 	// StopReason, when empty, is "tool_use" if there are Tools, else "end_turn".
 	StopReason string
 
-	// Usage is what the answer says it cost.
+	// Usage is the token usage that the answer reports.
 	Usage Usage
 
 	// Status other than 0 and 200 makes the answer an API error, with
@@ -41,8 +41,8 @@ type Reply struct {
 	// Header is added to the response's header, for instance Retry-After.
 	Header http.Header
 
-	// Delay is waited before the first byte, and PieceDelay before each piece
-	// of a streamed answer. Both end early when the client goes away.
+	// Delay is the time before the first byte, PieceDelay the time before each piece of
+	// a streamed answer. Both end early when the client disconnects.
 	Delay, PieceDelay time.Duration
 
 	// Piece is the size in characters of one streamed delta of Text; zero
@@ -169,10 +169,10 @@ func (p Reply) stream(w http.ResponseWriter, r *http.Request, req Request) {
 	emit("message_stop", map[string]any{})
 }
 
-// signature is what a thinking block ends with.
+// signature ends a thinking block.
 const signature = "c3RhbmQtaW4="
 
-// texts are the text blocks: an answer without a tool call has at least one, but
+// texts returns the text blocks. An answer without a tool call has at least one, except
 // with NoBlocks.
 func (p Reply) texts() []string {
 	if p.Text == "" && len(p.More) == 0 && (p.NoBlocks || len(p.Tools) > 0) {
@@ -228,7 +228,7 @@ func (t ToolUse) input() any {
 	return t.Input
 }
 
-// sleep waits for d, or until the client has gone: then it reports false.
+// sleep waits for d. It reports false if the client disconnects first.
 func sleep(r *http.Request, d time.Duration) bool {
 	if d <= 0 {
 		return true

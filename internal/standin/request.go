@@ -25,8 +25,8 @@ type Request struct {
 	seq int // position among the server's requests, from 0
 }
 
-// Token is the credential that the client sent: what follows Bearer in
-// Authorization, else X-Api-Key, else empty.
+// Token returns the credential that the client sent: the part after Bearer in
+// Authorization, else X-Api-Key, else "".
 func (r Request) Token() string {
 	if t, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
 		return t
@@ -77,13 +77,13 @@ func (c *content) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]block)(c))
 }
 
-// parse is lenient: what is not there, or not of the type expected, is zero.
+// parse is lenient: a missing field, or a field of another type, is zero.
 func (r Request) parse() (b body) {
 	json.Unmarshal(r.Body, &b)
 	return b
 }
 
-// Model is the model that was asked for.
+// Model returns the requested model.
 func (r Request) Model() string { return r.parse().Model }
 
 // Stream reports whether the client wants server-sent events.
@@ -92,16 +92,15 @@ func (r Request) Stream() bool { return r.parse().Stream }
 // HasTools reports whether any tool is offered.
 func (r Request) HasTools() bool { return len(r.parse().Tools) > 0 }
 
-// Prompt is what the person typed last, byte for byte as it went out, or ""
-// if there is no such text.
+// Prompt returns the text that the person typed last, byte for byte as it was sent, or ""
+// if there is none.
 //
-// The client surrounds it with text of its own, and how depends on the version
-// and on what happened in the turn. In 2.1.104, 2.1.158 and 2.1.330 alike the
-// typed text is the last text block of its user message: reminders and file
-// contents stand before it, in blocks or messages of their own, and what 2.1.330
-// adds after it are messages with the role "system". A user message that holds
-// a tool's result was written by the client. The blocks are not told apart by
-// what they say, because a person can type "<system-reminder>" too.
+// The client adds text of its own around it, depending on the version and on the turn. In
+// 2.1.104, 2.1.158 and 2.1.330 the typed text is the last text block of its user message.
+// Reminders and file contents stand before it, in blocks or messages of their own. What
+// 2.1.330 adds after it are messages with the role "system". A user message with a tool's
+// result comes from the client. The blocks' text is not used to tell them apart, because
+// a person can type "<system-reminder>" too.
 func (r Request) Prompt() string {
 	for _, m := range slices.Backward(r.parse().Messages) {
 		if m.Role != "user" || slices.ContainsFunc(m.Content, block.isToolResult) {
@@ -126,7 +125,7 @@ func (r Request) IsTitle() bool {
 	return ok && len(p) == 1
 }
 
-// A ToolResult is what the client reports back of one tool call.
+// A ToolResult is the client's report of one tool call.
 type ToolResult struct {
 	// ID is the call's id, as in ToolUse.
 	ID string
@@ -138,9 +137,8 @@ type ToolResult struct {
 	IsError bool
 }
 
-// ToolResults are the tool results that the client sends with this request:
-// those in messages after the last answer. Results of earlier rounds, which a
-// request repeats, are left out.
+// ToolResults returns the tool results in messages after the last answer. Results of
+// earlier rounds, which a request repeats, are left out.
 func (r Request) ToolResults() []ToolResult {
 	var out []ToolResult
 	for _, m := range r.parse().Messages {

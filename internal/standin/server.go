@@ -1,7 +1,6 @@
-// Package standin is a stand-in for the Messages API on loopback, in the
-// manner of net/http/httptest: a real HTTP server that a real agent is pointed
-// at with ANTHROPIC_BASE_URL, so that a test decides the answers and sees what
-// went out.
+// Package standin is a stand-in for the Messages API on loopback. Like net/http/httptest
+// it is a real HTTP server. Set ANTHROPIC_BASE_URL to its address: a test then decides
+// what a real agent gets as answers, and sees what the agent sends.
 package standin
 
 import (

@@ -1,4 +1,4 @@
-// Package terminal is what the Runner asks of a terminal, whichever kind it is.
+// Package terminal is the interface between the Runner and a terminal of any kind.
 //
 // Two kinds exist: a tmux session (package tmuxctl) and a plain pseudo
 // terminal (package ptyterm). Both pass the suite in package terminaltest.
@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// MarkerVar is the environment variable that a program in a terminal, and
-// whatever it starts, carries: it finds a child that has detached.
+// MarkerVar is an environment variable of the program in a terminal. Whatever the
+// program starts inherits it, so that a child that has detached can be found.
 const MarkerVar = "TUITURN_SESSION"
 
 // Config says what to start and in which terminal.
@@ -18,9 +18,9 @@ type Config struct {
 	// Name identifies the terminal: [A-Za-z0-9_-]+, unique on the host.
 	Name string
 
-	// Mark is an environment entry, "KEY=VALUE", that the program is given too:
-	// it and whatever it starts can be found by it, and nothing else on the host
-	// carries it. A terminal of a server with a lease makes its own.
+	// Mark is a further environment entry, "KEY=VALUE", for the program. Nothing else
+	// on the host carries it, so that the program and whatever it starts can be found.
+	// A terminal of a server with a lease makes its own.
 	Mark string
 
 	// Path is the program's absolute path, Args its arguments without the
@@ -73,9 +73,8 @@ type Terminal interface {
 	// Status is how the program ended. It is meaningful once Done is closed.
 	Status() syscall.WaitStatus
 
-	// Close ends the program and everything it started, and returns when they
-	// are gone: it hangs up, and when that has not sufficed by the end of ctx
-	// it kills. The error tells what survived. Close may be called again and
-	// after the program has ended.
+	// Close ends the program and everything it started, and returns when they are
+	// gone. It sends SIGHUP first, and SIGKILL when ctx ends. The error tells what
+	// survived. Close may be called again, and after the program has ended.
 	Close(ctx context.Context) error
 }

@@ -152,13 +152,13 @@ func size(t *testing.T, s *suite) {
 	}
 }
 
-// receive pastes or types into a program in raw mode and checks what it got.
-// resized: a program in the terminal has changed its size (stty), which the screen
-// is read by.
+// resized checks that Screen restores a size that a program has changed (stty).
 func resized(t *testing.T, s *suite) {
 	see(t, s.open(t, config(t, "shrink")), "small and large")
 }
 
+// receive pastes or types into a program in raw mode and checks the input that the program
+// got.
 func (s *suite) receive(t *testing.T, setup, want string, send func(terminal.Terminal) error) {
 	t.Helper()
 	cfg := config(t, "receive")
@@ -383,7 +383,7 @@ func cancelled(t *testing.T, s *suite) {
 		return term.SendKeys(t.Context(), "a")
 	})
 
-	// Close has no time to be polite; it must still end the program.
+	// Close has no time for SIGHUP and must still end the program.
 	cfg := config(t, "family")
 	file := filepath.Join(cfg.Dir, "pids")
 	cfg.Args = append(cfg.Args, file)
@@ -396,7 +396,8 @@ func cancelled(t *testing.T, s *suite) {
 	gone(t, append(pids, term.Pid())...)
 }
 
-// noCore: whatever the host's limit is, the program's is 0 and stays so.
+// noCore checks that the program's core limit is 0 and stays 0, whatever the host's limit
+// is.
 func noCore(t *testing.T, s *suite) {
 	var limit, none unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &limit); err != nil {

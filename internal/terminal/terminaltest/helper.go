@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperArg as the first argument makes the test binary a program to run in a
-// terminal. An argument, because the environment is what one test is about.
+// helperArg as the first argument makes the test binary act as a program in a terminal. It
+// is an argument, because one test is about the environment.
 const helperArg = "terminaltest-helper"
 
 // Main is the TestMain of a package that calls Run:
@@ -32,8 +32,8 @@ func Main(m interface{ Run() int }) {
 	os.Exit(m.Run())
 }
 
-// A report is what the role "report" finds itself started with. JSON strings
-// hold no invalid UTF-8, byte slices do.
+// A report describes how the role "report" was started. It has byte slices, because JSON
+// strings cannot hold invalid UTF-8.
 type report struct {
 	Args, Env  [][]byte
 	Dir        string
@@ -41,7 +41,7 @@ type report struct {
 	Leader     bool // of its session, in the terminal's foreground
 }
 
-// helper plays one role and returns to exit with status 0.
+// helper acts in one role. If it returns, the program exits with status 0.
 func helper(role string, args []string) {
 	switch role {
 	case "report": // FILE, anything: writes what it was started with
@@ -118,7 +118,7 @@ func must(err error) {
 // stay outlasts any test, and ends by itself if a test forgets it.
 func stay() { time.Sleep(5 * time.Minute) }
 
-// save writes v as JSON in one step: whoever sees the file sees all of it.
+// save writes v as JSON in one step: nobody sees half a file.
 func save(file string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
@@ -167,15 +167,15 @@ func makeRaw() error {
 	return unix.IoctlSetTermios(0, setTermios, t)
 }
 
-// dieBy ends this process by sig. The Go runtime has handlers of its own for
-// faults, which a plain kill would run; only an exec puts the default back, and
-// the shell then does it to itself.
+// dieBy ends this process by sig. The Go runtime handles fault signals, so a plain kill
+// would run its handlers. An exec of a shell restores the default, and the shell then
+// sends the signal to itself.
 func dieBy(sig syscall.Signal) error {
 	return syscall.Exec("/bin/sh", []string{"sh", "-c", fmt.Sprintf("ulimit -c 0; kill -%d $$", sig)}, os.Environ())
 }
 
-// startStubborn starts a child that ignores what usually ends a program, and
-// returns its pid when it does so.
+// startStubborn starts a child that ignores the signals that usually end a program. It
+// returns the child's pid when the child ignores them.
 func startStubborn(detached bool) int {
 	r, w, err := os.Pipe()
 	must(err)

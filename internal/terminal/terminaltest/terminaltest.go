@@ -1,4 +1,4 @@
-// Package terminaltest is the suite that every kind of terminal passes.
+// Package terminaltest is the test suite for every kind of terminal.
 package terminaltest
 
 import (
@@ -18,13 +18,12 @@ import (
 	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
-// patience bounds every wait. It is what a loaded machine may take, not what is
-// expected.
+// patience limits every wait. It allows for a loaded machine; a wait is usually short.
 const patience = 2 * time.Minute
 
-// Run tests the terminals that start makes. What a start needs beyond the
-// terminal (a server, say) it may hang on t. The calling package's TestMain must
-// call [Main]. Nothing but /bin/sh has to be installed.
+// Run tests the terminals that start makes. If start needs more than the terminal, such as
+// a server, it can end that with t.Cleanup. The calling package's TestMain must call
+// [Main]. Only /bin/sh has to be installed.
 func Run(t *testing.T, start func(t *testing.T, cfg terminal.Config) (terminal.Terminal, error)) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) { c.run(t, &suite{start}) })
@@ -37,7 +36,7 @@ type suite struct {
 
 var lastName atomic.Int64
 
-// config is a helper in a role, with an environment that holds nothing of ours.
+// config returns the configuration of a helper in a role. Its environment inherits nothing.
 func config(t *testing.T, role string, args ...string) terminal.Config {
 	t.Helper()
 	exe, err := os.Executable()
@@ -71,7 +70,8 @@ func (s *suite) open(t *testing.T, cfg terminal.Config) terminal.Terminal {
 	return term
 }
 
-// shut gives the program no grace: the tests that measure grace call Close.
+// shut closes a terminal and kills its program at once: the tests that measure the time to
+// end call Close.
 func shut(term terminal.Terminal) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
 	defer cancel()
