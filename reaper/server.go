@@ -120,7 +120,7 @@ func endOurs(ctx context.Context, tmux Tmux, prefix string) (bool, error) {
 		return false, fmt.Errorf("process %d does not end: %w", pid, err)
 	}
 	if !ended(ctx, watch, endWait) {
-		return false, fmt.Errorf("process %d has no sessions and is still there after SIGTERM: look at its clients before it is killed by hand", pid)
+		return false, fmt.Errorf("process %d has no sessions and is still there after SIGTERM: look at its clients, then kill it by hand", pid)
 	}
 	return true, nil
 }

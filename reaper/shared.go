@@ -92,7 +92,7 @@ func (s *sweep) endPane(ctx context.Context, server lease.SharedServer, p pane) 
 		fmt.Sprintf("#{==:#{pid},%d}", p.Pid), "kill-pane -t '"+p.id+"'", "display-message -p kept")
 	switch {
 	case err == nil && strings.TrimSpace(string(out)) == "kept":
-		s.keep(p.Finding, "it is another server's by now")
+		s.keep(p.Finding, "its id belongs to another server by now")
 	case err != nil && (noServer(err) || strings.Contains(said(err), "can't find")):
 		s.end(p.Finding, nil) // with its program
 	default:

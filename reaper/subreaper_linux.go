@@ -19,8 +19,8 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// lookEvery is how often the process table is read to learn whose child is
-// whose, also when no child has ended.
+// lookEvery is how often the process table is read to find out each process's parent,
+// also when no child has ended.
 const lookEvery = time.Second
 
 // subreap runs a subreaper until stop is called.
@@ -32,8 +32,8 @@ func subreap() (stop func(), err error) {
 	if _, ok := proc.StartTime(s.pid); !ok {
 		return nil, errors.New("this process is not in the process table: mount /proc")
 	}
-	// Reaping by pidfd is what makes it safe; Linux 5.4 and later can. Our own
-	// is nobody's child, and the answer that says so is the one to get.
+	// A subreaper is safe only if it can wait by pidfd (Linux 5.4 and later). This
+	// process is not its own child, so that waiting for it must fail with ECHILD.
 	fd, err := unix.PidfdOpen(s.pid, 0)
 	if err == nil {
 		err = unix.Waitid(unix.P_PIDFD, fd, nil, unix.WEXITED|unix.WNOHANG, nil)
@@ -43,7 +43,7 @@ func subreap() (stop func(), err error) {
 		return nil, fmt.Errorf("waiting by pidfd: %w: %w", errors.ErrUnsupported, err)
 	}
 
-	// Another part of the program may have set it, or its parent.
+	// Another part of the program, or its parent, may have set the flag.
 	var before int32
 	if err := unix.Prctl(unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&before)), 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("prctl: %w", err)
@@ -51,8 +51,7 @@ func subreap() (stop func(), err error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("prctl: %w", err)
 	}
-	// It also comes for a zombie that is inherited, and only tells that there is
-	// something to look for.
+	// SIGCHLD also arrives for an inherited zombie. It only triggers a look.
 	died := make(chan os.Signal, 1)
 	signal.Notify(died, unix.SIGCHLD)
 	current.Store(s)
@@ -70,12 +69,12 @@ func subreap() (stop func(), err error) {
 	}, nil
 }
 
-// current is the subreaper that runs, nil if none does.
+// current is the active subreaper, or nil.
 var current atomic.Pointer[subreaper]
 
-// observe is called before processes are ended: their children are proven to be
-// theirs now, and are orphans in a moment. known are none that this process has
-// started, unless it has a handle on them.
+// observe is called before processes are ended: their children can be seen as theirs now,
+// and are orphans in a moment. known are processes that this process has not started, or
+// on which it holds a handle.
 func observe(known ...proc.Identity) {
 	if s := current.Load(); s != nil {
 		s.look(known...)
@@ -86,8 +85,8 @@ type subreaper struct {
 	pid     int
 	session int
 
-	// adopted are the processes that are proven not to be children that this
-	// process has started. Those that have another parent are among them.
+	// adopted are the processes that this process has provably not started. Processes
+	// with another parent are among them.
 	mu      sync.Mutex
 	adopted map[proc.Identity]bool
 }
@@ -117,7 +116,8 @@ func (s *subreaper) run(died <-chan os.Signal, quit <-chan struct{}) {
 	}
 }
 
-// look learns whose child is whose and reaps what can be reaped.
+// look reads the process table, records which processes are adopted, and reaps the adopted
+// zombies.
 func (s *subreaper) look(known ...proc.Identity) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,22 +150,22 @@ func (s *subreaper) look(known ...proc.Identity) {
 	}
 }
 
-// provenAdopted tells of a child that was never seen as another's whether it is
-// one that this process can't have started.
+// provenAdopted tells whether this process can't have started p, a child that was never
+// seen with another parent.
 func (s *subreaper) provenAdopted(p proc.Process) bool {
 	if p.Session() != s.session && p.Session() != p.Pid {
 		return true // a fork inherits its parent's session
 	}
-	// A leader of a session may be a program that this process runs in a pty,
-	// or its tmux server, but then it has a handle on it.
+	// A leader of a session may be a program that this process runs in a pty, or its
+	// tmux server. But then this process holds a handle on it.
 	return !p.Zombie && p.Carries(func(entry string) bool {
 		_, _, ok := lease.ParseMark(entry)
 		return ok
 	})
 }
 
-// held are the processes that this one has a pidfd of: os/exec opens one with
-// each child that it starts, and closes it when it has waited for the child.
+// held returns the processes of which this process holds a pidfd. os/exec opens a pidfd
+// for each child that it starts, and closes it after it has waited for the child.
 func held() (map[int]bool, error) {
 	files, err := filepath.Glob("/proc/self/fdinfo/*")
 	if err != nil || len(files) == 0 {
@@ -189,9 +189,8 @@ func held() (map[int]bool, error) {
 	return held, nil
 }
 
-// reap waits for a child that has ended, and for no other: the pidfd pins
-// whichever process has the pid now, and the start time then tells whether it is
-// the one that was looked at.
+// reap waits for the ended child id and for no other process. The pidfd refers to the
+// process that has the pid now, and the start time tells whether that process is id.
 func reap(id proc.Identity) {
 	fd, err := unix.PidfdOpen(id.Pid, 0)
 	if err != nil {

@@ -67,7 +67,7 @@ func Sweep(ctx context.Context, cfg SweepConfig) (Report, error) {
 	}
 	s.run(ctx)
 	if s.errs != nil {
-		return s.report, fmt.Errorf("sweeping up what was left behind: %w", s.errs)
+		return s.report, fmt.Errorf("sweeping: %w", s.errs)
 	}
 	return s.report, nil
 }
@@ -168,7 +168,7 @@ func (s *sweep) directory(ctx context.Context, e lease.Entry) {
 		case errors.Is(err, fs.ErrNotExist):
 			return // another sweep was faster
 		case errors.Is(err, atomicfile.ErrLocked):
-			s.keep(f, "another sweep is at it")
+			s.keep(f, "another sweep is working on it")
 			return
 		case err != nil:
 			s.keep(f, err.Error())
@@ -243,7 +243,7 @@ func (s *sweep) orphans(ctx context.Context, marked []proc.Carrier, met map[stri
 			for _, c := range byID[id] {
 				// No directory of this user's says that it is the host's.
 				if uid, err := c.UID(); err != nil {
-					spared[c.Identity] = "whose it is can't be told: " + err.Error()
+					spared[c.Identity] = "its user is not known: " + err.Error()
 				} else if uid != os.Geteuid() {
 					spared[c.Identity] = fmt.Sprintf("it belongs to user %d", uid)
 				}

@@ -115,7 +115,7 @@ func checkName(name string) error {
 	for i, r := range []byte(name) {
 		letter := r == '_' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z'
 		if !letter && (i == 0 || r < '0' || r > '9') {
-			return fmt.Errorf("%q is no variable name: use letters, digits and _", name)
+			return fmt.Errorf("%q is not a variable name: use letters, digits and _", name)
 		}
 	}
 	if name == "" {

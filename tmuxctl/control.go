@@ -19,7 +19,7 @@ var (
 	errNotSent = errors.New("there is no control connection to the tmux server")
 
 	// errNoAnswer: the command was sent and may have been carried out, or not.
-	errNoAnswer = errors.New("the control connection to the tmux server was lost before the answer came: see whether it was done before doing it again")
+	errNoAnswer = errors.New("the control connection to the tmux server was lost before the answer arrived: check whether the command was carried out before you repeat it")
 )
 
 // overdue is the time after which a connection without an answer is closed. A

@@ -18,7 +18,7 @@ const (
 
 var (
 	errAnswerTooLong = fmt.Errorf("the answer has more than %d MB", maxAnswer>>20)
-	errOutOfStep     = errors.New("tmux's control mode is out of step")
+	errOutOfStep     = errors.New("unexpected output in tmux's control mode")
 )
 
 // A controlEvent is one message of a server in control mode: a block, which is the
@@ -93,7 +93,7 @@ func (c *controlReader) block(mark string) (controlEvent, error) {
 		}
 		switch {
 		case newLine && bytes.HasPrefix(part, c.token) && len(e.out) > 0:
-			return controlEvent{}, fmt.Errorf("%w: an answer was swallowed", errOutOfStep)
+			return controlEvent{}, fmt.Errorf("%w: an answer is missing", errOutOfStep)
 		case len(e.out)+len(part) > maxAnswer:
 			return controlEvent{}, errAnswerTooLong
 		}

@@ -37,7 +37,7 @@ func (in *instance) startDaemon(ctx context.Context) error {
 
 // watch closes in.ended when the server, which is not our child, has ended. The
 // function that it returns stops the watch.
-func (in *instance) watch() (letGo func(), err error) {
+func (in *instance) watch() (stopWatch func(), err error) {
 	watcher, err := proc.Watch(in.server.Pid)
 	if err != nil {
 		return nil, err

@@ -34,21 +34,21 @@ const commandTimeout = 10 * time.Second
 // An instance is one running tmux server process. A Server whose instance has
 // ended gets a new one, in a new directory: ids such as "$3" mean nothing there.
 type instance struct {
-	tmux    string // the program's path
-	dir     string // private, with the socket and the FIFOs
-	lease   *lease.Lease
-	own     bool // the lease is for this instance alone, and dir is its directory
-	env     []string
-	shared  *shared // nil: the server is our own
-	server  proc.Identity
-	up      bool          // it has listened, and reacts to signals
-	deaf    atomic.Bool   // see mend
-	ended   chan struct{} // closed when the server is no more
-	control *control      // nil: there is none
-	can     features
+	tmux        string // the program's path
+	dir         string // private, with the socket and the FIFOs
+	lease       *lease.Lease
+	own         bool // the lease is for this instance alone, and dir is its directory
+	env         []string
+	shared      *shared // nil: the server is our own
+	server      proc.Identity
+	up          bool          // it has listened, and reacts to signals
+	noNewSocket atomic.Bool   // see mend
+	ended       chan struct{} // closed when the server is no more
+	control     *control      // nil: there is none
+	can         features
 
-	last   atomic.Int64 // see unique
-	debris struct {     // see endPanes
+	last      atomic.Int64 // see unique
+	leftPanes struct {     // see endPanes
 		sync.Mutex
 		marks []string
 	}
@@ -195,14 +195,14 @@ func (in *instance) makeDir(ctx context.Context, tempDir string) (err error) {
 		in.own, in.dir = true, in.lease.Dir()
 	}
 	if _, dir := errors.AsType[*lease.DirError](err); dir || err != nil && !in.own {
-		return fmt.Errorf("%w: name a directory that can be written in Server.TempDir", err)
+		return fmt.Errorf("%w: set Server.TempDir to a writable directory", err)
 	}
 	if err != nil {
 		return err
 	}
 	if n := len(in.socket()); n > maxSocketPath {
 		in.removeDir()
-		return fmt.Errorf("a socket in %s would have a name of %d bytes and may have %d: name a shorter Server.TempDir", in.dir, n, maxSocketPath)
+		return fmt.Errorf("a socket in %s would have a path of %d bytes, and %d are allowed: set Server.TempDir to a shorter path", in.dir, n, maxSocketPath)
 	}
 	return nil
 }
@@ -246,7 +246,7 @@ func (in *instance) listening(ctx context.Context, absent time.Duration) error {
 			return errors.New("the server ended at once")
 		case <-none:
 			if !in.listens() {
-				return fmt.Errorf("%w: %w", errNoSocket, in.unlistened())
+				return fmt.Errorf("%w: %w", errNoSocket, in.noSocket())
 			}
 		case <-late:
 			return fmt.Errorf("the server does not listen: %w", err)
@@ -281,7 +281,7 @@ func (in *instance) run(ctx context.Context, stdin []byte, args ...string) ([]by
 	case err == errNoAnswer && in.lost(""):
 		err = ErrServerClosed
 	case err != nil && ctx.Err() != nil && time.Since(began) > cutDelay:
-		err = fmt.Errorf("the server has not answered, see whether its process %d is stopped: %w", in.server.Pid, err)
+		err = fmt.Errorf("the server has not answered (check whether its process %d is stopped): %w", in.server.Pid, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("tmux %s: %w", args[0], err)
@@ -366,7 +366,7 @@ func (in *instance) processOnce(ctx context.Context, stdin []byte, args ...strin
 	case in.shared != nil && !in.listens():
 		return nil, fmt.Errorf("the socket %s of the shared tmux server was removed while it was in use: kill -USR1 %d makes that server create it again", in.socket(), in.server.Pid)
 	case in.shared == nil && strings.Contains(said.String(), "error connecting") && !in.listens():
-		return nil, in.unlistened()
+		return nil, in.noSocket()
 	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1:
 		return nil, newRefusal(said.Bytes())
 	}

@@ -24,14 +24,14 @@ func (in *instance) mend(ctx context.Context) error {
 	if err := os.Mkdir(in.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("making its directory again: %w", err)
 	}
-	if in.shared != nil || !in.up || in.deaf.Load() || in.gone() || in.listens() {
+	if in.shared != nil || !in.up || in.noNewSocket.Load() || in.gone() || in.listens() {
 		return nil
 	}
 	// A server that was told to end, and is wedged, has removed its socket itself
 	// and makes no other. A client then reports that.
 	in.server.Signal(syscall.SIGUSR1)
 	if in.listening(ctx, socketWait) != nil && ctx.Err() == nil {
-		in.deaf.Store(true)
+		in.noNewSocket.Store(true)
 	}
 	return nil
 }
@@ -46,13 +46,13 @@ func (in *instance) listens() bool {
 	return !errors.Is(err, fs.ErrNotExist)
 }
 
-// unlistened returns the error for a socket that is gone.
-func (in *instance) unlistened() error {
+// noSocket returns the error for a socket that is gone.
+func (in *instance) noSocket() error {
 	return &fs.PathError{Op: "connect", Path: in.socket(), Err: syscall.ENOENT}
 }
 
-// homeless tells whether a private server has lost the directory of its lease. It can
+// lostDir tells whether a private server has lost the directory of its lease. It can
 // then be reached only over the connections it already has, and is closed soon.
-func (in *instance) homeless() bool {
+func (in *instance) lostDir() bool {
 	return in.shared == nil && errors.Is(in.lease.Check(), lease.ErrLost)
 }

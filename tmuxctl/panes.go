@@ -30,20 +30,20 @@ func (in *instance) endPanes(ctx context.Context, mark string) error {
 	if err == nil || in.gone() {
 		return nil
 	}
-	in.debris.Lock()
-	defer in.debris.Unlock()
-	if !slices.Contains(in.debris.marks, mark) {
-		in.debris.marks = append(in.debris.marks, mark)
+	in.leftPanes.Lock()
+	defer in.leftPanes.Unlock()
+	if !slices.Contains(in.leftPanes.marks, mark) {
+		in.leftPanes.marks = append(in.leftPanes.marks, mark)
 	}
 	return err
 }
 
-// endDebris tries again to end the panes that endPanes could not end.
-func (in *instance) endDebris(ctx context.Context) {
-	in.debris.Lock()
-	marks := in.debris.marks
-	in.debris.marks = nil
-	in.debris.Unlock()
+// endLeftPanes tries again to end the panes that endPanes could not end.
+func (in *instance) endLeftPanes(ctx context.Context) {
+	in.leftPanes.Lock()
+	marks := in.leftPanes.marks
+	in.leftPanes.marks = nil
+	in.leftPanes.Unlock()
 	for _, mark := range marks {
 		in.endPanes(ctx, mark) // or the next time
 	}

@@ -76,7 +76,7 @@ func (s *Server) Socket() string {
 // session "(tuiturn)" without a program, and without a target tmux may choose it.
 func (s *Server) Run(ctx context.Context, args ...string) ([]byte, error) {
 	if len(args) == 0 {
-		return nil, errors.New("running a tmux command: none was given")
+		return nil, errors.New("running a tmux command: no command was given")
 	}
 	in := s.running()
 	if in == nil {
@@ -151,7 +151,7 @@ func (s *Server) start(ctx context.Context) error {
 			return nil
 		}
 		if err := s.current.end(); err != nil {
-			return fmt.Errorf("clearing away the tmux server that has ended: %w", err)
+			return fmt.Errorf("cleaning up after the tmux server that has ended: %w", err)
 		}
 		s.current = nil
 	}

@@ -304,7 +304,7 @@ func TestServerThatCannotStart(t *testing.T) {
 		"tmux is missing":            {&tmuxctl.Server{Tmux: "tuiturn-no-such-tmux", TempDir: short}, exec.ErrNotFound, []string{"tuiturn-no-such-tmux", "install tmux 2.6"}},
 		"tmux is too old":            {&tmuxctl.Server{Tmux: old, TempDir: short}, nil, []string{"tmux 2.6 or later", "unknown option"}},
 		"tmux does not listen":       {&tmuxctl.Server{Tmux: deaf, TempDir: short}, context.DeadlineExceeded, []string{"starting tmux"}},
-		"the socket's name too long": {&tmuxctl.Server{Tmux: old, TempDir: long}, nil, []string{long, "shorter Server.TempDir"}},
+		"the socket's name too long": {&tmuxctl.Server{Tmux: old, TempDir: long}, nil, []string{long, "set Server.TempDir to a shorter path"}},
 		"the directory is missing":   {&tmuxctl.Server{Tmux: old, TempDir: long + "0"}, os.ErrNotExist, []string{long + "0", "Server.TempDir"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -79,7 +79,7 @@ func (s *Server) NewSession(ctx context.Context, cfg SessionConfig) (*Session, e
 
 // errCleaned tells that a cleaner of temporary files took the FIFO before the
 // pane's shell had opened it.
-var errCleaned = errors.New("what cleans temporary files has removed it")
+var errCleaned = errors.New("a cleaner of temporary files has removed the FIFO")
 
 func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, error) {
 	if cfg.Cols == 0 {
@@ -99,7 +99,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	if err := in.mend(ctx); err != nil {
 		return nil, err
 	}
-	in.endDebris(ctx)
+	in.endLeftPanes(ctx)
 	marker := in.lease.Mark(cfg.Name)
 	script, err := cfg.script(marker)
 	if err != nil {
@@ -482,7 +482,7 @@ func (t *Session) endPane(ctx context.Context) error {
 	t.in.wake()
 	// By id: the name may have been given away by a person who looked on.
 	_, err := t.in.run(ctx, nil, "kill-session", "-t", t.id)
-	if err == nil || t.in.gone() || strings.Contains(err.Error(), "can't find session") || t.in.homeless() {
+	if err == nil || t.in.gone() || strings.Contains(err.Error(), "can't find session") || t.in.lostDir() {
 		return nil
 	}
 	return err

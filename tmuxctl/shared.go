@@ -23,10 +23,10 @@ import (
 
 // shared is what an instance needs to know about a shared server.
 type shared struct {
-	socket  string // without links
-	prefix  string // of our sessions' names, for people to tell them by
-	lockDir string // see exclusive; "" for none
-	letGo   func() // stops watching the server
+	socket    string // without links
+	prefix    string // of our sessions' names, for people to tell them by
+	lockDir   string // see exclusive; "" for none
+	stopWatch func() // stops watching the server
 }
 
 // newPrefix returns a prefix that nobody else has.
@@ -63,7 +63,7 @@ func (in *instance) attach(ctx context.Context, socket string) (err error) {
 	}
 	listener, err := peer(ctx, in.shared.socket)
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("no tmux server answers at %s: %w: start it before it is used", socket, err)
+		return fmt.Errorf("no tmux server answers at %s: %w: start it first", socket, err)
 	}
 	in.shared.lockDir = lockable(filepath.Dir(in.shared.socket))
 	_, err = in.command(ctx, "-N", "-V").Output()
@@ -71,7 +71,7 @@ func (in *instance) attach(ctx context.Context, socket string) (err error) {
 
 	out, err := in.run(ctx, nil, "display-message", "-p", "#{pid}")
 	if err != nil {
-		return fmt.Errorf("no tmux server answers at %s: %w: start it before it is used", socket, err)
+		return fmt.Errorf("no tmux server answers at %s: %w: start it first", socket, err)
 	}
 	var pid int
 	if _, err := fmt.Sscan(string(out), &pid); err != nil || pid <= 1 {
@@ -79,18 +79,18 @@ func (in *instance) attach(ctx context.Context, socket string) (err error) {
 	}
 	if listener != 0 && listener != pid {
 		// Its pids, and those of its panes, are somebody else's here.
-		return fmt.Errorf("the tmux server at %s says that it is process %d and is %d: one in another pid namespace, or started by a service manager that listens for it, can't be shared", socket, pid, listener)
+		return fmt.Errorf("the tmux server at %s reports process %d, but process %d listens there: a server in another pid namespace, or with a socket that a service manager opened, can't be shared", socket, pid, listener)
 	}
 	in.server = proc.Identify(pid)
 	out, err = in.run(ctx, nil, "show-options", "-gwv", "window-size") // 2.9
 	if err == nil && strings.TrimSpace(string(out)) == "manual" {
-		return fmt.Errorf("the tmux server at %s has the option window-size manual, with which a new session ends tmux 3.3a and 3.5a: set another", socket)
+		return fmt.Errorf("the tmux server at %s has the option window-size manual, with which a new session crashes tmux 3.3a and 3.5a: set another value", socket)
 	}
 	in.can.probe(ctx, in)
 	if err := in.lease.AddServer(lease.SharedServer{Socket: in.shared.socket, Tmux: in.tmux, Prefix: in.shared.prefix}); err != nil {
 		return err
 	}
-	in.shared.letGo, err = in.watch()
+	in.shared.stopWatch, err = in.watch()
 	return err
 }
 
@@ -103,7 +103,7 @@ func checkSocket(path string) (string, error) {
 	}
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return "", fmt.Errorf("the shared tmux server: %w: start it before it is used", err)
+		return "", fmt.Errorf("the shared tmux server: %w: start it first", err)
 	}
 	info, err := os.Lstat(path)
 	switch {
@@ -161,7 +161,7 @@ func (t *Session) awaitSize(ctx context.Context, cols, rows int) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-late:
-			return fmt.Errorf("the terminal has %d columns and %d rows instead of %d and %d: see which hook or option of the tmux server makes it so", size.Cols, size.Rows, cols, rows)
+			return fmt.Errorf("the terminal has %d columns and %d rows instead of %d and %d: check which hook or option of the tmux server changes the size", size.Cols, size.Rows, cols, rows)
 		}
 	}
 }
@@ -186,7 +186,7 @@ func (t *Session) adapt(ctx context.Context, cols, rows int) error {
 		err = t.awaitSize(ctx, cols, rows)
 	}
 	if err != nil && ctx.Err() == nil {
-		err = fmt.Errorf("%w: see whether a hook of the tmux server, after-new-session say, changes or ends new sessions", err)
+		err = fmt.Errorf("%w: check whether a hook of the tmux server, such as after-new-session, changes or ends new sessions", err)
 	}
 	return err
 }
@@ -229,6 +229,6 @@ func (in *instance) endShared() error {
 	if err := in.sessions.end(); err != nil {
 		return err
 	}
-	in.shared.letGo()
+	in.shared.stopWatch()
 	return in.removeDir()
 }

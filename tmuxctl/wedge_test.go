@@ -84,7 +84,7 @@ func TestTheServerIsStopped(t *testing.T) {
 			var err error
 			within(t, 5*time.Second, "the call", func() { err = call(ctx, s, x) })
 			is.True(errors.Is(err, context.DeadlineExceeded))
-			is.True(strings.Contains(err.Error(), fmt.Sprintf("see whether its process %d is stopped", pid)))
+			is.True(strings.Contains(err.Error(), fmt.Sprintf("check whether its process %d is stopped", pid)))
 			_, err = x.Unread(t.Context())
 			is.NoErr(err) // which needs no server
 			is.NoErr(syscall.Kill(pid, syscall.SIGCONT))

@@ -21,37 +21,37 @@ const (
 	maxFile = 1 << 20
 )
 
-// A file is what the file "lease" says, as JSON.
+// A file is the content of the file "lease", which is JSON.
 type file struct {
 	ID string `json:"id"`
 
-	// Locked tells that the host has locked the directory: then nobody's
-	// lock proves that the host is gone.
+	// Locked tells that the host has locked the directory. If the directory is then
+	// found unlocked, the host is gone.
 	Locked bool `json:"locked"`
 
-	// Dev and Ino are the directory's own: a copy of it has others, and the lock
-	// of that nobody holds. Zero in a file that an earlier version wrote.
+	// Dev and Ino are the directory's own. A copy of the directory has others, and
+	// nobody locks the copy. They are zero in a file of an earlier version.
 	Dev uint64 `json:"dev,omitempty"`
 	Ino uint64 `json:"ino,omitempty"`
 
 	Servers []SharedServer `json:"servers,omitempty"`
 }
 
-// place says which directory the file is in.
+// place records the directory that the file is in.
 func (c *file) place(dir fs.FileInfo) {
 	st := dir.Sys().(*syscall.Stat_t)
 	c.Dev, c.Ino = uint64(st.Dev), uint64(st.Ino)
 }
 
-// copied tells that the file says it is in another directory than dir. A device
-// may have another number after each boot.
+// copied tells whether the file was written for another directory than dir. A device may
+// get another number at each boot.
 func (c file) copied(dir fs.FileInfo, sameBoot bool) bool {
 	var now file
 	now.place(dir)
 	return c.Ino != 0 && (c.Ino != now.Ino || sameBoot && c.Dev != now.Dev)
 }
 
-// A SharedServer is a tmux server that the lease has sessions on and others too.
+// A SharedServer is a tmux server of somebody else on which the lease has sessions.
 type SharedServer struct {
 	Socket string `json:"socket"` // absolute
 	Tmux   string `json:"tmux"`   // the program, absolute
@@ -59,8 +59,8 @@ type SharedServer struct {
 }
 
 func readFile(dir string) (file, identity, error) {
-	// Not a link, and not a FIFO to wait at: nobody but us can write here, but
-	// a lease that is not what it seems is left alone.
+	// No links are followed, and no FIFO is waited for. Only this user can write
+	// here, but a file that is not what it should be is left alone.
 	f, err := os.OpenFile(filepath.Join(dir, fileName), os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return file{}, identity{}, err
@@ -71,7 +71,7 @@ func readFile(dir string) (file, identity, error) {
 		return file{}, identity{}, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxFile {
-		return file{}, identity{}, fmt.Errorf("%s is no file of ours: mode %v, %d bytes", f.Name(), info.Mode(), info.Size())
+		return file{}, identity{}, fmt.Errorf("%s is not a file of a lease: mode %v, %d bytes", f.Name(), info.Mode(), info.Size())
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
@@ -92,9 +92,9 @@ func parseFile(data []byte) (file, identity, error) {
 	return c, id, nil
 }
 
-// writeFile replaces old, what the file holds; nil is none. A cleaner of temporary
-// files may take the new one before it has its name, or the old one: then it is
-// written again.
+// writeFile replaces the file's content old; nil means that there is no file. If a
+// cleaner of temporary files removes the new file before it has its name, or the old
+// one, the file is written again.
 func writeFile(dir string, c file, old []byte) ([]byte, error) {
 	data, err := json.Marshal(c)
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guardianScript is for any POSIX shell. It waits at its standard input, a pipe
-// whose other end only the host holds: a line dismisses it, and the pipe's end
-// tells that the host has died, however that happened.
+// guardianScript is for any POSIX shell. It reads its standard input, a pipe whose other
+// end only the host holds. A line tells the guardian to exit. The end of the pipe tells
+// that the host has died, for whatever reason.
 //
 //go:embed guardian.sh
 var guardianScript string
@@ -37,22 +37,22 @@ var (
 )
 
 const (
-	// A guardian that was killed is replaced after a pause, each time twice as
-	// long unless the last one lived for steady.
+	// A guardian that was killed is replaced after a pause. The pause doubles each
+	// time, unless the last guardian lived for steady.
 	minPause = 10 * time.Millisecond
 	maxPause = 30 * time.Second
 	steady   = time.Minute
 
-	// endWait is how long a guardian that was dismissed has to go, before and
-	// after it is killed. It takes 1 ms.
+	// endWait is how long a guardian may take to exit, before and after it is killed.
+	// It takes 1 ms.
 	endWait = 2 * time.Second
 )
 
-// A guardian ends what a lease has left behind when its host has died. A process
-// of its own in a session of its own, it sees to it however the host dies.
+// A guardian ends what belongs to a lease after its host has died. It is a process of
+// its own in a session of its own, so it survives the host.
 type guardian struct {
 	args  []string      // of the shell
-	quit  chan struct{} // closed when it is dismissed
+	quit  chan struct{} // closed when it is to exit
 	ended chan struct{} // closed when no process is left and none will come
 
 	mu   sync.Mutex
@@ -112,9 +112,9 @@ func (g *guardian) start() error {
 	return nil
 }
 
-// inheritable is how many descriptors after the first three must be closed in a
-// child. Ours are closed by the exec, but what this process itself was given by
-// its parent it passes on, and somebody may wait for the last copy to close.
+// inheritable returns how many descriptors after the first three must be closed in a
+// child. The exec closes our own. But descriptors that this process got from its parent
+// are passed on, and somebody may wait for the last copy to close.
 func inheritable() int {
 	highest := 2
 	fds, err := os.ReadDir("/dev/fd")
@@ -140,11 +140,11 @@ func inheritable() int {
 	return highest - 2
 }
 
-// spare is how many descriptors the start of a process needs above those that it
-// is given.
+// spare is how many descriptors the start of a process needs, besides those that the
+// process gets.
 const spare = 8
 
-// keep waits for the process, and replaces one that was not dismissed.
+// keep waits for the process and replaces it, unless the guardian was released.
 func (g *guardian) keep() {
 	defer close(g.ended)
 	pause := minPause
@@ -172,8 +172,7 @@ func (g *guardian) keep() {
 	}
 }
 
-// release dismisses the guardian and returns when its process has been waited
-// for. It must be called once.
+// release tells the guardian to exit and waits for its process. It must be called once.
 func (g *guardian) release() error {
 	g.mu.Lock()
 	close(g.quit)

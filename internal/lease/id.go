@@ -22,7 +22,7 @@ const ServerVar = "TUITURN_SERVER"
 // unknown stands for a boot or a pid namespace that the system does not name.
 const unknown = "0"
 
-// An identity is what a lease's ID says: "PID.START.BOOT.NS.NONCE".
+// An identity is the content of a lease's ID: "PID.START.BOOT.NS.NONCE".
 type identity struct {
 	host  proc.Identity
 	boot  string // see bootID
@@ -34,14 +34,14 @@ func (id identity) String() string {
 	return fmt.Sprintf("%d.%d.%s.%s.%s", id.host.Pid, id.host.Start, id.boot, id.ns, id.nonce)
 }
 
-// newIdentity is the identity of one more lease of this process.
+// newIdentity returns the identity of a new lease of this process.
 func newIdentity() (identity, error) {
 	id := identity{host: proc.Identity{Pid: os.Getpid()}, boot: here().boot, ns: here().ns}
 	if runtime.GOOS == "linux" {
 		// In a new pid namespace with the /proc of another one, whoever has our
 		// pid there is somebody else.
 		if self, err := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(id.host.Pid) {
-			return identity{}, fmt.Errorf("finding this process, %d, in /proc: that is not this pid namespace's: mount /proc", id.host.Pid)
+			return identity{}, fmt.Errorf("finding this process, %d, in /proc: /proc belongs to another pid namespace: mount /proc", id.host.Pid)
 		}
 	}
 	start, ok := proc.StartTime(id.host.Pid)
@@ -87,9 +87,9 @@ func word(s string, least, most int) bool {
 	return least <= len(s) && len(s) <= most
 }
 
-// ParseMark reads an environment entry "KEY=VALUE" as [Lease.Mark] and
-// [Lease.ServerMark] write them, and tells the lease's ID. The session's name is
-// empty for a server. ok is false for every other entry.
+// ParseMark parses an environment entry "KEY=VALUE" that [Lease.Mark] or
+// [Lease.ServerMark] has made. id is the lease's ID, and name the session's name, which
+// is empty for a server. ok is false for every other entry.
 func ParseMark(entry string) (name, id string, ok bool) {
 	key, value, _ := strings.Cut(entry, "=")
 	switch key {
@@ -113,7 +113,7 @@ func ParseMark(entry string) (name, id string, ok bool) {
 	return name, id, true
 }
 
-// A place is where a process runs, as far as it matters to a pid.
+// A place is the boot and the pid namespace in which a pid has a meaning.
 type place struct{ boot, ns string }
 
 // here is this process's place.

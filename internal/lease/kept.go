@@ -11,18 +11,17 @@ import (
 	"github.com/hashicorp/go-multierror"
 )
 
-// A name that exists proves nothing. A cleaner of temporary files may remove the
-// directory of a lease while it is in use, and then the name is anybody's. An
-// agent makes it anew by itself, because its own temporary directory lies below
-// (claude 2.1.330, 2.1.332); in a directory like /tmp another user can, too.
+// A directory with the right name need not be the lease's. A cleaner of temporary files
+// may remove a lease's directory while it is in use, and then anybody can make another
+// one of that name. An agent does so by itself, because its own temporary directory is
+// below it (claude 2.1.330, 2.1.332). In a directory like /tmp another user can, too.
 
 // ErrLost is returned when the directory of a lease is gone, whether or not
 // something else has its name now.
 var ErrLost = fmt.Errorf("the private directory was removed while it was in use: %w", fs.ErrNotExist)
 
-// Check tells whether the lease still has its directory. The error wraps
-// [ErrLost] if not. Where a cleaner took no more than the file that says whose the
-// directory is, Check writes it again.
+// Check returns nil if the lease still has its directory, else an error that wraps
+// [ErrLost]. If a cleaner has removed only the lease's file, Check writes it again.
 func (l *Lease) Check() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -45,9 +44,9 @@ func (l *Lease) check() error {
 	return nil
 }
 
-// Remove removes dir, a directory that was made in the lease's, with all that is
-// in it. Where the lease has lost its directory, Remove removes what an agent has
-// made anew at that name.
+// Remove removes dir, a directory inside the lease's, with everything in it. If the
+// lease has lost its directory, Remove removes what an agent has made again at that
+// name.
 func (l *Lease) Remove(dir string) error {
 	err := l.Check()
 	if err == nil {
@@ -61,8 +60,8 @@ func (l *Lease) Remove(dir string) error {
 	return nil
 }
 
-// remade tells whether the lease's name may be that of a directory that an agent
-// has made anew: this user's, and nobody's lease. Links are not followed.
+// remade tells whether an agent may have made the directory again: it belongs to this
+// user and is nobody's lease. Links are not followed.
 func (l *Lease) remade() bool {
 	info, err := os.Lstat(l.dir)
 	if err != nil || !info.IsDir() || owner(info) != os.Geteuid() {
@@ -72,13 +71,13 @@ func (l *Lease) remade() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// turnDir matches the name of a turn's directory, the only thing that an agent
-// makes anew in a lease's. The guardian knows it too.
+// turnDir matches the name of a turn's directory, the only thing that an agent makes
+// again inside a lease's directory. The guardian uses the same pattern.
 var turnDir = regexp.MustCompile(`^t-[0-9]+$`)
 
-// removeAll removes the directory with all that is in it. Of another one that has
-// its name, only the directories of turns go, and the name with the last of them:
-// whatever else is there is somebody else's.
+// removeAll removes the directory with everything in it. If another directory has its
+// name, removeAll removes only the directories of turns, and then that directory if it
+// is empty: everything else in it is somebody else's.
 func (l *Lease) removeAll() error {
 	if now, err := os.Lstat(l.dir); err == nil && os.SameFile(now, l.info) {
 		return os.RemoveAll(l.dir)
@@ -103,8 +102,8 @@ func (l *Lease) removeAll() error {
 	return all.ErrorOrNil()
 }
 
-// RemakeParent makes the directory that the lease's was made in again, as it was,
-// if a cleaner has removed that too and it was this user's.
+// RemakeParent makes the parent of the lease's directory again, with its old mode, if a
+// cleaner has removed the parent too and it belonged to this user.
 func (l *Lease) RemakeParent() { l.remake(filepath.Dir(l.dir)) }
 
 func (l *Lease) remake(parent string) {

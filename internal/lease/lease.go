@@ -40,15 +40,13 @@ type Lease struct {
 	written  []byte // what the file holds
 }
 
-// lockWait is how long a new directory's lock may be held by a List that has
-// just met it.
+// lockWait is how long a concurrent List may hold the lock of a new directory.
 const lockWait = time.Second
 
-// New makes a directory below parent that only this user can enter, and that
-// says whose it is for as long as this process lives. parent must exist; empty
-// means os.TempDir(). ctx bounds the start only. The Lease must be released.
-//
-// The directory's path has no links in it, whatever parent has.
+// New makes a lease of this process: a directory below parent that only this user can
+// enter. parent must exist; empty means os.TempDir(). ctx bounds the start only. The
+// Lease must be released. The directory's path has no symbolic links in it, even if
+// parent has.
 func New(ctx context.Context, parent string) (*Lease, error) {
 	l, err := newLease(ctx, parent)
 	for n := 1; n < maxMade && errors.Is(err, errTaken); n++ {
@@ -63,8 +61,8 @@ func New(ctx context.Context, parent string) (*Lease, error) {
 	return l, nil
 }
 
-// maxMade is how often a directory, or a file in it, is made that a cleaner of
-// temporary files takes before it is whole.
+// maxMade is how often a directory, or a file in it, is made again if a cleaner of
+// temporary files removes it before it is complete.
 const maxMade = 3
 
 var errTaken = errors.New("a cleaner of temporary files has removed it again")
@@ -85,7 +83,7 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 		l.parent, err = os.Stat(parent)
 	}
 	if err != nil {
-		return nil, elsewhere(err)
+		return nil, dirError(err)
 	}
 	l.dir, l.info, err = makeDir(parent)
 	switch {
@@ -93,7 +91,7 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 		l.remake(parent)
 		return nil, fmt.Errorf("%w: %w", err, errTaken)
 	case err != nil:
-		return nil, elsewhere(err)
+		return nil, dirError(err)
 	}
 	defer func() {
 		if err != nil {
@@ -108,8 +106,8 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	if l.pin, err = os.Open(l.dir); err != nil {
 		return nil, err
 	}
-	// Until the file is written the directory is nobody's; it is too young for
-	// a sweep to clear it away. The guardian first: from here on nothing is left
+	// Until the file is written the directory names no host, but it is too young for
+	// a sweep to remove. The guardian is started first: from then on nothing is left
 	// behind.
 	l.file.ID = l.id
 	l.file.place(l.info)
@@ -126,27 +124,27 @@ func newLease(ctx context.Context, parent string) (_ *Lease, err error) {
 	l.written, err = writeFile(l.dir, l.file, nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // the cleaner's: see writeFile
-		return nil, fmt.Errorf("saying whose it is: %w", err)
+		return nil, fmt.Errorf("recording its host: %w", err)
 	case err != nil:
-		return nil, &DirError{fmt.Errorf("saying whose it is: %w: make room there, or name another directory", err)}
+		return nil, &DirError{fmt.Errorf("recording its host: %w: make room there, or name another directory", err)}
 	}
-	enroll(l)
+	remember(l)
 	return l, nil
 }
 
-// A DirError tells that another parent directory may do.
+// A DirError is an error that another parent directory may avoid.
 type DirError struct{ Err error }
 
 func (e *DirError) Error() string { return e.Err.Error() }
 
 func (e *DirError) Unwrap() error { return e.Err }
 
-func elsewhere(err error) error {
-	return &DirError{fmt.Errorf("%w: name a directory on a local file system that can be written in", err)}
+func dirError(err error) error {
+	return &DirError{fmt.Errorf("%w: name a writable directory on a local file system", err)}
 }
 
-// makeDir makes the directory and checks that it is what was asked for: some
-// file systems keep no modes, or give what root makes to nobody.
+// makeDir makes the directory and checks its mode and owner: some file systems keep no
+// modes, or give files that root makes to another user.
 func makeDir(parent string) (string, fs.FileInfo, error) {
 	dir, err := os.MkdirTemp(parent, prefix)
 	if err != nil {
@@ -189,29 +187,29 @@ func realPath(dir string) (string, error) {
 	return filepath.EvalSymlinks(dir)
 }
 
-// Dir is the directory. A cleaner of temporary files may take it away.
+// Dir returns the directory's path. A cleaner of temporary files may remove the
+// directory.
 func (l *Lease) Dir() string { return l.dir }
 
-// ID names the lease and its host: "PID.START.BOOT.NS.NONCE", of [0-9a-z.]. No
-// other lease has the same, ever.
+// ID returns "PID.START.BOOT.NS.NONCE", of [0-9a-z.], which names the lease and its
+// host. No two leases ever have the same ID.
 func (l *Lease) ID() string { return l.id }
 
-// Mark returns an environment entry for the program of a session: whoever
-// carries it, the program and all that it starts, belongs to the lease. No two
-// calls return the same. name is the session's, of [A-Za-z0-9_-].
+// Mark returns an environment entry for the program of a session. The program, and
+// everything it starts, carries the entry and so belongs to the lease. No two calls
+// return the same entry. name is the session's name, of [A-Za-z0-9_-].
 func (l *Lease) Mark(name string) string {
 	return fmt.Sprintf("%s=%s@%s.%d", terminal.MarkerVar, name, l.id, l.last.Add(1))
 }
 
-// ServerMark returns an environment entry for a tmux server of the lease. Such
-// a server is ended after the programs in it.
+// ServerMark returns an environment entry for a tmux server of the lease. A server is
+// ended after the programs in it.
 func (l *Lease) ServerMark() string { return ServerVar + "=" + l.id }
 
 var plainPrefix = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// AddServer records that the lease has sessions on a tmux server that others
-// use too. It must come before the first such session, so that a host that dies
-// can't leave one of which nobody knows.
+// AddServer records that the lease has sessions on a shared tmux server. Call it before
+// the first such session is made, so that a sweep knows of every session.
 func (l *Lease) AddServer(s SharedServer) error {
 	for what, path := range map[string]string{"socket": s.Socket, "program": s.Tmux} {
 		if !filepath.IsAbs(path) || !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) {
@@ -242,13 +240,13 @@ func (l *Lease) AddServer(s SharedServer) error {
 	return nil
 }
 
-// Release ends the guardian, removes the directory with all that is in it, and
-// gives up the lock. Whatever was started for the lease must have ended. It may
-// be called again, and then tries again to remove what could not be removed.
+// Release ends the guardian, removes the directory with everything in it, and gives up
+// the lock. Everything that was started for the lease must have ended. After an error
+// Release may be called again, to remove what could not be removed.
 func (l *Lease) Release() error {
-	dismiss(l)
+	forget(l)
 	if err := l.release(); err != nil {
-		return fmt.Errorf("releasing %s: %w: release it again, or clear it away by hand", l.dir, err)
+		return fmt.Errorf("releasing %s: %w: release it again, or remove it by hand", l.dir, err)
 	}
 	return nil
 }
@@ -288,19 +286,19 @@ func remove(dir string, info fs.FileInfo) error {
 	return err
 }
 
-// The leases that this process has.
+// The leases of this process.
 var (
 	mine   = map[string]*Lease{} // by directory
 	mineMu sync.Mutex
 )
 
-func enroll(l *Lease) {
+func remember(l *Lease) {
 	mineMu.Lock()
 	defer mineMu.Unlock()
 	mine[l.dir] = l
 }
 
-func dismiss(l *Lease) {
+func forget(l *Lease) {
 	mineMu.Lock()
 	defer mineMu.Unlock()
 	if mine[l.dir] == l { // a cleaner may have freed the name for another
@@ -308,8 +306,8 @@ func dismiss(l *Lease) {
 	}
 }
 
-// In returns the lease of this process whose directory dir is, or lies in; nil
-// if there is none. dir must be made of [Lease.Dir]: links are not followed.
+// In returns this process's lease whose directory is dir or an ancestor of dir; nil if
+// there is none. dir must be derived from [Lease.Dir]: links are not followed.
 func In(dir string) *Lease {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -324,6 +322,6 @@ func In(dir string) *Lease {
 	}
 }
 
-// Is tells whether dir has the name of a lease's directory, whoever has it. A
-// cleaner of temporary files may have taken the file in it.
+// Is tells whether dir has the name of a lease's directory. A cleaner of temporary files
+// may have removed the file that says whose lease it is.
 func Is(dir string) bool { return strings.HasPrefix(filepath.Base(dir), prefix) }

@@ -114,7 +114,7 @@ func TestNewFailsCleanly(t *testing.T) {
 			is.True(err != nil)
 			is.True(c.want == nil || errors.Is(err, c.want))
 			is.True(strings.HasPrefix(err.Error(), "making a private directory: "))
-			is.True(strings.HasSuffix(err.Error(), ": name a directory on a local file system that can be written in"))
+			is.True(strings.HasSuffix(err.Error(), ": name a writable directory on a local file system"))
 			is.Equal(len(below(t, dir)), 0)
 			is.Equal(len(guardians(t, dir)), 0)
 		})
@@ -154,7 +154,7 @@ func TestAFullDisk(t *testing.T) {
 	parent := t.TempDir()
 	said := play(t, "full", parent).rest()
 	is.Equal(len(said), 1)
-	is.True(strings.HasPrefix(said[0], "error: making a private directory: saying whose it is: "))
+	is.True(strings.HasPrefix(said[0], "error: making a private directory: recording its host: "))
 	is.Equal(len(below(t, parent)), 0)
 	is.Equal(len(guardians(t, parent)), 0)
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/tuiturn/tuiturn/internal/atomicfile"
 )
 
-// An Entry is a directory that is a lease's, or may be.
+// An Entry is a directory that is a lease, or may be one.
 type Entry struct {
 	Dir string
 
-	// ID is empty where the directory doesn't say whose it is. State is then
-	// Unknown, or Dead if there is nothing in it to be anybody's.
+	// ID is empty if the directory names no host. State is then Unknown, or Dead if
+	// the directory is empty and old enough.
 	ID    string
 	State State
 	Why   string // a clause of plain English: why State is what it is
@@ -31,11 +31,11 @@ type Entry struct {
 }
 
 const (
-	// takeWait is how long the lock may be held by a List that looks.
+	// takeWait is how long a concurrent List may hold the lock.
 	takeWait = 50 * time.Millisecond
 
-	// youth is how long a directory may be empty because its host has only
-	// just made it. It takes a millisecond.
+	// youth is how long an empty directory counts as just made. A host needs a
+	// millisecond to fill it.
 	youth = time.Minute
 )
 
@@ -47,11 +47,11 @@ func List(parent string) ([]Entry, error) {
 	}
 	parent, err := realPath(parent)
 	if err != nil {
-		return nil, fmt.Errorf("listing what was left behind: %w", err)
+		return nil, fmt.Errorf("listing leases: %w", err)
 	}
 	names, err := os.ReadDir(parent)
 	if err != nil {
-		return nil, fmt.Errorf("listing what was left behind: %w", err)
+		return nil, fmt.Errorf("listing leases: %w", err)
 	}
 	var all []Entry
 	for _, n := range names {
@@ -69,7 +69,7 @@ func List(parent string) ([]Entry, error) {
 	return all, nil
 }
 
-// probe tells of the lock on a directory.
+// probe tells whether a directory is locked.
 func probe(dir string) evidence {
 	locked, err := atomicfile.Locked(dir)
 	switch {
@@ -81,23 +81,23 @@ func probe(dir string) evidence {
 	return lockFree
 }
 
-// judge fills in what the directory says. A host locks before it says whose the
-// directory is, so what it says is read before probe is asked.
+// judge fills in ID, State, Why and Servers. A host locks the directory before it writes
+// the file, so the file is read before probe is called.
 func (e *Entry) judge(probe func(dir string) evidence) {
 	if err := private(e.info); err != nil {
-		e.State, e.Why = Unknown, "others may have written in it: "+err.Error()
+		e.State, e.Why = Unknown, "others may have written to it: "+err.Error()
 		return
 	}
 	c, id, err := readFile(e.Dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.State, e.Why = e.judgeNobodys(probe)
+		e.State, e.Why = e.judgeUnmarked(probe)
 		return
 	case err != nil:
 		e.State, e.Why = Unknown, err.Error()
 		return
 	case c.copied(e.info, id.boot == here().boot):
-		e.State, e.Why = Unknown, "it is a copy of another directory, whose lease it describes"
+		e.State, e.Why = Unknown, "it is a copy of another directory: its file names that one"
 		return
 	}
 	lock := probe(e.Dir)
@@ -108,15 +108,15 @@ func (e *Entry) judge(probe func(dir string) evidence) {
 	e.State, e.Why = judge(id, lock)
 }
 
-// judgeNobodys judges a directory without a lease: it was made by a host that
-// died before it could write one, or by somebody else.
-func (e *Entry) judgeNobodys(probe func(dir string) evidence) (State, string) {
+// judgeUnmarked judges a directory without the file "lease". It was made by a host that
+// died before it could write the file, or by somebody else.
+func (e *Entry) judgeUnmarked(probe func(dir string) evidence) (State, string) {
 	names, err := os.ReadDir(e.Dir)
 	switch {
 	case err != nil:
 		return Unknown, err.Error()
 	case len(names) > 0:
-		return Unknown, "it doesn't say whose it is: no file " + fileName
+		return Unknown, "it doesn't name its host: no file " + fileName
 	case time.Since(e.info.ModTime()) < youth:
 		return Unknown, "it is empty, but may have been made just now"
 	case probe(e.Dir) == lockHeld:
@@ -125,12 +125,12 @@ func (e *Entry) judgeNobodys(probe func(dir string) evidence) (State, string) {
 	return Dead, "it is empty and older than " + youth.String()
 }
 
-// Take locks the directory of a dead lease against other sweeps until release
-// is called, and looks again whether it is dead. An error that wraps
-// [atomicfile.ErrLocked] tells that somebody else has it, one that wraps
-// [fs.ErrNotExist] that it is gone already.
+// Take locks the directory of a dead lease against other sweeps, until release is
+// called, and checks again that the lease is dead. The error wraps
+// [atomicfile.ErrLocked] if somebody else has locked the directory, and
+// [fs.ErrNotExist] if it is gone already.
 //
-// Where directories can't be locked two sweeps may meet.
+// Where directories can't be locked, two sweeps may take the same lease.
 func (e Entry) Take() (release func(), err error) {
 	if e.State != Dead {
 		return nil, fmt.Errorf("taking over %s: it is %v: %s", e.Dir, e.State, e.Why)
@@ -150,7 +150,7 @@ func (e Entry) Take() (release func(), err error) {
 	return unlock, nil
 }
 
-// same tells whether the entry is still what it was.
+// same returns an error if the entry is no longer the same dead lease.
 func (e Entry) same(lock evidence) error {
 	info, err := os.Lstat(e.Dir)
 	if err != nil {
@@ -163,8 +163,8 @@ func (e Entry) same(lock evidence) error {
 	return nil
 }
 
-// Remove removes the directory, which must have been taken. One that doesn't say
-// whose it is goes only if it is empty.
+// Remove removes the directory. Take must have succeeded before. A directory that names
+// no host is removed only if it is empty.
 func (e Entry) Remove() error {
 	if e.ID != "" {
 		return remove(e.Dir, e.info)
@@ -175,15 +175,15 @@ func (e Entry) Remove() error {
 	return nil
 }
 
-// Considered tells whether a sweep may take what carries the ID for an orphan
-// when it has met no directory of that lease. Tests, which share the machine with
-// other hosts, narrow it.
+// Considered tells whether a sweep may end processes that carry the ID if it has found
+// no directory of that lease. Tests restrict it, because they share the machine with
+// other hosts.
 var Considered = func(id string) bool { return true }
 
-// Apart gives this program, and every other process of the same executable that
-// calls it, a pid namespace of its own by name. A sweep of another program on the
-// machine, which can't tell then whether a host of a test lives, keeps what tests
-// have left; and theirs keep what is not theirs. It is for TestMain, before the
+// Apart separates the leases of a test binary from those of other programs. Leases of
+// this executable then name a pid namespace that does not exist. The sweep of another
+// program can't tell whether a host of a test lives, and keeps what tests have left;
+// the tests' sweeps keep what belongs to others. Call Apart in TestMain, before the
 // first lease.
 func Apart() {
 	path, err := os.Executable()

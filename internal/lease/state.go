@@ -6,7 +6,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// A State is what can be proven about a lease's host.
+// A State says what is proven about a lease's host.
 type State int
 
 const (
@@ -35,8 +35,8 @@ func HostState(id string) (State, string) {
 	return judge(parsed, onThisMachine)
 }
 
-// LiveHost is the process that the lease's ID names, if that runs and is a
-// process of this boot and pid namespace.
+// LiveHost returns the process that the lease's ID names. ok is false unless that
+// process runs, in this boot and pid namespace.
 func LiveHost(id string) (host proc.Identity, ok bool) {
 	parsed, err := parseID(id)
 	if err != nil || parsed.ns != here().ns || parsed.boot != here().boot {
@@ -72,7 +72,7 @@ func judge(id identity, e evidence) (State, string) {
 				why += "; another process has that pid"
 			}
 			if e == nothing {
-				why += "; its directory can't be locked, which would prove it better"
+				why += "; its directory can't be locked, which would be better proof"
 			}
 			return Dead, why
 		}
@@ -90,5 +90,5 @@ func judge(id identity, e evidence) (State, string) {
 		// machine. The first namespace has the same number at every boot.
 		return Dead, fmt.Sprintf("its host, process %d, ran before the last boot", pid)
 	}
-	return Unknown, fmt.Sprintf("its host is process %d of another boot, machine or pid namespace, and there is no lock to tell by", pid)
+	return Unknown, fmt.Sprintf("its host is process %d of another boot, machine or pid namespace, and no lock tells whether it lives", pid)
 }

@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// All returns the process table. The error wraps [errors.ErrUnsupported] where
-// it is not read.
+// All returns the process table. The error wraps [errors.ErrUnsupported] on systems
+// whose table this package cannot read.
 func All() ([]Process, error) {
 	var all []Process
 	for p, err := range table() {
@@ -22,15 +22,15 @@ func All() ([]Process, error) {
 	return all, nil
 }
 
-// Session is the pid of the process that began the session that p is in, -1 if
-// that is not known. A process is born into its parent's.
+// Session returns the id of p's session, which is the pid of the process that began
+// it; -1 if it is not known. A new process is in its parent's session.
 func (p Process) Session() int { return p.session }
 
-// UID is the real user id that p runs with.
+// UID returns p's real user id.
 func (p Process) UID() (int, error) { return uid(p) }
 
-// Carries tells whether the process has an environment entry, "KEY=VALUE", for
-// which match reports true, as [Find] sees it.
+// Carries tells whether the process was started with an environment entry,
+// "KEY=VALUE", for which match reports true. It sees the same entries as [Find].
 func (p Process) Carries(match func(entry string) bool) bool {
 	env, _ := environ(p)
 	for range matching(env, match) {

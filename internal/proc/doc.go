@@ -1,6 +1,6 @@
 // Package proc finds processes, watches them, and ends them with all that they
 // started, children of this process or not.
 //
-// A process is named by its pid and its start time, never by a pid alone: a pid
-// is used again, and a signal sent to a recycled one hits a stranger.
+// A process is identified by its pid and its start time, never by its pid alone. The
+// system uses a pid again, and a signal to a recycled pid would hit another process.
 package proc

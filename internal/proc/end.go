@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// killWait bounds how long End waits for processes that were sent SIGKILL: one
-// in an uninterruptible system call does not go before that call returns. On a
-// machine with twelve programs for each core, hundreds took more than 2 s to go.
+// killWait limits how long End waits after SIGKILL. A process in an uninterruptible
+// system call ends only when the call returns. On a machine with twelve programs for
+// each core, hundreds of processes took more than 2 s to end.
 const killWait = 5 * time.Second
 
 // A Target is a process and everything that it started.
@@ -20,37 +20,37 @@ type Target struct {
 	// Identity is the process, the leader of its session. Pid 0 means that
 	// Match alone tells what belongs to the target.
 	//
-	// What began before Start is not the target's and is hardly looked at, so
-	// Start is worth giving without a Pid, too.
+	// Processes that began before Start are not part of the target, and End hardly
+	// examines them. So set Start also when Pid is 0.
 	Identity
 
-	// Match reports whether an environment entry, "KEY=VALUE", is one that the
-	// process was started with and nothing else on the host has. Children
-	// inherit it, also those that detach (setsid, double fork); it is what
-	// finds them after their parent is gone. Nil means none.
+	// Match reports whether an environment entry, "KEY=VALUE", marks the target: the
+	// process was started with the entry, and nothing else on the host has it.
+	// Children inherit the entry, so that End finds those that detach (setsid, double
+	// fork) after their parent is gone. Nil means that there is no such entry.
 	//
 	// macOS hides the environment of Apple's own programs, /bin/sh for one, and
 	// systems that are neither Linux nor macOS nor FreeBSD hide all of them.
 	Match func(entry string) bool
 
-	// Spare are processes that are not the target's, whatever they carry and
-	// whoever their parent is, and what has inherited the entry from them is
-	// not either.
+	// Spare are processes that are not part of the target, whatever they carry and
+	// whoever their parent is. Processes that have inherited the entry from them are
+	// spared too.
 	Spare map[Identity]bool
 }
 
-// End ends t and returns when all of it is gone or has become a zombie that
-// only its parent can reap. Everything is sent SIGHUP (and SIGCONT, so that a
-// stopped process can act on it), SIGTERM half-way to ctx's deadline, and
-// SIGKILL when ctx ends; a ctx without an end waits for as long as it takes.
-// The error names each process that survived with a [*Survivor].
+// End ends t. It returns when every process of t is gone or has become a zombie that
+// only its parent can reap. The processes get SIGHUP (and SIGCONT, so that a stopped
+// process can react), SIGTERM half-way to ctx's deadline, and SIGKILL when ctx ends.
+// With a ctx that never ends, End waits for as long as it takes. The error names each
+// surviving process with a [*Survivor].
 //
-// Nothing is sent to init, to this process or to its ancestors, whatever they
-// carry, nor to a process that has Pid with another Start.
+// End never signals init, this process or its ancestors, whatever they carry, nor a
+// process that has Pid but another Start.
 //
-// A descendant is missed only if it has detached and its parent ended before
-// End saw the two together, and it carries no marker: there was none, or its
-// environment was emptied.
+// End misses a descendant only if three things come together: the descendant has
+// detached, its parent ended before End saw the two together, and the descendant
+// carries no marker, because there was none or because its environment was emptied.
 func End(ctx context.Context, t Target) error {
 	what := fmt.Sprintf("process %d", t.Pid)
 	if t.Pid == 0 && t.Match != nil {
@@ -96,8 +96,8 @@ func End(ctx context.Context, t Target) error {
 		}
 
 		// A look reads a file or two for each process of the host, 10 to 20 µs each.
-		// However many there are, looking takes a tenth of a core; not for the
-		// last seconds, in which whoever is found late must be seen to end.
+		// The pause limits looking to a tenth of a core. The limit is lifted after
+		// SIGKILL, when a process that is found late must still be seen to end.
 		pause := max(5*time.Millisecond, 9*time.Since(began))
 		if sig == unix.SIGKILL {
 			pause = min(pause, 50*time.Millisecond)
@@ -111,7 +111,7 @@ func End(ctx context.Context, t Target) error {
 	}
 }
 
-// survivors is the report of an End that failed.
+// survivors returns the error of an End that failed.
 func (h *hunt) survivors(alive []Process) error {
 	var all *multierror.Error
 	for _, p := range alive {
@@ -124,7 +124,7 @@ func (h *hunt) survivors(alive []Process) error {
 	return all.ErrorOrNil()
 }
 
-// A Survivor is the error for a process that did not end, and the reason.
+// A Survivor is the error for a process that did not end. Err is the reason.
 type Survivor struct {
 	Process
 	Err error

@@ -110,14 +110,14 @@ func TestEndRefusesWhatIsNobodys(t *testing.T) {
 	for _, pid := range []int{-1, 0, 1, os.Getpid()} {
 		is := is.New(t)
 		err := End(t.Context(), Target{Identity: Identify(pid)})
-		is.True(err != nil && strings.Contains(err.Error(), "nobody's to end"))
+		is.True(err != nil && strings.Contains(err.Error(), "must not be ended"))
 	}
 }
 
 func TestSurvivorsAreNamed(t *testing.T) {
 	is := is.New(t)
 	refused, stuck := Identity{4711, 1}, Identity{4712, 2}
-	h := hunt{found: map[Identity]*quarry{
+	h := hunt{found: map[Identity]*attempt{
 		refused: {sent: unix.SIGKILL, err: unix.EPERM},
 		stuck:   {sent: unix.SIGKILL},
 	}}

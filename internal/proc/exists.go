@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// exists is lookup where nothing can be read: it tells only whether there is
-// such a process, zombies included.
+// exists is the lookup for systems whose process table cannot be read. It tells only
+// whether there is such a process, zombies included.
 func exists(pid int) (Process, error) {
 	if pid <= 0 {
 		return Process{}, unix.ESRCH // kill would take it for a group

@@ -8,17 +8,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A hunt is the state of one End.
+// A hunt is the state of one [End].
 type hunt struct {
 	target Target
-	spared map[Identity]bool    // this process and its ancestors
-	found  map[Identity]*quarry // whatever was part of the target at any time
-	mute   map[Identity]bool    // showed no environment when it was last seen
+	spared map[Identity]bool     // this process and its ancestors
+	found  map[Identity]*attempt // every process that was part of the target at any time
+	noEnv  map[Identity]bool     // had no readable environment when last seen
 	looked bool
 }
 
-// A quarry is what was done to one process.
-type quarry struct {
+// An attempt is the last signal that was sent to a process, and the error of sending.
+type attempt struct {
 	sent unix.Signal
 	err  error
 }
@@ -27,8 +27,8 @@ func newHunt(t Target) (*hunt, error) {
 	h := &hunt{
 		target: t,
 		spared: map[Identity]bool{},
-		found:  map[Identity]*quarry{},
-		mute:   map[Identity]bool{},
+		found:  map[Identity]*attempt{},
+		noEnv:  map[Identity]bool{},
 	}
 	for pid := os.Getpid(); pid > 1; {
 		p, err := lookup(pid)
@@ -42,16 +42,15 @@ func newHunt(t Target) (*hunt, error) {
 		pid = p.Parent
 	}
 	if t.Pid < 0 || t.Pid == 1 || t.Pid == 0 && t.Match == nil || h.spared[t.Identity] {
-		return nil, errors.New("it is nobody's to end: give the pid of a program that was started")
+		return nil, errors.New("it must not be ended: give the pid of a program that you have started")
 	}
 	return h, nil
 }
 
-// look goes through the process table, sends sig, once each, to what is alive
-// of the target, and returns that. It is sure unless there may be more: a
-// process may have forked after the list was made and before it was seen to
-// have ended, and the child is in no list; and one in the middle of an exec
-// shows no marker.
+// look goes through the process table. It sends sig once to each living process of the
+// target and returns these processes. sure is false if there may be more of them: a
+// process may have forked after the list was made and then ended, and its child is in
+// no list; and a process in the middle of an exec shows no marker.
 func (h *hunt) look(sig unix.Signal) (alive []Process, sure bool, err error) {
 	root := h.target.Identity
 	// While the leader exists, if only as a zombie, its pid cannot have become
@@ -60,7 +59,7 @@ func (h *hunt) look(sig unix.Signal) (alive []Process, sure bool, err error) {
 
 	var all []Process
 	byPid := map[int]Process{}
-	mine := map[int]bool{}
+	members := map[int]bool{}
 	sure = true
 	for p, err := range table() {
 		if errors.Is(err, errors.ErrUnsupported) && root.Pid != 0 {
@@ -73,7 +72,7 @@ func (h *hunt) look(sig unix.Signal) (alive []Process, sure bool, err error) {
 		if err != nil {
 			return nil, false, err
 		}
-		// Whatever the rest says: never init, never us, no elders.
+		// In any case: never init, never this process, never an older process.
 		if p.Pid <= 1 || p.Pid == os.Getpid() || h.spared[p.Identity] || h.target.Spare[p.Identity] || p.Start < root.Start {
 			continue
 		}
@@ -85,32 +84,31 @@ func (h *hunt) look(sig unix.Signal) (alive []Process, sure bool, err error) {
 		all = append(all, p)
 		byPid[p.Pid] = p
 		if member {
-			mine[p.Pid] = true
-			// At once, for it may fork again in a moment. Not before the first
-			// look is over: the children of a parent that has ended are no
-			// longer known by it.
+			members[p.Pid] = true
+			// At once, because it may fork again in a moment. But not in the first
+			// look: when a parent has ended, its children can't be found by it.
 			if h.looked {
-				h.strike(p, sig)
+				h.signalOnce(p, sig)
 			}
 		}
 	}
 
-	// What does not show it by itself belongs to the target if its parent does.
+	// Any other process belongs to the target if its parent does.
 	var belongs func(p Process) bool
 	belongs = func(p Process) bool {
-		yes, settled := mine[p.Pid]
+		yes, settled := members[p.Pid]
 		if settled {
 			return yes
 		}
-		mine[p.Pid] = false // parents cannot form a ring; a torn table might
+		members[p.Pid] = false // parents cannot form a ring; a torn table might
 		if parent, ok := byPid[p.Parent]; ok && parent.Start <= p.Start {
-			mine[p.Pid] = belongs(parent)
+			members[p.Pid] = belongs(parent)
 		}
-		return mine[p.Pid]
+		return members[p.Pid]
 	}
 	for _, p := range slices.Backward(all) { // parents first
 		if belongs(p) {
-			h.strike(p, sig)
+			h.signalOnce(p, sig)
 			if !p.Zombie {
 				alive = append(alive, p)
 			}
@@ -120,11 +118,12 @@ func (h *hunt) look(sig unix.Signal) (alive []Process, sure bool, err error) {
 	return alive, sure, nil
 }
 
-// tell reports whether p shows by itself that it belongs to the target. It is
-// not sure of a process that it sees without an environment for the first time.
+// tell reports whether p shows by itself, without its parent, that it belongs to the
+// target. It is not sure about a process that it sees without an environment for the
+// first time.
 func (h *hunt) tell(p Process, leads bool) (member, sure bool) {
 	member = h.found[p.Identity] != nil || leads && (p.Pid == h.target.Pid || p.session == h.target.Pid)
-	mute := p.Zombie
+	noEnv := p.Zombie
 	if !member && !p.Zombie && h.target.Match != nil {
 		env, err := environ(p)
 		if err == unix.ESRCH {
@@ -133,18 +132,19 @@ func (h *hunt) tell(p Process, leads bool) (member, sure bool) {
 		for range matching(env, h.target.Match) {
 			member = true
 		}
-		mute = env == "" && err == nil
+		noEnv = env == "" && err == nil
 	}
-	sure = !mute || h.mute[p.Identity]
-	if mute {
-		h.mute[p.Identity] = true
+	sure = !noEnv || h.noEnv[p.Identity]
+	if noEnv {
+		h.noEnv[p.Identity] = true
 	}
 	return member, sure
 }
 
-// inherits tells whether p has what it carries from a spared process: then every
-// parent of its up to that one carries it. An orphan that was only adopted by
-// one that is spared, a subreaper, is not spared unless that one carries it too.
+// inherits tells whether p has inherited the environment entry from a spared process.
+// Then every ancestor up to the spared one carries the entry. An orphan that a spared
+// process has only adopted, as a subreaper, is spared only if that process carries the
+// entry too.
 func (h *hunt) inherits(p Process) bool {
 	if len(h.target.Spare) == 0 || h.target.Match == nil || h.found[p.Identity] != nil {
 		return false
@@ -161,21 +161,21 @@ func (h *hunt) inherits(p Process) bool {
 	}
 }
 
-// strike sends sig to p, unless p has had it or is a zombie.
-func (h *hunt) strike(p Process, sig unix.Signal) {
-	q := h.found[p.Identity]
-	if q == nil {
-		q = &quarry{}
-		h.found[p.Identity] = q
+// signalOnce sends sig to p, unless p has got it before or is a zombie.
+func (h *hunt) signalOnce(p Process, sig unix.Signal) {
+	a := h.found[p.Identity]
+	if a == nil {
+		a = &attempt{}
+		h.found[p.Identity] = a
 	}
-	if p.Zombie || q.sent == sig {
+	if p.Zombie || a.sent == sig {
 		return
 	}
-	if q.err = signal(p.Identity, sig); q.err == unix.ESRCH {
-		q.err = nil
+	if a.err = signal(p.Identity, sig); a.err == unix.ESRCH {
+		a.err = nil
 	}
-	if q.err == nil {
-		q.sent = sig
+	if a.err == nil {
+		a.sent = sig
 	}
 	if sig != unix.SIGKILL {
 		signal(p.Identity, unix.SIGCONT)

@@ -2,20 +2,20 @@ package proc
 
 import "golang.org/x/sys/unix"
 
-// An Identity is one process, however often its pid is used again.
+// An Identity identifies one process, also if its pid is used again later.
 type Identity struct {
 	Pid   int
 	Start uint64 // see StartTime
 }
 
-// Identify returns the identity of the process that has the pid now. Where
-// there is none, Start is zero and the identity is nobody's.
+// Identify returns the identity of the process that has the pid now. If there is no
+// such process, Start is zero and the identity matches no process.
 func Identify(pid int) Identity {
 	start, _ := StartTime(pid)
 	return Identity{pid, start}
 }
 
-// Signal sends sig. It is no error when the process has ended.
+// Signal sends sig. An ended process is no error.
 func (id Identity) Signal(sig unix.Signal) error {
 	err := signal(id, sig)
 	if err == unix.ESRCH {
@@ -24,7 +24,7 @@ func (id Identity) Signal(sig unix.Signal) error {
 	return err
 }
 
-// Terminate sends SIGTERM. It is no error when the process has ended.
+// Terminate sends SIGTERM. An ended process is no error.
 func (id Identity) Terminate() error { return id.Signal(unix.SIGTERM) }
 
 // check returns ESRCH unless id is the process that has its pid now.

@@ -2,8 +2,8 @@ package proc
 
 import "golang.org/x/sys/unix"
 
-// send pins whichever process has the pid now with a pidfd; the start time then
-// tells whether that is id.
+// send opens a pidfd for the process that has the pid now. The start time then tells
+// whether that process is id.
 func send(id Identity, sig unix.Signal) error {
 	fd, err := unix.PidfdOpen(id.Pid, 0)
 	if err == unix.ENOSYS || err == unix.EPERM {

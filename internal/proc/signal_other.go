@@ -4,12 +4,12 @@ package proc
 
 import "golang.org/x/sys/unix"
 
-// send looks at the start time right before it kills. Nothing pins a pid here:
-// a stranger is hit if, in the microseconds between, the process ends, is
-// reaped, and the system comes round to its pid.
+// send checks the start time right before it sends the signal. There is no handle on a
+// process here. The signal hits another process if, in the microseconds between, the
+// process ends, is reaped, and the system uses its pid again.
 //
-// Where the process table is not read there is no start time, and the group
-// that the process leads stands for its tree.
+// Where the process table cannot be read there is no start time. If the process leads
+// a process group, the signal then goes to the whole group.
 func send(id Identity, sig unix.Signal) error {
 	if err := id.check(); err != nil {
 		return err

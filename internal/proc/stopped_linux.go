@@ -7,7 +7,8 @@ import (
 )
 
 // Stopped reports whether process pid has been stopped, by a signal such as
-// SIGSTOP or SIGTSTP, or by a debugger. It is false where that is not known.
+// SIGSTOP or SIGTSTP, or by a debugger. It returns false where that is
+// not known.
 func Stopped(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {

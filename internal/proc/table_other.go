@@ -7,8 +7,8 @@ import (
 	"iter"
 )
 
-// The table of these systems is not read: a tree is its leader and the process
-// group that it leads.
+// This package cannot read the process table of these systems. End then ends only the
+// target's process and the process group that it leads.
 
 func table() iter.Seq2[Process, error] {
 	return func(yield func(Process, error) bool) { yield(Process{}, errors.ErrUnsupported) }

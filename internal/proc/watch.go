@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// pollInterval is how often a process is looked at where the system has no
-// event for its end. It bounds how late Done is there.
+// pollInterval is how often a process is checked where the system has no event for its
+// end. Done is late by at most this time there.
 const pollInterval = 20 * time.Millisecond
 
 // A Watcher reports the end of one process.
@@ -19,13 +19,13 @@ type Watcher struct {
 // Done is closed when the process has ended, reaped or not.
 func (w *Watcher) Done() <-chan struct{} { return w.done }
 
-// Stop releases what the Watcher holds. Done then stays open unless the process
-// had ended. Stop may be called more than once.
+// Stop ends the watch and releases its resources. Done then stays open unless the
+// process had ended. Stop may be called more than once.
 func (w *Watcher) Stop() { w.stop() }
 
-// Watch reports the end of process pid, child of ours or not. A process that
-// has ended already is reported at once. The Watcher must be stopped unless the
-// process ends.
+// Watch watches for the end of process pid, which need not be a child of this process.
+// A process that has ended already is reported at once. The Watcher must be stopped
+// unless the process ends.
 func Watch(pid int) (*Watcher, error) {
 	if pid <= 0 {
 		return nil, fmt.Errorf("watching process %d: no process has such a number", pid)
@@ -33,7 +33,7 @@ func Watch(pid int) (*Watcher, error) {
 	return watch(pid)
 }
 
-// poll is the watch for systems, and kernels, that have no better.
+// poll watches by polling, for systems and kernels without an event.
 func poll(pid int) *Watcher {
 	stop := make(chan struct{})
 	w := &Watcher{

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// WorkTime is how long the threads that process pid has now have run, or been
-// ready to run and waited for a core, so far. Unlike processor time it tells a
-// process that works on an overloaded machine from one that waits. ok is false
-// where that is not known.
+// WorkTime returns the time that the current threads of process pid have spent running
+// or ready to run. Unlike processor time it grows while a process waits for a core, so
+// it tells a process that works on an overloaded machine from an idle one. ok is false
+// where the time is not known.
 func WorkTime(pid int) (worked time.Duration, ok bool) {
 	dir := fmt.Sprintf("/proc/%d/task", pid)
 	threads, err := os.ReadDir(dir)
