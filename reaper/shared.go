@@ -75,7 +75,7 @@ func (s *sweep) panes(ctx context.Context, server lease.SharedServer, e lease.En
 		if p.Pid, err = strconv.Atoi(f[0]); err != nil {
 			return nil, fmt.Errorf("tmux answered %q for its process id", f[0])
 		}
-		// Anybody may name a file of ours in a command.
+		// Anybody may name a file of the lease in a command.
 		pid, _ := strconv.Atoi(f[1])
 		if owner, ok := owners[pid]; ok && owner != e.ID {
 			p.Owner, p.Verdict, p.Why = owner, Kept, "its program belongs to another lease, though its command names "+e.Dir

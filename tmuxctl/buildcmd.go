@@ -29,8 +29,8 @@ type Command struct {
 // (exec). No name, argument or value in it can turn into code. Every byte but NUL
 // arrives unchanged.
 //
-// BuildCmd refuses three things: NUL anywhere, a name that no shell accepts
-// ([A-Za-z_][A-Za-z0-9_]*), and a variable that the shell sets itself (PWD, OPTIND,
+// BuildCmd refuses three things: NUL anywhere, a variable name that is not
+// [A-Za-z_][A-Za-z0-9_]*, and a variable that the shell sets itself (PWD, OPTIND,
 // UID, …), whose value would not arrive.
 //
 // The string holds the values of Env. If you pass it as an argument, every user of

@@ -26,9 +26,9 @@ import (
 
 // MarkerVar is an environment variable of every program in a session. Whatever the
 // program starts inherits the variable, so that Close finds children that have
-// detached. Its value is NAME@LEASE.NUMBER: the session's name, the ID of the lease
-// that the server's directory is, which names the host process, and a number that
-// is different for each session.
+// detached. Its value is NAME@LEASE.NUMBER: the session's name, the ID of the server's
+// lease, which names the host process, and a number that is different for each
+// session.
 const MarkerVar = terminal.MarkerVar
 
 // ErrPasteEnd is returned for a paste that holds the sequence ESC [ 201 ~. The

@@ -31,11 +31,11 @@ const (
 	// statusOverloaded is Anthropic's.
 	statusOverloaded = 529
 
-	// statusGone stands in the log and the metrics for a client that did not wait.
+	// statusGone is the status in the log and the metrics if the client disconnected.
 	statusGone = 499
 
-	// retryAfter is what a client is told when the queue is full. A turn takes
-	// seconds.
+	// retryAfter is the time after which a client may retry if the queue is full. A
+	// turn takes seconds.
 	retryAfter = 5 * time.Second
 )
 

@@ -132,9 +132,9 @@ func inheritable() int {
 	}
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil && uint64(limit.Cur) < uint64(highest)+spare {
-		// One that is above a limit, which was lowered since, cannot be closed so:
-		// the start needs a descriptor above it. The guardian keeps it open until it
-		// ends.
+		// A descriptor above a limit that was lowered later cannot be closed in this
+		// way: the start would need a descriptor above the limit. The guardian keeps
+		// it open until it ends.
 		highest = max(2, int(limit.Cur)-spare)
 	}
 	return highest - 2

@@ -3,10 +3,10 @@ id=$1 dir=$2 inode=$3
 [ -w /proc/$$/comm ] && printf tuiturn-guard >/proc/$$/comm
 read -r line && exit
 
-# end PATTERN PATTERN SIGNAL ROUNDS: whoever carries one of the two patterns gets
-# the signal once, and after so many rounds SIGKILL. A process can't be seen for
-# the moment of its exec, and may have forked behind the look: only the second
-# empty look in a row is believed. It fails if somebody survives.
+# end PATTERN PATTERN SIGNAL ROUNDS sends the signal once to each process that carries
+# one of the two patterns, and SIGKILL after that many rounds. A process can't be seen
+# during its exec, and may fork after the look, so two empty looks in a row are needed.
+# It fails if a process survives.
 end() {
 	told=' ' round=0 empty=0
 	while [ $empty -lt 2 ]; do
@@ -28,16 +28,16 @@ end() {
 	done
 }
 
-# Eight looks take half a second, or one where a look takes 0.1 s. A server comes
-# last: it reaps the others, and needs 0.1 s for 30 sessions. With it goes what has
-# come of a pane that was about to become a program.
+# Eight looks take half a second, or one second where a look takes 0.1 s. A server is
+# ended last, because it reaps the others. It needs 0.1 s for 30 sessions. A pane that
+# was about to become a program ends with it.
 end "@$id." "@$id." HUP 8
 end "@$id." "TUITURN_SERVER=$id" TERM 3 || exit
 
-# A directory of that name may be another one by now: an agent makes its temporary
-# directory anew where a cleaner took it, and whatever else is there is somebody
-# else's. One that records shared servers is the next sweep's, as is whatever
-# survived: it can speak to them.
+# Another directory may have that name by now: an agent recreates its temporary
+# directory if a cleaner has removed it. Everything else in such a directory is somebody
+# else's. A lease that records shared servers is left to the next sweep, which can
+# contact them, and so is a lease with a surviving process.
 set -f
 set -- $(ls -di "$dir")
 if [ "$1" != "$inode" ]; then

@@ -46,7 +46,7 @@ func LiveHost(id string) (host proc.Identity, ok bool) {
 	return parsed.host, ok && start == parsed.host.Start
 }
 
-// Evidence is what is known of a lease besides its ID.
+// An evidence is what is known about a lease besides its ID.
 type evidence int
 
 const (
