@@ -259,8 +259,8 @@ func (in *instance) listening(ctx context.Context, absent time.Duration) error {
 // process. stdin may be nil.
 func (in *instance) run(ctx context.Context, stdin []byte, args ...string) ([]byte, error) {
 	if in.gone() {
-		// A shared socket may be another server's by now, where ids are somebody
-		// else's.
+		// Another server may listen on a shared socket by now, where the ids name
+		// somebody else's panes.
 		return nil, fmt.Errorf("tmux %s: %w", args[0], ErrServerClosed)
 	}
 	if _, ok := ctx.Deadline(); !ok {
@@ -356,8 +356,8 @@ func (in *instance) processOnce(ctx context.Context, stdin []byte, args ...strin
 	err := cmd.Run()
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		// ErrWaitDelay is a success whose pipe the server, on a busy machine, has
-		// not let go of yet. It had written all before the client ended.
+		// ErrWaitDelay is a success: on a busy machine the server has not closed the
+		// pipe yet. It had written everything before the client ended.
 		return out.Bytes(), nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
@@ -385,21 +385,21 @@ func (in *instance) cleanup(args ...string) {
 // client returns a tmux client process for one command to the server.
 func (in *instance) client(ctx context.Context, args ...string) *exec.Cmd {
 	if in.can.foreground {
-		// -N, which came with -D: a server that has ended must not be started
-		// again by its client, as nobody's child.
+		// -N, which is as old as -D: if the server has ended, a client must not start
+		// another one, which would be nobody's child.
 		args = append([]string{"-N"}, args...)
 	}
 	return in.command(ctx, args...)
 }
 
 func (in *instance) command(ctx context.Context, args ...string) *exec.Cmd {
-	// -u: without it formats turn what is not ASCII into "_". -f: nobody's
-	// configuration, neither the user's nor the host's.
+	// -u: without it formats replace non-ASCII characters by "_". -f: neither the
+	// user's configuration nor the host's is read.
 	args = append([]string{"-u", "-f", "/dev/null", "-S", in.socket()}, args...)
 	cmd := exec.CommandContext(ctx, in.tmux, args...)
 	cmd.Env = in.env
 	cmd.Dir = "/"
-	// A session of its own: a Ctrl+C at the host's terminal is not for it.
+	// A session of its own, so that a Ctrl+C at the host's terminal does not reach it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.WaitDelay = cutDelay
 	return cmd

@@ -111,11 +111,12 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	defer env.Remove()
 
-	// Several words run as they are, without the user's shell. Nothing of the
-	// server's environment gets in, nor what tmux adds to it: a program that found
-	// TMUX could end our server. The directory is the shell's affair: tmux goes
-	// elsewhere silently when it is missing. Cut short, the client could not tell
-	// whether there is a session, and which: the name alone may be another's.
+	// tmux runs a command of several words without the user's shell. Neither the
+	// server's environment nor the variables that tmux adds get in: a program that
+	// finds TMUX could end our server. The shell changes the directory, because tmux
+	// silently uses another one if it is missing. The command must not be cut short:
+	// nobody could tell then which session it has made, if any. The name alone may be
+	// another session's.
 	name := cfg.Name
 	if in.shared != nil {
 		name = in.shared.prefix + name
@@ -126,23 +127,23 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		"-s", name, "-x", cols, "-y", rows,
 		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path}
 	if in.shared != nil {
-		// At once: where destroy-unattached is on, it would end. The rest is for
-		// adapt.
+		// In the same command: with destroy-unattached on, the session would end at
+		// once. adapt sets the other options.
 		args = append(args, ";")
 		args = append(args, setOptions(sessionOptions, "set-option", "-q", "-t", "="+name+":")...)
 		args = args[:len(args)-1]
 	} else if in.can.fixedSize {
-		// A person who looks on would bring the size of their terminal, with 3.3a
-		// and 3.5a even where they look at another session (tmux issue 4268). Not by
-		// setting window-size for all: there the next new-session ends the server
-		// (tmux pull request 4849).
+		// Without a fixed size, a person who attaches would change the size to that of
+		// their terminal, with 3.3a and 3.5a even if they look at another session
+		// (tmux issue 4268). The global option window-size is not used: with it the
+		// next new-session crashes the server (tmux pull request 4849).
 		args = append(args, ";", "resize-window", "-t", "="+name+":", "-x", cols, "-y", rows)
 	}
 	unlock := in.exclusive(ctx)
 	out, err := in.runWhole(ctx, args...)
 	unlock()
 	if _, refused := errors.AsType[refusal](err); err != nil && !refused {
-		// It may have been made, or still be.
+		// The session may have been made, or may still be made.
 		end, cancel := context.WithTimeout(context.Background(), statusDelay)
 		in.endPanes(end, in.mark(filepath.Base(env.Path)))
 		cancel()
@@ -153,8 +154,8 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	if err != nil {
 		return nil, err
 	}
-	// Exit status 0 alone proves nothing: a server that was being killed gave
-	// it for a session that was never made.
+	// Exit status 0 alone proves nothing: a server that was being killed returned 0 for
+	// a session that was never made.
 	t := &Session{in: in, name: cfg.Name, cols: cfg.Cols, rows: cfg.Rows, mark: in.mark(filepath.Base(env.Path)), done: make(chan struct{})}
 	t.target.Match = func(entry string) bool { return entry == marker }
 	var server int
@@ -370,11 +371,10 @@ func (t *Session) Paste(ctx context.Context, text []byte) error {
 		return fmt.Errorf("pasting: %w", ErrPasteEnd)
 	}
 	if len(text) == 0 {
-		return t.alive() // tmux would make no buffer and paste the one before
+		return t.alive() // tmux would make no buffer and paste the previous one
 	}
-	// A buffer of its own: between the two commands another paste may come.
-	// -r: LF stays LF. -d: the buffer goes with the paste. -S: all else stays
-	// as it is, too.
+	// Each paste has its own buffer, because another paste may come between the two
+	// commands. -r keeps LF, -S keeps every other byte, and -d removes the buffer.
 	buffer := t.in.unique("paste")
 	if t.in.shared != nil {
 		buffer = t.in.shared.prefix + buffer
@@ -383,8 +383,8 @@ func (t *Session) Paste(ctx context.Context, text []byte) error {
 	if t.in.can.rawPaste {
 		flags += "S"
 	}
-	// Before 3.4 a paste into a pane whose program has ended is the end of the
-	// server, with every session in it (tmux pull request 3830).
+	// Before 3.4 a paste into a pane whose program has ended crashes the server, with
+	// every session in it (tmux pull request 3830).
 	args := append(t.leaveModes(), "load-buffer", "-b", buffer, "-", ";",
 		"if-shell", "-F", "-t", t.pane, "#{pane_dead}", "display-message -p -t "+t.pane+" dead",
 		fmt.Sprint("paste-buffer ", flags, " -b ", buffer, " -t ", t.pane))
@@ -480,7 +480,7 @@ func (t *Session) endPane(ctx context.Context) error {
 		return t.in.endPanes(ctx, t.mark)
 	}
 	t.in.wake()
-	// By id: the name may have been given away by a person who looked on.
+	// By id: a person who looked on may have renamed the session.
 	_, err := t.in.run(ctx, nil, "kill-session", "-t", t.id)
 	if err == nil || t.in.gone() || strings.Contains(err.Error(), "can't find session") || t.in.lostDir() {
 		return nil

@@ -191,9 +191,9 @@ func (a *ask) parse(args []string) (o options, err error) {
 	})
 	fs.DurationVar(&o.timeout, "timeout", 2*time.Minute, "how long a turn may take")
 	fs.BoolVar(&o.json, "json", false, "print one JSON object for each turn")
-	fs.BoolVar(&o.stream, "stream", false, "print the answer while it comes")
-	fs.IntVar(&o.n, "n", 1, "how `MANY` turns to run, one after the other")
-	fs.IntVar(&o.warm, "warm", 0, "how `MANY` agents to keep ready; each turn waits for one")
+	fs.BoolVar(&o.stream, "stream", false, "print the answer while it arrives")
+	fs.IntVar(&o.n, "n", 1, "run `N` turns, one after the other")
+	fs.IntVar(&o.warm, "warm", 0, "keep `N` agents ready; each turn waits for a ready agent")
 	fs.BoolVar(&o.demo, "demo", false, "use the built-in agent, which needs neither claude nor tmux and echoes the prompt")
 	if err := fs.Parse(args); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {

@@ -37,8 +37,8 @@ func (p *proxy) parse(args []string) (o options, err error) {
 		fmt.Fprint(p.stderr, usage)
 		fs.PrintDefaults()
 	}
-	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on; one that other machines reach needs a key")
-	fs.StringVar(&o.keyFile, "key-file", "", "`FILE` with the key that clients need (default the variable "+keyVar+"; none: no key)")
+	fs.StringVar(&o.listen, "listen", "127.0.0.1:8080", "`ADDRESS` to listen on; other than loopback needs a key")
+	fs.StringVar(&o.keyFile, "key-file", "", "`FILE` with the key that clients need (default: the variable "+keyVar+"; without either there is no key)")
 	fs.StringVar(&o.agent, "agent", "", "the claude program; `PATH` or a name (default claude, from PATH)")
 	fs.StringVar(&o.terminal, "terminal", "auto", "`KIND` of terminal: tmux, pty, or auto for tmux where it is installed")
 	fs.StringVar(&o.home, "home", "", "home `DIR` for the agent (default ~/.tuiturn/home with a token, else your own)")
@@ -55,15 +55,15 @@ func (p *proxy) parse(args []string) (o options, err error) {
 		o.env = append(o.env, s)
 		return nil
 	})
-	fs.IntVar(&o.turns, "turns", 4, "how `MANY` turns run at once; each is a process of some 300 MB")
-	fs.IntVar(&o.waiting, "waiting", 20, "how `MANY` more may wait")
-	fs.IntVar(&o.warm, "warm", 0, "how `MANY` agents to keep ready for each kind of request")
+	fs.IntVar(&o.turns, "turns", 4, "run at most `N` turns at once; each is a process of some 300 MB")
+	fs.IntVar(&o.waiting, "waiting", 20, "let at most `N` more turns wait")
+	fs.IntVar(&o.warm, "warm", 0, "keep `N` agents ready for each kind of request")
 	fs.DurationVar(&o.timeout, "timeout", 10*time.Minute, "how long a turn may take, with its time in the queue")
 	fs.DurationVar(&o.grace, "grace", 30*time.Second, "how long turns may go on after SIGTERM")
 	fs.DurationVar(&o.readTimeout, "read-timeout", time.Minute, "how long a client may take to send a request")
 	fs.DurationVar(&o.writeTimeout, "write-timeout", 30*time.Second, "how long a client may take to read a piece of an answer")
-	fs.DurationVar(&o.keep, "keep", 0, "how long to keep the agent's sessions, at least 1h; needs a token (default for ever)")
-	fs.Int64Var(&o.maxBody, "max-body", 8<<20, "how many `BYTES` a request may have")
+	fs.DurationVar(&o.keep, "keep", 0, "how long to keep the agent's sessions, at least 1h; needs a token (default: for ever)")
+	fs.Int64Var(&o.maxBody, "max-body", 8<<20, "accept requests of at most `BYTES`")
 	fs.BoolVar(&o.demo, "demo", false, "use the built-in agent, which needs neither claude nor tmux and echoes the prompt")
 	if err := fs.Parse(args); err != nil {
 		return o, err
