@@ -25,28 +25,7 @@ var neutrals = map[string]neutral{
 		claude: []string{"claude.go"},
 	},
 	"internal/agent": {except: []string{"agent.go: login", "agent.go: onboarding", "agent.go: settings", "agent.go: trust"}}, // kinds of menus, of our own
-	"internal/drive": {except: []string{
-		"answer.go: Stop",
-		"ends.go: Stop hooks",
-		"ends.go: UserPromptSubmit",
-		"ends.go: max_tokens",
-		"ends.go: refusal",
-		"errors.go: authentication_error",
-		"errors.go: authentication_failed",
-		"hooks.go: MessageDisplay",
-		"hooks.go: Stop",
-		"hooks.go: agent_id",
-		"hooks.go: hook_event_name",
-		"hooks.go: last_assistant_message",
-		"hooks.go: message_id",
-		"hooks.go: prompt_id",
-		"hooks.go: turn_id",
-		"overdue.go: Request interrupted by user",
-		"submit.go: 2.1.294",
-		"submit.go: UserPromptSubmit",
-		"submit.go: blocked_by_hook",
-		"submit.go: claude",
-	}},
+	"internal/drive": {},
 }
 
 // What is true of claude only stands in the files that define Claude. Elsewhere no

@@ -233,7 +233,7 @@ func (r *record) system() Body {
 	case "api_error":
 		return r.retry()
 	case claudeStopSummary:
-		return &HookOutput{Kind: r.subtype, Event: "Stop", Stopping: true}
+		return &HookOutput{Kind: r.subtype, Event: claudeStop, AtStop: true, Stopping: true}
 	}
 	if r.preventContinuation {
 		return r.prevented()
@@ -261,6 +261,7 @@ func (r *record) prevented() Body {
 			h.Reason = r.text()
 		}
 	}
+	h.Refuses = h.Kind == "blocked_by_hook"
 	return h
 }
 
@@ -329,6 +330,7 @@ func (r *record) hook() Body {
 	if !isHook(h.Kind) {
 		return &Unknown{r.typ}
 	}
+	h.AtStop = h.Event == claudeStop
 	if h.Prevents = h.Kind == "hook_stopped_continuation"; !h.Prevents {
 		h.Reason = ""
 	}

@@ -67,6 +67,10 @@ func (e *APIError) temporary() bool {
 	return e.Attempts > 0 && e.Type == ""
 }
 
+func (e *APIError) unauthorized() bool {
+	return e.Kind == "authentication_failed" || e.Type == "authentication_error"
+}
+
 // claudeInterruption recognises an interruption by its wording. 2.1.104 does not mark
 // it in another way, nor do later versions before the first answer. The line's
 // content is a list of one block; what a person types is a string. A [Turn] also
@@ -74,6 +78,9 @@ func (e *APIError) temporary() bool {
 func claudeInterruption(text string, typed bool) bool {
 	return !typed && (text == "[Request interrupted by user]" || text == "[Request interrupted by user for tool use]")
 }
+
+// claudeStop is the event of the hooks that run when claude is about to stop.
+const claudeStop = "Stop"
 
 // claudeStopSummary is the kind of the line that claude writes when all Stop hooks
 // have run. If one of them objected, the objection stands before this line (2.1.104,

@@ -92,7 +92,7 @@ func TestDecode(t *testing.T) {
 			&transcript.APIRetry{Status: 529, Message: "529 m", Attempt: 1}},
 		{"turn duration", `{"type":"system","subtype":"turn_duration","durationMs":66}`, &transcript.TurnDuration{Duration: 66 * time.Millisecond}},
 		{"other system line", `{"type":"system","subtype":"informational","content":"c"}`, &transcript.System{Subtype: "informational", Content: "c"}},
-		{"Stop hooks", `{"type":"system","subtype":"stop_hook_summary"}`, &transcript.HookOutput{Kind: "stop_hook_summary", Event: "Stop", Stopping: true}},
+		{"Stop hooks", `{"type":"system","subtype":"stop_hook_summary"}`, &transcript.HookOutput{Kind: "stop_hook_summary", Event: "Stop", AtStop: true, Stopping: true}},
 		{"hook", `{"attachment":{"type":"hook_success","hookEvent":"PreToolUse"},"type":"attachment"}`, &transcript.HookOutput{Kind: "hook_success", Event: "PreToolUse"}},
 		{"a field of another type", `{"type":"system","subtype":"turn_duration","durationMs":66,"retryAttempt":"one","maxRetries":{}}`, &transcript.TurnDuration{Duration: 66 * time.Millisecond}},
 	} {

@@ -160,6 +160,9 @@ func (e *APIError) Retryable() bool {
 	return e.temporary()
 }
 
+// Unauthorized reports whether the service or the agent does not accept the login.
+func (e *APIError) Unauthorized() bool { return e.Status == 401 || e.unauthorized() }
+
 func retryable(status int) bool { return status == 408 || status == 429 || status >= 500 }
 
 // TurnDuration ends a turn (2.1.158 and later, not after every API error).
@@ -190,11 +193,15 @@ type HookOutput struct {
 	Kind  string // "stop_hook_summary", "hook_success", "hook_blocking_error", …
 	Event string // of the hook, where the line names it: "Stop"
 
-	// Prevents says that a hook has stopped the agent, for Reason. If Event is
-	// "UserPromptSubmit" and Kind is "blocked_by_hook", the agent did not take the
-	// prompt (2.1.294 and later; earlier versions do not record that).
+	// Prevents says that a hook has stopped the agent, for Reason. Refuses says that
+	// the agent did not take the prompt (2.1.294 and later; earlier versions do not
+	// record that).
 	Prevents bool
+	Refuses  bool
 	Reason   string
+
+	// AtStop says that the hook is one that runs when the agent is about to stop.
+	AtStop bool
 
 	// Stopping says that all Stop hooks have run and the agent is about to stop.
 	// If one of them objected, its objection stands before this line.

@@ -30,6 +30,7 @@ func expect(line []byte) transcript.Event {
 		a := object(o["attachment"])
 		if kind := firstType(o["attachment"]); a != nil && strings.HasPrefix(kind, "hook_") {
 			h := &transcript.HookOutput{Kind: kind, Event: value[string](a["hookEvent"])}
+			h.AtStop = h.Event == "Stop"
 			if h.Prevents = kind == "hook_stopped_continuation"; h.Prevents {
 				h.Reason = value[string](a["message"])
 			}
@@ -127,7 +128,7 @@ func expectSystem(o map[string]json.RawMessage) transcript.Body {
 	case "turn_duration":
 		return &transcript.TurnDuration{Duration: milliseconds("durationMs")}
 	case "stop_hook_summary":
-		return &transcript.HookOutput{Kind: subtype, Event: "Stop", Stopping: true}
+		return &transcript.HookOutput{Kind: subtype, Event: "Stop", AtStop: true, Stopping: true}
 	case "api_error":
 		e := object(o["error"])
 		inner := object(object(e["error"])["error"])
@@ -151,6 +152,7 @@ func expectSystem(o map[string]json.RawMessage) transcript.Body {
 				h.Kind = value[string](kind)
 			}
 			h.Reason = value[string](ending["reason"])
+			h.Refuses = h.Kind == "blocked_by_hook"
 			return h
 		}
 		return &transcript.System{Subtype: subtype, Content: value[string](o["content"])}

@@ -38,6 +38,7 @@ type Outcome struct {
 	Text string
 
 	StopReason string // of the final message, as the API calls it; "" for null
+	End        End    // how the final message ended
 	Model      string
 	MessageID  string
 	Version    string // of the agent
@@ -75,7 +76,7 @@ func (t *Turn) Outcome() Outcome {
 		o.Usage.CacheReadInputTokens += m.usage.CacheReadInputTokens
 	}
 	if m := t.lastMessage(); m != nil {
-		o.StopReason, o.Model, o.MessageID = m.stop, m.model, m.id
+		o.StopReason, o.End, o.Model, o.MessageID = m.stop, m.end, m.model, m.id
 		if !m.narrates() {
 			o.Text = t.answer()
 		}

@@ -79,6 +79,10 @@ type Traits struct {
 
 	Keys Keys
 
+	// NotTaken says what may have kept the agent from taking a prompt without a word
+	// in its log.
+	NotTaken string
+
 	Log *transcript.Format // of its sessions, and of what its hooks report
 
 	TokenVar string   // the variable that carries the token

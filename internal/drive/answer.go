@@ -94,7 +94,7 @@ func (t *Turn) take(ev transcript.Event) bool {
 			t.stopping, t.lastSaid = false, ""
 		}
 	case *transcript.HookOutput:
-		t.stopping = t.stopping && b.Event != "Stop" // they have run
+		t.stopping = t.stopping && !b.AtStop // they have run
 		if b.Prevents {
 			t.halted = b
 		}

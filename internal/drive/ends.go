@@ -55,7 +55,7 @@ var rests = []struct {
 	{"the last message is final", func(s standing) bool { return s.state == transcript.Final && !s.stopping }, restQuiet, true},
 	{"a message without a stop reason", func(s standing) bool { return s.state == transcript.Resting && !s.cut }, restQuiet, true},
 	{"the agent works", func(s standing) bool { return s.working }, never, false},
-	{"the last message is final, and Stop hooks run", func(s standing) bool { return s.state == transcript.Final }, idleQuiet, true},
+	{"the last message is final, and hooks run before the agent stops", func(s standing) bool { return s.state == transcript.Final }, idleQuiet, true},
 	{"a message was cut or refused, and the agent may ask for more", func(s standing) bool { return s.state == transcript.Resting }, idleQuiet, true},
 	{"the agent has reported that it stops, having said nothing", func(s standing) bool { return s.stopping && !s.said && !s.pending }, restQuiet, false},
 	{"it is not known why", func(standing) bool { return true }, idleQuiet, false},
@@ -63,10 +63,10 @@ var rests = []struct {
 
 // standing is what is known of the agent of a look.
 func (t *Turn) standing(w *watch) standing {
-	stop := t.log.Outcome().StopReason
+	end := t.log.Outcome().End
 	return standing{
 		state:    t.log.State(),
-		cut:      stop == "max_tokens" || stop == "refusal",
+		cut:      end == transcript.EndCut || end == transcript.EndRefused,
 		pending:  len(t.log.PendingTools()) > 0,
 		retrying: t.log.Retrying() != nil,
 		stopping: t.stopping,
@@ -163,5 +163,5 @@ func (t *Turn) refused(ctx context.Context, h *transcript.HookOutput) error {
 	if reason == "" {
 		reason = "no reason given"
 	}
-	return fmt.Errorf("%w: a UserPromptSubmit hook blocked it: %s (%s)", ErrNotAccepted, t.Redactor.Redact(reason), where)
+	return fmt.Errorf("%w: a %s hook blocked it: %s (%s)", ErrNotAccepted, h.Event, t.Redactor.Redact(reason), where)
 }

@@ -55,13 +55,16 @@ func (e *APIError) Error() string {
 
 // Is makes an authentication failure ErrAuthentication.
 func (e *APIError) Is(target error) bool {
-	return target == ErrAuthentication &&
-		(e.Status == 401 || e.Kind == "authentication_failed" || e.Type == "authentication_error")
+	return target == ErrAuthentication && e.recorded().Unauthorized()
 }
 
 // Retryable tells whether the same request may succeed later.
 func (e *APIError) Retryable() bool {
-	return (&transcript.APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Attempts: e.Attempts}).Retryable()
+	return e.recorded().Retryable()
+}
+
+func (e *APIError) recorded() *transcript.APIError {
+	return &transcript.APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Attempts: e.Attempts}
 }
 
 // A BlockedError says that the agent waits for a person. The root documents its

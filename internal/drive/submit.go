@@ -58,7 +58,7 @@ func (t *Turn) submit(ctx context.Context) error {
 		if _, ok := t.log.Received(); ok && (!t.doubtful() || heard == ticked && t.taken(&w)) {
 			return nil
 		}
-		if t.halted != nil && t.halted.Kind == "blocked_by_hook" {
+		if t.halted != nil && t.halted.Refuses {
 			return Cause(ctx, t.refused(ctx, t.halted))
 		}
 		if t.log.Unmatched() != "" {
@@ -86,7 +86,7 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 		// Not drawn yet, or taken and not recorded yet. Neither lasts.
 		t.entered.taken = t.entered.again()
 		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
-			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: perhaps a UserPromptSubmit hook of the home's blocked it, which claude before 2.1.294 does not record (see the screen)", ErrNotAccepted)
+			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: %s (see the screen)", ErrNotAccepted, t.Agent.Traits().NotTaken)
 		}
 	case t.entered.taken:
 		// The agent gave it back. With another Enter it would be taken again, and
