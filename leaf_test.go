@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,35 @@ func TestLeavesStandAlone(t *testing.T) {
 				t.Errorf("%s imports the root: it must stand alone, for %s", from, reason)
 			}
 		})
+	}
+}
+
+// layers are the packages between the root and the leaves, each with what of this
+// module it may import, directly or not, and the reason.
+var layers = map[string]struct {
+	imports []string
+	reason  string
+}{
+	"internal/agent": {[]string{"transcript", "internal/text"},
+		"it is the contract, which names neither an agent nor the engine"},
+	"internal/claude": {[]string{"internal/agent", "internal/hook", "internal/version", "internal/text", "internal/fifo", "internal/proc", "transcript"},
+		"whoever adds an agent must need nothing of the engine"},
+	"internal/drive": {nil, "it runs any agent: only the root imports the package of one"},
+}
+
+// An agent's package knows the contract and no engine, and the engine knows no agent.
+func TestLayers(t *testing.T) {
+	for pkg, layer := range layers {
+		via := imports(t, pkg)
+		for imported, from := range via {
+			name, ours := strings.CutPrefix(imported, module+"/")
+			switch {
+			case imported == module, name == "internal/claude" && pkg != name:
+				t.Errorf("%s imports %s, for %s: %s", from, imported, pkg, layer.reason)
+			case ours && name != pkg && layer.imports != nil && !slices.Contains(layer.imports, name):
+				t.Errorf("%s imports %s, for %s: %s", from, imported, pkg, layer.reason)
+			}
+		}
 	}
 }
 

@@ -111,12 +111,47 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	defer env.Remove()
 
-	// tmux runs a command of several words without the user's shell. Neither the
-	// server's environment nor the variables that tmux adds get in: a program that
-	// finds TMUX could end our server. The shell changes the directory, because tmux
-	// silently uses another one if it is missing. The command must not be cut short:
-	// nobody could tell then which session it has made, if any. The name alone may be
-	// another session's.
+	t, err := in.makeSession(ctx, cfg, env.Path)
+	if err != nil {
+		return nil, err
+	}
+	t.target.Match = func(entry string) bool { return entry == marker }
+	watcher, err := proc.Watch(t.target.Pid)
+	if err != nil {
+		return nil, t.abandon(err)
+	}
+	go t.wait(watcher)
+	in.sessions.add(t)
+
+	if in.shared != nil {
+		if err := t.adapt(ctx, cfg.Cols, cfg.Rows); err != nil {
+			return nil, t.abandon(err)
+		}
+	}
+	err = t.handOver(ctx, env, script)
+	if s.closed.Load() {
+		err = ErrServerClosed
+	}
+	if err != nil {
+		err = t.abandon(err)
+		if in.gone() && !errors.Is(err, ErrServerClosed) { // abandon has found that out
+			err = fmt.Errorf("%w: %w", err, ErrServerClosed)
+		}
+		return nil, err
+	}
+	return t, nil
+}
+
+// newSessionArgs returns the command that makes a session whose shell reads from the
+// FIFO env.
+//
+// tmux runs a command of several words without the user's shell. Neither the
+// server's environment nor the variables that tmux adds get in: a program that
+// finds TMUX could end our server. The shell changes the directory, because tmux
+// silently uses another one if it is missing. The command must not be cut short:
+// nobody could tell then which session it has made, if any. The name alone may be
+// another session's.
+func (in *instance) newSessionArgs(cfg SessionConfig, env string) []string {
 	name := cfg.Name
 	if in.shared != nil {
 		name = in.shared.prefix + name
@@ -125,7 +160,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	args := []string{"new-session", "-d", "-P",
 		"-F", "#{pid} #{session_id} #{pane_id} #{pane_pid} #{pane_tty}",
 		"-s", name, "-x", cols, "-y", rows,
-		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env.Path}
+		"-c", "/", "/usr/bin/env", "-i", "/bin/sh", env}
 	if in.shared != nil {
 		// In the same command: with destroy-unattached on, the session would end at
 		// once. adapt sets the other options.
@@ -139,13 +174,18 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		// next new-session crashes the server (tmux pull request 4849).
 		args = append(args, ";", "resize-window", "-t", "="+name+":", "-x", cols, "-y", rows)
 	}
+	return args
+}
+
+// makeSession makes a session of its own for the program.
+func (in *instance) makeSession(ctx context.Context, cfg SessionConfig, env string) (*Session, error) {
 	unlock := in.exclusive(ctx)
-	out, err := in.runWhole(ctx, args...)
+	out, err := in.runWhole(ctx, in.newSessionArgs(cfg, env)...)
 	unlock()
 	if _, refused := errors.AsType[refusal](err); err != nil && !refused {
 		// The session may have been made, or may still be made.
 		end, cancel := context.WithTimeout(context.Background(), statusDelay)
-		in.endPanes(end, in.mark(filepath.Base(env.Path)))
+		in.endPanes(end, in.mark(filepath.Base(env)))
 		cancel()
 		if in.gone() {
 			err = ErrServerClosed
@@ -156,8 +196,7 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 	}
 	// Exit status 0 alone proves nothing: a server that was being killed returned 0 for
 	// a session that was never made.
-	t := &Session{in: in, name: cfg.Name, cols: cfg.Cols, rows: cfg.Rows, mark: in.mark(filepath.Base(env.Path)), done: make(chan struct{})}
-	t.target.Match = func(entry string) bool { return entry == marker }
+	t := &Session{in: in, name: cfg.Name, cols: cfg.Cols, rows: cfg.Rows, mark: in.mark(filepath.Base(env)), done: make(chan struct{})}
 	var server int
 	if _, err := fmt.Sscan(string(out), &server, &t.id, &t.pane, &t.target.Pid, &t.tty); err != nil || t.target.Pid <= 1 {
 		if in.lost("") {
@@ -174,36 +213,22 @@ func (s *Server) newSession(ctx context.Context, cfg SessionConfig) (*Session, e
 		return nil, ErrServerClosed
 	}
 	t.target.Identity = proc.Identify(t.target.Pid)
-	watcher, err := proc.Watch(t.target.Pid)
-	if err != nil {
-		return nil, t.abandon(err)
-	}
-	go t.wait(watcher)
-	in.sessions.add(t)
+	return t, nil
+}
 
-	if in.shared != nil {
-		if err := t.adapt(ctx, cfg.Cols, cfg.Rows); err != nil {
-			return nil, t.abandon(err)
-		}
-	}
+// handOver gives the program's shell its command line.
+func (t *Session) handOver(ctx context.Context, env fifo.FIFO, script string) error {
 	w, err := env.Open(ctx, t.done)
 	if err == nil {
 		err = w.Deliver(ctx, []byte(script))
 	}
-	if s.closed.Load() {
-		return nil, t.abandon(ErrServerClosed)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		err = fmt.Errorf("%w: %w", err, errCleaned)
 	}
-	if err != nil {
-		err = t.abandon(fmt.Errorf("handing over the environment: %w", err))
-		if in.gone() { // which abandon has found out
-			err = fmt.Errorf("%w: %w", err, ErrServerClosed)
-		}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: %w", err, errCleaned)
-		}
-		return nil, err
-	}
-	return t, nil
+	return fmt.Errorf("handing over the environment: %w", err)
 }
 
 func (cfg SessionConfig) check() error {
