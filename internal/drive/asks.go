@@ -81,4 +81,12 @@ func (t *Turn) dismiss() {
 		q.Drop()
 	}
 	t.questions = nil
+	t.release()
+}
+
+// release lets the hooks end whose questions nobody has heard.
+func (t *Turn) release() {
+	if t.Place.Lease.Check() == nil { // else the name may be another directory's
+		hook.Release(t.dir)
+	}
 }

@@ -115,6 +115,7 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 		Offset: FileSize(t.hooksFile()),
 		Log:    t.Log,
 	}
+	t.release() // what was asked since the last turn
 	var following sync.WaitGroup
 	following.Go(func() {
 		for ev, err := range lines.Events(ctx) {

@@ -152,3 +152,39 @@ func TestAQuestionThatCannotBeReadEnds(t *testing.T) {
 		})
 	}
 }
+
+// A question that nobody will hear does not keep its hook.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	dir := filepath.Join(t.TempDir(), "[a]*") // no pattern
+	is.NoErr(os.Mkdir(dir, 0o700))
+	cmd := exec.Command("/bin/sh", "-c", askCommand)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), FileVar + "=" + filepath.Join(dir, "hooks.jsonl")}
+	cmd.Stdin = strings.NewReader(`{"tool_name":"Bash"}`)
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	is.NoErr(cmd.Start())
+	ended := make(chan error)
+	go func() { ended <- cmd.Wait() }()
+	is.NoErr(os.WriteFile(filepath.Join(dir, "other"), nil, 0o600))
+	for {
+		if b, _ := os.ReadFile(filepath.Join(dir, "hooks.jsonl")); len(b) > 0 {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for waiting := true; waiting; {
+		Release(dir)
+		select {
+		case err := <-ended:
+			is.NoErr(err)
+			waiting = false
+		case <-time.After(5 * time.Millisecond): // it was about to wait
+		}
+	}
+	is.Equal(out.String(), "")
+	left, err := os.ReadDir(dir)
+	is.NoErr(err)
+	is.Equal(len(left), 2) // what it reported, and what is not a hook's
+}

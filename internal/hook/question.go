@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -44,6 +45,19 @@ func Read(dir string, pid int) (*Question, error) {
 		return nil, err
 	}
 	return q, nil
+}
+
+// Release lets go of every hook that waits in dir. Nobody has read its question, or
+// ever will: it was asked between two turns, or at the end of one.
+func Release(dir string) {
+	entries, _ := os.ReadDir(dir) // not a glob: dir may hold pattern characters
+	for _, e := range entries {
+		if name := e.Name(); strings.HasPrefix(name, askPrefix) && strings.HasSuffix(name, replySuffix) {
+			reply := filepath.Join(dir, name)
+			os.Remove(strings.TrimSuffix(reply, replySuffix))
+			fifo.At(reply).Remove()
+		}
+	}
 }
 
 // Open tells whether the hook still waits for an answer.
