@@ -137,27 +137,30 @@ func public(err error) error {
 	case *drive.ExitError:
 		return (*ExitError)(e)
 	}
-	var typed []error
-	if e, ok := errors.AsType[*drive.APIError](err); ok {
-		typed = append(typed, (*APIError)(e))
-	}
-	if e, ok := errors.AsType[*drive.BlockedError](err); ok {
-		typed = append(typed, (*BlockedError)(e))
-	}
-	if e, ok := errors.AsType[*drive.ExitError](err); ok {
-		typed = append(typed, (*ExitError)(e))
-	}
-	if typed == nil {
+	if _, done := errors.AsType[*publicError](err); done {
 		return err
 	}
-	return &publicError{err, typed}
+	var all []error
+	if e, ok := errors.AsType[*drive.APIError](err); ok {
+		all = append(all, (*APIError)(e))
+	}
+	if e, ok := errors.AsType[*drive.BlockedError](err); ok {
+		all = append(all, (*BlockedError)(e))
+	}
+	if e, ok := errors.AsType[*drive.ExitError](err); ok {
+		all = append(all, (*ExitError)(e))
+	}
+	if all == nil {
+		return err
+	}
+	return &publicError{err, append(all, err)}
 }
 
 // A publicError says what err says, and is also the errors that it holds, by their
 // types in this package.
 type publicError struct {
 	error
-	typed []error
+	all []error
 }
 
-func (e *publicError) Unwrap() []error { return append(e.typed, e.error) }
+func (e *publicError) Unwrap() []error { return e.all }

@@ -16,5 +16,5 @@ func (r *Runner) Locate(ctx context.Context) (path, version string, err error) {
 		return "", "", err
 	}
 	version, err = r.agent().Version(ctx, path, env)
-	return path, version, err
+	return path, version, drive.Cause(ctx, err)
 }

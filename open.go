@@ -169,7 +169,7 @@ func (r *Runner) stock(ctx context.Context, s setup) (*seat, error) {
 	seat, err := r.newSeat(place, s, uuid.New(), redact.New(r.secrets(&s.Request)...))
 	if err != nil {
 		place.turns.Done()
-		return nil, err
+		return nil, &Error{Op: "choosing a terminal", Err: err}
 	}
 	seat.leave, seat.untold = place.turns.Done, true
 	op, err := seat.Prepare(ctx)

@@ -17,7 +17,6 @@ import (
 
 	"github.com/matryer/is"
 
-	"github.com/tuiturn/tuiturn/internal/claude"
 	"github.com/tuiturn/tuiturn/internal/drive"
 	"github.com/tuiturn/tuiturn/internal/fakeagent"
 	"github.com/tuiturn/tuiturn/internal/hook"
@@ -130,12 +129,12 @@ func TestPermission(t *testing.T) {
 		},
 		"denied with a message": {
 			[]tool{{}}, []Decision{tell("1. use mv\n2. not\x20touch: é 漢字")}, []string{"Bash touch file0"}, nil,
-			[]string{claude.Rejected + " To tell you how to proceed, the user said:\n1. use mv\n2. not touch: é 漢字"}, nil,
+			[]string{saidNo + " To tell you how to proceed, the user said:\n1. use mv\n2. not touch: é 漢字"}, nil,
 		},
 		"one of each": {
 			[]tool{{}, {}, {}}, []Decision{allow, tell("no"), allow},
 			[]string{"Bash touch file0", "Bash touch file1", "Bash touch file2"},
-			[]string{"ran touch file0", "ran touch file2"}, []string{claude.Rejected + " To tell you how to proceed, the user said:\nno"}, nil,
+			[]string{"ran touch file0", "ran touch file2"}, []string{saidNo + " To tell you how to proceed, the user said:\nno"}, nil,
 		},
 		"the same twice": {
 			[]tool{{Command: "ls"}, {Command: "ls"}}, []Decision{allow, deny}, []string{"Bash ls", "Bash ls"}, []string{"ran ls"}, []string{declined}, ErrInterrupted,
@@ -163,12 +162,12 @@ func TestPermission(t *testing.T) {
 		},
 		"denied with a long message": {
 			[]tool{{}}, []Decision{tell(strings.Repeat("é ", drive.MaxMessage/3))}, []string{"Bash touch file0"}, nil,
-			[]string{claude.Rejected + " To tell you how to proceed, the user said:\n" + strings.TrimSpace(strings.Repeat("é ", drive.MaxMessage/3))}, nil,
+			[]string{saidNo + " To tell you how to proceed, the user said:\n" + strings.TrimSpace(strings.Repeat("é ", drive.MaxMessage/3))}, nil,
 		},
 		"a command that quotes the next one": {
 			[]tool{{Command: "touch evil # printf ok > harmless.txt"}, {Command: "printf ok > harmless.txt"}}, []Decision{allow, tell("no")},
 			[]string{"Bash touch evil # printf ok > harmless.txt", "Bash printf ok > harmless.txt"},
-			[]string{"ran touch evil # printf ok > harmless.txt"}, []string{claude.Rejected + " To tell you how to proceed, the user said:\nno"}, nil,
+			[]string{"ran touch evil # printf ok > harmless.txt"}, []string{saidNo + " To tell you how to proceed, the user said:\nno"}, nil,
 		},
 		"not reported, allowed": {
 			[]tool{{Unreported: true}}, []Decision{allow}, []string{" "}, nil, nil, ErrCannotAllow,
@@ -426,3 +425,6 @@ func TestMenuIsNoPermission(t *testing.T) {
 		is.Equal(len(p.asked), 0)
 	})
 }
+
+// saidNo is what claude tells the model when a person says no.
+const saidNo = "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file edit, the new_string was NOT written to the file)."

@@ -173,7 +173,7 @@ func withTeardown(op string, err, closeErr error) (string, error) {
 	case err == nil:
 		return "tearing down", closeErr
 	}
-	return op, multierror.Append(err, fmt.Errorf("tearing down: %w", closeErr))
+	return op, multierror.Append(public(err), fmt.Errorf("tearing down: %w", closeErr))
 }
 
 // queued is what is called if the turn has to wait.

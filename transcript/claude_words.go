@@ -26,10 +26,10 @@ func claudeErrorEnd(stopReason, kind string) End {
 	switch {
 	case stopReason == "refusal":
 		return EndRefused
-	case stopReason == "tool_use":
-		return EndTools
 	case kind == "max_output_tokens":
 		return EndCut
+	case stopReason == "tool_use":
+		return EndTools
 	}
 	return EndUnknown
 }
@@ -86,3 +86,10 @@ const claudeStop = "Stop"
 // have run. If one of them objected, the objection stands before this line (2.1.104,
 // 2.1.158, 2.1.330).
 const claudeStopSummary = "stop_hook_summary"
+
+// A program may have made these events by hand, without the fields that the decoder
+// sets.
+
+func (u *User) interruption() bool { return u.Interruption || claudeInterruption(u.Text, u.Typed) }
+
+func (h *HookOutput) stopping() bool { return h.Stopping || h.Kind == claudeStopSummary }

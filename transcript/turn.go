@@ -166,7 +166,7 @@ func (t *Turn) apply(ev Event, orphan bool) {
 		switch {
 		case b.Prevents:
 			t.prevented = at
-		case b.Stopping:
+		case b.stopping():
 			t.told = t.told || t.stopped()
 		}
 	}
@@ -200,7 +200,7 @@ func (t *Turn) user(at int, meta bool, u *User) {
 		// The agent asks the model to go on: a Stop hook objected, a message hit a
 		// limit, or an answer was empty.
 		t.resumed = at
-	case u.InterruptedMessageID != "" || u.Interruption && u.PromptID == t.promptID:
+	case u.InterruptedMessageID != "" || u.interruption() && u.PromptID == t.promptID:
 		t.interrupt = true
 	case u.PromptID != "" && u.PromptID == t.promptID:
 		// A command's echo.

@@ -47,7 +47,7 @@ func (s *steps) seed(ctx context.Context, path string) error {
 	}
 	// Mostly nothing has to change. Then no lock is needed, and the home need
 	// not be writable.
-	c, err := s.change(path, target)
+	c, err := s.change(ctx, path, target)
 	if err == nil && len(c.keys) > 0 && !s.look {
 		c, err = s.write(ctx, path, target)
 	}
@@ -71,8 +71,8 @@ type change struct {
 }
 
 // change finds out what has to change in target, the file that path leads to.
-func (s *steps) change(path, target string) (c change, err error) {
-	err = settled(target, func(doc []byte) (err error) {
+func (s *steps) change(ctx context.Context, path, target string) (c change, err error) {
+	err = settled(ctx, target, func(doc []byte) (err error) {
 		c.old = doc
 		c.out, c.keys, err = s.layout().Seed(path, doc, s.workdir, s.Mode)
 		if err != nil {
@@ -98,7 +98,7 @@ func (s *steps) write(ctx context.Context, path, target string) (change, error) 
 		if ctx.Err() != nil {
 			return change{}, context.Cause(ctx)
 		}
-		c, err := s.change(path, target)
+		c, err := s.change(ctx, path, target)
 		if err != nil || len(c.keys) == 0 {
 			return c, err
 		}
@@ -204,8 +204,8 @@ func readConfig(path string) ([]byte, error) {
 
 // settled reads the file at path and passes the content to parse: nil if there is no
 // file. If parse fails, a program may be writing the file in place. The file is then
-// read again until its content stays the same.
-func settled(path string, parse func(doc []byte) error) error {
+// read again until its content stays the same, or ctx ends.
+func settled(ctx context.Context, path string, parse func(doc []byte) error) error {
 	var torn []byte
 	for deadline := time.Now().Add(lockWait); ; {
 		doc, err := readConfig(path)
@@ -215,6 +215,9 @@ func settled(path string, parse func(doc []byte) error) error {
 		err = parse(doc)
 		if err == nil || doc == nil || torn != nil && bytes.Equal(torn, doc) || time.Now().After(deadline) {
 			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
 		}
 		torn = doc
 		time.Sleep(tornWait)

@@ -1,6 +1,7 @@
 package tuiauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +26,7 @@ func (l *Layout) scanFile(path string) (found []finding, there bool, err error) 
 	target, err := follow(path)
 	var names map[string]string
 	if err == nil {
-		err = settled(target, func(doc []byte) (err error) {
+		err = settled(context.Background(), target, func(doc []byte) (err error) {
 			if there = doc != nil; !there {
 				return nil
 			}

@@ -79,6 +79,9 @@ type Traits struct {
 
 	Keys Keys
 
+	// AskingTools are the tools that ask a person something else than a permission.
+	AskingTools []string
+
 	// NotTaken says what may have kept the agent from taking a prompt without a word
 	// in its log.
 	NotTaken string

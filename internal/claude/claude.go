@@ -38,7 +38,8 @@ func (c Claude) Traits() agent.Traits {
 		Command: "/",
 		Keys:    agent.Keys{Editor: "C-g", Clear: "C-u", Submit: "Enter", Stop: "Escape"},
 
-		NotTaken: "perhaps a UserPromptSubmit hook of the home's blocked it, which claude before 2.1.294 does not record",
+		AskingTools: []string{"AskUserQuestion", "ExitPlanMode"},
+		NotTaken:    "perhaps a UserPromptSubmit hook of the home's blocked it, which claude before 2.1.294 does not record",
 
 		Log: format,
 

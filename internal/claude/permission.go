@@ -66,9 +66,9 @@ const cutOff = 200
 func (c Claude) Decide(allow bool, message string) string {
 	decision := map[string]any{"behavior": "allow"}
 	if !allow {
-		decision = map[string]any{"behavior": "deny", "message": Rejected, "interrupt": message == ""}
+		decision = map[string]any{"behavior": "deny", "message": rejected, "interrupt": message == ""}
 		if message != "" {
-			decision["message"] = Rejected + " To tell you how to proceed, the user said:\n" + message
+			decision["message"] = rejected + " To tell you how to proceed, the user said:\n" + message
 		}
 	}
 	b, err := json.Marshal(map[string]any{"hookSpecificOutput": map[string]any{"hookEventName": "PermissionRequest", "decision": decision}})
@@ -78,5 +78,5 @@ func (c Claude) Decide(allow bool, message string) string {
 	return string(b)
 }
 
-// Rejected is what claude tells the model when a person says no.
-const Rejected = "The user doesn't want to proceed with this tool use. The tool use was Rejected (eg. if it was a file edit, the new_string was NOT written to the file)."
+// rejected is what claude tells the model when a person says no.
+const rejected = "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file edit, the new_string was NOT written to the file)."

@@ -19,7 +19,8 @@ func (c Claude) See(screen string) agent.Sees {
 		return agent.Sees{Input: true, Text: text, Working: isWorking(rows)}
 	}
 	m := findMenu(rows)
-	sees := agent.Sees{Foot: foot(rows, m)}
+	// With the blank rows below: a dialog that moves is another one.
+	sees := agent.Sees{Foot: foot(strings.Split(screen, "\n"), m)}
 	if m != nil {
 		sees.Menu = m.menu
 	}

@@ -47,31 +47,40 @@ const (
 // the error is os.ErrProcessDone when all of that has been heard. Otherwise it is one
 // of reading, or of ctx.
 func (t *Turn) hear(ctx context.Context, tick <-chan time.Time, until <-chan struct{}) (heard, error) {
-	for {
+	select {
+	case s := <-t.ear.sounds:
+		return t.heed(s)
+	case <-tick:
+		return ticked, nil
+	case <-until:
+		return called, nil
+	case <-t.ear.ended:
+		t.ear.ended, t.ear.drained = nil, time.After(2*transcript.DefaultSettle)
+		return other, nil // the caller may have no use for what comes
+	case <-t.ear.drained:
+		t.ear.drained = past // for who asks again
 		select {
-		case s := <-t.ear.sounds:
-			switch {
-			case s.err != nil:
-				return other, s.err
-			case s.hook:
-				t.hooked(s.event)
-			case t.take(s.event):
-				return line, nil
-			}
-			return other, nil
-		case <-tick:
-			return ticked, nil
-		case <-until:
-			return called, nil
-		case <-t.ear.ended:
-			t.ear.ended, t.ear.drained = nil, time.After(2*transcript.DefaultSettle)
-		case <-t.ear.drained:
-			t.ear.drained = past // for who asks again
+		case s := <-t.ear.sounds: // the caller was long away
+			return t.heed(s)
+		default:
 			return other, os.ErrProcessDone
-		case <-ctx.Done():
-			return other, Why(ctx)
 		}
+	case <-ctx.Done():
+		return other, Why(ctx)
 	}
+}
+
+// heed takes a sound.
+func (t *Turn) heed(s sound) (heard, error) {
+	switch {
+	case s.err != nil:
+		return other, s.err
+	case s.hook:
+		t.hooked(s.event)
+	case t.take(s.event):
+		return line, nil
+	}
+	return other, nil
 }
 
 // deaf tells whether the agent has ended, and what it wrote last is still to be read.

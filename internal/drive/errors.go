@@ -108,6 +108,14 @@ func blockedBy(m *agent.Menu) *BlockedError {
 	return &BlockedError{Kind: m.Kind, Options: m.Options, Highlighted: m.Highlighted}
 }
 
+// blockedKind is the kind of a BlockedError, empty for another error.
+func blockedKind(err error) string {
+	if b, ok := err.(*BlockedError); ok {
+		return b.Kind
+	}
+	return ""
+}
+
 // inTurn is e for a dialog that stands there while the agent works on a prompt.
 // Its words can be a model's then: they make it neither a login nor anything else
 // that an agent asks at its start.

@@ -138,6 +138,12 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 	tells := 0
 	quiet := time.Now() // since when no line has come
 	for {
+		if t.deaf() { // it has not come back, whatever its last screen shows
+			if _, err := t.hear(ctx, nil, nil); err != nil {
+				return err
+			}
+			continue
+		}
 		if err := w.look(ctx); err != nil {
 			return err
 		}

@@ -112,6 +112,7 @@ func (p *Pane) prepare(ctx context.Context) (op string, err error) {
 	if err != nil {
 		return "checking the request", err
 	}
+	p.Start.Version = nil                                           // it holds ctx
 	p.files = append(launch.Files, agent.File{Path: p.hooksFile()}) // before anybody else makes one
 	if err := p.make(); err != nil {
 		return "making the turn's directory", err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -269,6 +270,9 @@ func (t *Turn) attend(ctx context.Context, d time.Duration, done <-chan struct{}
 		heard, err := t.hear(ctx, timer.C, done)
 		if err != nil {
 			return err
+		}
+		if t.deaf() {
+			return os.ErrProcessDone // nobody waits for the decision any more
 		}
 		if t.deltas != nil {
 			t.pass(t.deltas.Next())

@@ -6,7 +6,9 @@ package drive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/internal/hook"
@@ -143,7 +145,11 @@ func (t *Turn) explain(ctx context.Context, err error) error {
 		if b, ok := err.(*BlockedError); ok && t.entered.again() {
 			err = b.inTurn()
 		}
+		asks := blockedKind(err) == question
 		t.screen, err = t.Pane.Explain(ctx, err)
+		if tools := t.Agent.Traits().AskingTools; asks && len(tools) > 0 {
+			err = fmt.Errorf("%w; %s ask", err, strings.Join(tools, " and "))
+		}
 	}
 	return err
 }
