@@ -2,12 +2,12 @@ package tuiturn
 
 import "github.com/tuiturn/tuiturn/internal/agent"
 
-// An Agent is one terminal agent that a Runner can run. [Claude] is the first. What
-// is true of one agent only stands behind it: its arguments and environment, what its
-// screen says, how its input line is to be treated.
+// An Agent is a terminal agent that a Runner can run. [Claude] is the first one. The
+// Agent holds everything that is true of one agent only: its arguments and environment,
+// how to read its screen, and how to treat its input line.
 //
-// Its method is not exported: a second agent has to show which parts of the contract
-// generalise.
+// The method is not exported yet. A second agent has to show which parts of the
+// contract are general.
 type Agent interface {
 	agent() agent.Agent
 }

@@ -16,67 +16,68 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// A Conversation is an agent that takes one prompt after the other and knows what
-// was said before. Its methods are safe for concurrent use; it takes one turn at
-// a time. Close it when done: until then it is a process of 100 to 300 MB.
+// A Conversation is an agent that takes one prompt after the other and remembers what
+// was said before. Its methods are safe for concurrent use, but only one turn can run
+// at a time. Close it when done: an open conversation is a process of 100 to 300 MB.
 //
-// Runner.Close closes it too. When its agent is gone, or does not come back to
-// its input line after an interruption, the conversation has ended, and
-// Runner.Resume goes on with its session.
+// Runner.Close closes it too. A conversation ends when its agent has exited, or does
+// not return to its input line after an interruption. Runner.Resume continues its
+// session then.
 type Conversation struct {
 	runner *Runner
 	seat   *seat
-	opened Request // what it was opened with: the turns' callbacks
-	setup  Request // what is fixed for all turns
+	opened Request // the request of Open: its callbacks are the turns' defaults
+	setup  Request // the part of the request that is the same for all turns
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
-	unhook func() bool // from Runner.Close
+	unhook func() bool // removes the hook that Runner.Close calls
 	once   sync.Once
-	closed error // of the teardown, once it is done
+	closed error // the teardown's error, set by once
 
 	mu      sync.Mutex
-	over    error // why it takes no more turns
+	over    error // why the conversation takes no more turns; nil: it does
 	running *running
 
-	// Of the turn that runs.
+	// The running turn alone uses these.
 	session drive.Session
-	prompts []string // that the screen may still show
+	prompts []string // prompts that the screen may still show
 }
 
-// talking are the sessions of the conversations that this process has open.
-var talking sync.Map // of sessionKey to *Conversation
+// talking holds the conversations that this process has open, by their sessions.
+var talking sync.Map // sessionKey to *Conversation
 
 type sessionKey struct{ home, session string }
 
-// running is a turn that runs.
+// A running is the turn that a conversation runs.
 type running struct {
 	cancel context.CancelCauseFunc
 	done   chan struct{}
 }
 
-// A TurnRequest is one turn of a Conversation; what else a Request has is fixed
-// when it is opened. Only Prompt is required.
+// A TurnRequest describes one turn of a Conversation. The other fields of a Request are
+// fixed when the conversation is opened. Only Prompt is required.
 type TurnRequest struct {
 	// Prompt and AllowCommands are as in Request.
 	Prompt        string
 	AllowCommands bool
 
-	// OnDelta is as in Request. An answer comes by the line, where the agent can
-	// tell, in a conversation that was opened with Request.OnDelta, and otherwise
-	// by the message.
+	// OnDelta is as in Request. The answer comes line by line if the agent supports
+	// that and Request.OnDelta was set when the conversation was opened. Otherwise the
+	// answer comes message by message.
 	OnDelta func(Delta)
 
 	// Trace is as in Request.
 	Trace *Trace
 }
 
-// Open starts an agent, or takes one that stands ready, for a conversation. Of req
-// the Prompt and AllowCommands do not matter; OnPermission decides for all turns,
-// and OnDelta and Trace become those of the turns that have none. ctx is for the start alone.
+// Open starts a conversation with a new agent, or with a ready agent of the Pool. It
+// ignores req.Prompt and req.AllowCommands. req.OnPermission decides in all turns.
+// req.OnDelta and req.Trace are the defaults of turns that set none. ctx limits the
+// start only.
 //
-// An open conversation counts as a turn while it starts and while it has one; in
-// between it holds no place among Runner.Limits. Its error is an *Error.
+// An open conversation counts as a turn while it starts and while one of its turns
+// runs. Between its turns it does not count in Runner.Limits. The error is an *Error.
 func (r *Runner) Open(ctx context.Context, req Request) (*Conversation, error) {
 	return r.converse(ctx, uuid.New(), req, false)
 }
@@ -91,7 +92,7 @@ func (r *Runner) converse(ctx context.Context, session string, req Request, resu
 	return c, nil
 }
 
-// open is what a conversation begins with.
+// open starts the agent of a conversation. op names the step that failed.
 func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op string, err error) {
 	const starting = "starting the conversation"
 	r := t.runner
@@ -103,9 +104,10 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		return nil, op, err
 	}
 	c = &Conversation{runner: r, opened: *t.req, setup: setup.Request}
-	opened := false // not with err, nor when a callback has panicked
+	opened := false // stays false after an error, and after a callback's panic
 	if setup.resume = resume; resume {
-		// First, so that nobody else writes what find reads.
+		// Reserve the session first, so that nobody else writes to the file that find
+		// reads.
 		if _, there := talking.LoadOrStore(sessionKey{r.Home.Dir, t.res.SessionID}, c); there {
 			return nil, starting, ErrBusy
 		}
@@ -124,7 +126,7 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		return nil, starting, err
 	}
 	defer done()
-	defer func() { // before done: the place is there until the agent is gone
+	defer func() { // runs before done: the agent needs its place until it has exited
 		if !opened {
 			op, err = withTeardown(op, err, t.tearDown())
 		}
@@ -132,42 +134,43 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	if op, err = t.start(ctx, place, setup); err != nil {
 		return nil, op, err
 	}
-	if !t.res.Warm { // what stood ready holds its place itself
+	if !t.res.Warm { // an agent of the pool holds its place already
 		place.turns.Add(1)
 		t.seat.leave = place.turns.Done
 	}
 	key, leave := sessionKey{r.Home.Dir, t.seat.Start.Session}, t.seat.leave
 	talking.Store(key, c)
-	t.seat.leave = func() { // its agent is gone, and Runner.Close still waits
+	t.seat.leave = func() { // the agent has exited, and Runner.Close still waits
 		talking.CompareAndDelete(key, c)
 		leave()
 	}
 	opened = true
 	c.seat = t.seat
-	c.seat.untold = true // when Runner.Close closes it
+	c.seat.untold = true // nobody gets the error if Runner.Close closes it
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.hook(r.ctx)
 	return c, "", nil
 }
 
-// hook closes the conversation when ctx ends, at once if it has ended.
+// hook closes the conversation when ctx ends, or at once if ctx has ended.
 func (c *Conversation) hook(ctx context.Context) {
-	c.mu.Lock() // for end, which may run before AfterFunc returns
+	c.mu.Lock() // end reads unhook, and may run before AfterFunc returns
 	defer c.mu.Unlock()
 	c.unhook = context.AfterFunc(ctx, func() { c.Close() })
 }
 
-// SessionID is the agent's name for the session, as in Result, for Runner.Resume.
+// SessionID returns the agent's name for the session, as in Result. Runner.Resume takes
+// it.
 func (c *Conversation) SessionID() string { return c.seat.Start.Session }
 
-// Turn gives the agent the next prompt and returns its answer. Its Result and
-// its error are as Runner.Turn's; Timings.Boot is the time until the agent takes
-// the prompt, and Timings.Teardown is zero as long as the conversation goes on.
+// Turn gives the agent the next prompt and returns the answer. The Result and the error
+// are as Runner.Turn's, with two differences. Timings.Boot is the time until the agent
+// takes the prompt. Timings.Teardown is zero as long as the conversation stays open.
 //
-// When ctx ends the turn is interrupted as by Interrupt, and the conversation
-// goes on. While another turn runs the error is ErrBusy. ErrClosed and ErrEnded
-// say that there will be no more; an *ExitError comes with the latter if the
-// agent has died, and with the turn in which it did.
+// When ctx ends, the turn is interrupted as by Interrupt, and the conversation stays
+// open. The error is ErrBusy while another turn runs. ErrClosed and ErrEnded mean that
+// the conversation takes no more turns. If the agent has died, ErrEnded comes with an
+// *ExitError; the turn in which the agent died fails with an *ExitError too.
 func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, error) {
 	began := time.Now()
 	full := c.setup
@@ -184,7 +187,7 @@ func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, erro
 	return t.make(ctx, began, func(ctx context.Context) (string, error) { return c.turn(ctx, t) })
 }
 
-// errPanicked is why a conversation ends whose callback has panicked.
+// errPanicked is the error of a conversation that ended because a callback panicked.
 var errPanicked = fmt.Errorf("%w: %w", ErrEnded, errPanic)
 
 func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error) {
@@ -222,14 +225,15 @@ func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error)
 		op, err, over = c.speak(ctx, t)
 	}
 	if rest := t.took(); t.res.Timings.Boot == 0 {
-		t.res.Timings.Boot = rest // it failed before the agent took the prompt
+		t.res.Timings.Boot = rest // the turn failed before the agent took the prompt
 	} else {
-		t.res.Timings.Answer += rest // the agent has come back to its input line
+		t.res.Timings.Answer += rest // until the agent has returned to its input line
 	}
 	return op, err
 }
 
-// begin counts a turn in, which is then the only one. The caller calls done.
+// begin marks a turn as the running one, and fails if there is one already. The caller
+// calls done.
 func (c *Conversation) begin(ctx context.Context) (_ context.Context, done func(), err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -253,7 +257,7 @@ func (c *Conversation) begin(ctx context.Context) (_ context.Context, done func(
 	}, nil
 }
 
-// lost tells why there is no agent any more, nil if there is one.
+// lost tells why the agent is gone; nil means that it is still there.
 func (c *Conversation) lost(place *place) error {
 	select {
 	case <-c.seat.Done():
@@ -266,8 +270,8 @@ func (c *Conversation) lost(place *place) error {
 	return nil
 }
 
-// speak is the turn of an agent that is there. over tells why there will be no
-// other one.
+// speak runs a turn while the agent is there. over tells why there can be no further
+// turn; nil means that there can.
 func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over error) {
 	t.redactor = redact.New(append(c.runner.secrets(t.req), c.prompts...)...)
 	c.seat.Redactor = t.redactor
@@ -277,28 +281,31 @@ func (c *Conversation) speak(ctx context.Context, t *turn) (op string, err, over
 	return c.session.Speak(ctx, c.ctx, &t.drive)
 }
 
-// maxPrompts is how many prompts the last rows of the screen can show.
+// maxPrompts is the number of prompts that the last rows of the screen can show.
 const maxPrompts = 20
 
-// remember keeps a prompt out of what an error shows.
+// remember keeps a prompt out of later errors.
 func (c *Conversation) remember(prompt string) {
 	if c.prompts = append(c.prompts, text.Normalize(prompt)); len(c.prompts) > maxPrompts {
 		c.prompts = slices.Delete(c.prompts, 0, 1)
 	}
 }
 
-// Interrupt stops the turn that runs, if one does, as a person would: the agent
-// stops and waits for the next prompt. The turn fails with ErrInterrupted, and
-// its Result has what the agent has recorded of the answer. Interrupt returns
-// when the next turn can begin, 0.2 to 0.9 s later on an idle machine. Its error is
-// ErrEnded if the agent did not stop within two seconds, or did not leave an empty
-// input line within two more, or ctx's. On a busy machine both take longer: an
-// agent that works, or waits for a core, has up to twenty seconds each time. The
-// callbacks of the turn, for which it would wait, must not call it; OnPermission
-// may.
+// Interrupt stops the running turn as a person would: the agent stops and waits for the
+// next prompt. Without a running turn it does nothing. The turn fails with
+// ErrInterrupted. Its Result holds the part of the answer that the agent has recorded.
 //
-// A prompt that the agent has not begun to answer is taken back: the agent does
-// not know of it in the next turn, but History has it, and so has the agent after
+// Interrupt returns when the next turn can begin, 0.2 to 0.9 s later on an idle
+// machine. It returns ctx's error if ctx ends first. It returns ErrEnded if the agent
+// did not stop within two seconds, or did not empty its input line within two more. On
+// a busy machine both limits are higher: an agent that works, or waits for a core, has
+// up to twenty seconds each time.
+//
+// OnPermission may call Interrupt. The turn's other callbacks must not: Interrupt would
+// wait for them.
+//
+// A prompt that the agent has not begun to answer is taken back. The agent does not
+// know that prompt in the next turn. History has it, though, and so has the agent after
 // Runner.Resume (2.1.104 to 2.1.330).
 func (c *Conversation) Interrupt(ctx context.Context) error {
 	c.mu.Lock()
@@ -317,13 +324,13 @@ func (c *Conversation) Interrupt(ctx context.Context) error {
 	return public(c.over)
 }
 
-// History yields the events of the session that the agent has recorded so far,
-// those before a Resume included, and an error if they cannot be read. An event's
-// Raw is valid until the next.
+// History yields the events that the agent has recorded in the session so far. Events
+// from before a Resume are included. If the events cannot be read, History yields an
+// error. An event's Raw is valid until the next event.
 func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, error] {
 	return func(yield func(transcript.Event, error) bool) {
 		if drive.FileSize(c.transcript()) == 0 {
-			return // the agent makes it with the first prompt
+			return // the agent creates the transcript with the first prompt
 		}
 		for ev, err := range transcript.Read(c.transcript()) {
 			if ctx.Err() != nil {
@@ -339,10 +346,10 @@ func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, 
 
 func (c *Conversation) transcript() string { return c.seat.Transcript() }
 
-// Close ends the turn that runs, which fails with ErrClosed, and the agent with
-// everything that it has started, and returns when they are gone. The error tells
-// what could not be ended. Close may be called again and from any goroutine but a
-// callback's, for which it would wait.
+// Close ends the conversation: the running turn, which fails with ErrClosed, and the
+// agent with everything that it has started. Close returns when all of them are gone.
+// The error names what could not be ended. Close may be called again, and from any
+// goroutine. The callbacks of a turn must not call it: Close would wait for them.
 func (c *Conversation) Close() error {
 	c.mu.Lock()
 	if c.over == nil {
@@ -357,7 +364,7 @@ func (c *Conversation) Close() error {
 	return c.end(ErrClosed)
 }
 
-// end ends the agent, which no turn uses any more.
+// end ends the agent. No turn may use it any more.
 func (c *Conversation) end(why error) error {
 	c.mu.Lock()
 	if c.over == nil {
@@ -372,8 +379,8 @@ func (c *Conversation) end(why error) error {
 	return c.closed
 }
 
-// find begins the conversation where a session has ended. The agent goes on in
-// the same file, and writes nothing in it again (2.1.104 to 2.1.330).
+// find starts the conversation where an earlier session has ended. The agent continues
+// in the same file and does not repeat its earlier lines (2.1.104 to 2.1.330).
 func (c *Conversation) find(workdir, session string) error {
 	home := c.runner.Home.Dir
 	path, err := transcript.FindIn(home, workdir, session)
@@ -381,14 +388,14 @@ func (c *Conversation) find(workdir, session string) error {
 		return err
 	}
 	if path != transcript.Path(home, workdir, session) {
-		return fmt.Errorf("session %s is one of another working directory: name that in Request.WorkDir: %w", session, fs.ErrNotExist)
+		return fmt.Errorf("session %s belongs to another working directory: set Request.WorkDir to that directory: %w", session, fs.ErrNotExist)
 	}
 	for ev, err := range transcript.Read(path) {
 		if err != nil {
 			return err
 		}
 		if user, ok := ev.Body.(*transcript.User); ok && !ev.Meta && !ev.Sidechain {
-			c.remember(user.Text) // the agent shows it again
+			c.remember(user.Text) // a resumed agent draws it again
 		}
 	}
 	c.session.Skip(path)

@@ -2,34 +2,33 @@ package tuiturn
 
 import "github.com/tuiturn/tuiturn/transcript"
 
-// A Delta is a piece of what the agent says, while it says it.
+// A Delta is a piece of what the agent says, streamed while the agent writes.
 //
-// The texts of the last Message that is not an Aside, joined, are a prefix of
-// Result.Text, and all of it when the turn ends without an error. A turn that
-// cannot keep that, because the agent showed something that it did not record,
-// ends with a *DivergenceError and with the right Result.Text. A turn that ends
-// with another error may have streamed more than Result.Text, which then has what
-// was recorded.
+// Joined, the texts of the last Message that is not an aside are a prefix of
+// Result.Text. They are all of Result.Text when the turn ends without an error.
+// Sometimes the agent shows text that it does not record. The turn then ends with a
+// *DivergenceError, and Result.Text is right. A turn with another error may have
+// streamed more than Result.Text, which holds what was recorded.
 //
-// With Request.NoTools a message is an aside only if a Stop hook objects to it
-// or the agent repeats a refused request by itself.
+// With Request.NoTools a message is an aside in two cases only: a Stop hook objects to
+// it, or the agent repeats a refused request by itself.
 type Delta struct {
-	// Message numbers what the agent says, from 0. The number grows when the
-	// agent has said something to its end and then begins anew.
+	// Message is the number of the agent's message, from 0. The number grows when the
+	// agent has completed a message and begins another one.
 	Message int
 
-	// Text is the next piece of it.
+	// Text is the next piece of the message.
 	Text string
 
-	// Aside, which comes without text, says that Message was not the answer:
-	// narration before a tool use, or something that the agent went on from.
+	// Aside says that Message is not the answer. It is narration before a tool use, or
+	// a message after which the agent went on. A Delta with Aside has no Text.
 	Aside bool
 
-	// Result is the turn's, with the last Delta of a Stream and no other.
+	// Result is the turn's result. Only the last Delta of a Stream has it.
 	Result *Result
 }
 
-// A DivergenceError says that what was streamed is not the answer, because the
-// agent recorded another text than it had shown. That happens when a connection
-// breaks in mid-answer and the agent asks again.
+// A DivergenceError says that the streamed text is not the answer: the agent recorded
+// another text than it showed. That happens when a connection breaks during an answer
+// and the agent retries the request.
 type DivergenceError = transcript.DivergenceError

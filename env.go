@@ -9,8 +9,8 @@ import (
 	"github.com/tuiturn/tuiturn/internal/agent"
 )
 
-// checkEnv refuses what is no environment. It does not repeat an entry, which
-// may be a secret.
+// checkEnv refuses entries that are not variables or that the Runner sets itself. Its
+// errors do not repeat an entry, because an entry may be a secret.
 func checkEnv(field string, env []string, traits agent.Traits) error {
 	for i, kv := range env {
 		name, _, _ := strings.Cut(kv, "=")
@@ -18,7 +18,7 @@ func checkEnv(field string, env []string, traits agent.Traits) error {
 		case strings.Contains(kv, "\x00"):
 			return fmt.Errorf("%s[%d] holds a NUL byte: remove it", field, i)
 		case !variable.MatchString(kv):
-			return fmt.Errorf("%s[%d] is no variable: write KEY=VALUE, with letters, digits and _ in KEY", field, i)
+			return fmt.Errorf("%s[%d] is not a variable: write KEY=VALUE, with letters, digits and _ in KEY", field, i)
 		case name == "HOME", slices.Contains(traits.HomeVars, name):
 			// The transcript would be looked for elsewhere.
 			return fmt.Errorf("%s[%d] moves the agent's home: set Runner.Home instead", field, i)

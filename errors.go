@@ -9,66 +9,68 @@ import (
 	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
-// What a caller branches on, with errors.Is.
+// Errors of turns, for errors.Is.
 var (
-	// ErrAuthentication: the service or the agent does not accept the login.
-	// Claude takes HTTP 401 and 403 for that (2.1.104, 2.1.158, 2.1.330).
+	// ErrAuthentication is returned when the service or the agent does not accept the
+	// login. For claude that is HTTP 401 and 403 (2.1.104, 2.1.158, 2.1.330), and a
+	// login dialog.
 	ErrAuthentication = drive.ErrAuthentication
 
-	// ErrTruncated: the answer hit a limit. Result.Text is its beginning.
+	// ErrTruncated is returned when the answer hit a limit. Result.Text holds the
+	// beginning of the answer.
 	ErrTruncated = drive.ErrTruncated
 
-	// ErrRefused: the model declined to answer.
+	// ErrRefused is returned when the model declined to answer.
 	ErrRefused = drive.ErrRefused
 
-	// ErrInterrupted: the turn was stopped, by Conversation.Interrupt or by
-	// someone or something at the terminal.
+	// ErrInterrupted is returned when the turn was stopped, by Conversation.Interrupt
+	// or at the terminal.
 	ErrInterrupted = drive.ErrInterrupted
 
-	// ErrNoAnswer: the turn ended and the model had said nothing.
+	// ErrNoAnswer is returned when the turn ended before the model said anything.
 	ErrNoAnswer = drive.ErrNoAnswer
 
-	// ErrNotAccepted: the agent did not take the prompt as it was given.
+	// ErrNotAccepted is returned when the agent did not take the prompt, or took
+	// another text.
 	ErrNotAccepted = drive.ErrNotAccepted
 
-	// ErrStopped: somebody has stopped the agent's process, with SIGSTOP or with
-	// Ctrl+Z at its terminal. Noticed on Linux only.
+	// ErrStopped is returned when somebody has stopped the agent's process, with
+	// SIGSTOP or with Ctrl+Z at its terminal. Only Linux reports that.
 	ErrStopped = drive.ErrStopped
 
-	// ErrBusy: a conversation has one turn at a time, and a Runner one
-	// conversation of a session.
+	// ErrBusy is returned when the conversation already runs a turn, or the session to
+	// resume is open in another conversation of the Runner.
 	ErrBusy = errors.New("the conversation is busy: wait for its turn to end, or interrupt it")
 
-	// ErrEnded: the conversation takes no prompt any more. What it came to is
-	// kept by the agent: Runner.Resume goes on from there.
+	// ErrEnded is returned when the conversation takes no more prompts. The agent keeps
+	// the session: Runner.Resume continues it.
 	ErrEnded = drive.ErrEnded
 
-	// ErrClosed: the Runner, or the Conversation, was closed.
+	// ErrClosed is returned when the Runner or the Conversation was closed.
 	ErrClosed = drive.ErrClosed
 )
 
-// An Error is the error of a turn.
+// An Error is the error of a turn. errors.Is and errors.As find what happened in Err.
 type Error struct {
-	// Op is what failed: "preparing the home", "starting the agent", …
+	// Op names the step that failed: "preparing the home", "starting the agent", …
 	Op string
 
-	// SessionID is the turn's session, as in Result.
+	// SessionID names the turn's session, as in Result.
 	SessionID string
 
-	// Screen is the last of what the agent's terminal showed, if that can help:
-	// up to 20 rows, with the token, the prompt and other known secrets
-	// replaced by "[redacted]".
+	// Screen is the end of what the agent's terminal showed, if that can help: up to 20
+	// rows. The token, the prompt and other known secrets are replaced by "[redacted]".
 	Screen string
 
-	// Err is what happened.
+	// Err says what happened.
 	Err error
 }
 
-// Error is one line; the screen is not in it.
+// Error returns one line. The screen is not in it.
 func (e *Error) Error() string { return e.Op + ": " + oneLine(e.Err.Error()) }
 
-// oneLine is for a log: a multierror is a list with a heading, and what an agent
-// says may have lines too.
+// oneLine joins the lines of an error for a log. A multierror is a list with a heading,
+// and an agent's message may have several lines too.
 func oneLine(s string) string {
 	var lines []string
 	for line := range strings.Lines(heading.ReplaceAllString(s, "")) {
@@ -83,51 +85,50 @@ var heading = regexp.MustCompile(`\d+ errors? occurred:\s*(\* )?`)
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// An APIError is a failure of the model's service that the agent gave up on, or
-// that it would only repeat.
+// An APIError is a failure of the model's service. The agent has given up on the
+// request, or would only repeat the failure.
 type APIError struct {
-	Status   int    // of HTTP; 0 where the agent does not record it
-	Type     string // as the service names it: "overloaded_error"
-	Kind     string // as the agent names it: "authentication_failed"
-	Message  string // the agent's words
-	Attempts int    // the agent's retries, where it records them
+	Status   int    // HTTP status; 0 if the agent does not record it
+	Type     string // the service's name for the error: "overloaded_error"
+	Kind     string // the agent's name for the error: "authentication_failed"
+	Message  string // the agent's message
+	Attempts int    // the number of the agent's retries, if it records them
 }
 
 func (e *APIError) Error() string { return (*drive.APIError)(e).Error() }
 
-// Is makes an authentication failure ErrAuthentication.
+// Is reports an authentication failure as ErrAuthentication.
 func (e *APIError) Is(target error) bool { return (*drive.APIError)(e).Is(target) }
 
-// Retryable tells whether the same request may succeed later: after a rate or
-// usage limit, an overload, a failure of the service or of the network.
+// Retryable reports whether the same request may succeed later. That is so after a rate
+// or usage limit, an overload, and a failure of the service or of the network.
 func (e *APIError) Retryable() bool { return (*drive.APIError)(e).Retryable() }
 
 // A BlockedError says that the agent waits for a person.
 type BlockedError struct {
-	// Kind is "login", "trust", "onboarding" or "settings" (a settings file has
-	// errors) at the agent's start, and "menu" for another menu there. While the
-	// agent works on a prompt it is "permission", or "question" for another menu.
-	// At any time it is "unknown" for a screen that neither changes nor takes a
-	// prompt.
+	// Kind names what the agent waits for. At the agent's start it is "login", "trust",
+	// "onboarding", "settings" (a settings file has errors), or "menu" for another
+	// menu. During a prompt it is "permission", or "question" for another menu. At any
+	// time it is "unknown" for a screen that neither changes nor takes a prompt.
 	Kind string
 
-	// Options are the menu's, in order, and Highlighted is the index of the
-	// one that Enter would choose; -1 where none is.
+	// Options are the menu's options, in order. Highlighted is the index of the option
+	// that Enter would choose; -1 means none.
 	Options     []string
 	Highlighted int
 }
 
 func (e *BlockedError) Error() string { return (*drive.BlockedError)(e).Error() }
 
-// Is makes a login dialog ErrAuthentication.
+// Is reports a login dialog as ErrAuthentication.
 func (e *BlockedError) Is(target error) bool { return (*drive.BlockedError)(e).Is(target) }
 
-// An ExitError says that the agent ended in mid-turn.
+// An ExitError says that the agent exited during a turn.
 type ExitError struct{ Status syscall.WaitStatus }
 
 func (e *ExitError) Error() string { return (*drive.ExitError)(e).Error() }
 
-// public is err with the types of this package in the place of the engine's.
+// public replaces the engine's error types in err by those of this package.
 func public(err error) error {
 	switch e := err.(type) {
 	case *drive.APIError:
@@ -156,8 +157,8 @@ func public(err error) error {
 	return &publicError{err, append(all, err)}
 }
 
-// A publicError says what err says, and is also the errors that it holds, by their
-// types in this package.
+// A publicError has the text of an engine's error. errors.As also finds the types of
+// this package in it.
 type publicError struct {
 	error
 	all []error

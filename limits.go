@@ -2,14 +2,15 @@ package tuiturn
 
 import "github.com/tuiturn/tuiturn/internal/admission"
 
-// Limits say how many turns a Runner runs at once, and how many may wait.
+// Limits limits how many turns of a Runner run at once and how many may wait. The zero
+// value sets no limit.
 type Limits struct {
-	// Turns is how many turns run at once. Zero or less means no limit.
+	// Turns limits how many turns run at once. Zero or less means no limit.
 	Turns int
 
-	// Waiting is how many further turns may wait in the queue, first come, first
-	// served. A turn that finds the queue full fails with ErrQueueFull. Zero means
-	// ten times Turns. Less than zero means that no turn waits.
+	// Waiting limits how many further turns wait in the queue, first come, first
+	// served. If the queue is full, a turn fails with ErrQueueFull. Zero means ten
+	// times Turns. A negative value means that no turn waits.
 	Waiting int
 }
 
@@ -23,5 +24,5 @@ func (l Limits) waiting() int {
 	return l.Waiting
 }
 
-// ErrQueueFull is the error of a turn that finds the queue full.
+// ErrQueueFull is returned for a turn that finds the queue full: see Limits.
 var ErrQueueFull = admission.ErrFull

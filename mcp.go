@@ -9,7 +9,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/secret"
 )
 
-// An mcpServer is what of one in Request.MCPConfig matters here.
+// An mcpServer holds the fields of a server in Request.MCPConfig that can hold secrets.
 type mcpServer struct {
 	Args    []string          `json:"args"`
 	URL     string            `json:"url"`
@@ -17,17 +17,18 @@ type mcpServer struct {
 	Headers map[string]string `json:"headers"`
 }
 
-// parseMCP does not repeat what it was given, which may hold secrets. The name is
-// to be exact: all agents end at once if it is not.
+// parseMCP parses Request.MCPConfig. Its error does not repeat the configuration, which
+// may hold secrets. The name "mcpServers" must be exact: otherwise all agents exit at
+// once.
 func parseMCP(config string) (servers map[string]mcpServer, err error) {
-	var c map[string]json.RawMessage // a struct's field would take any case
+	var c map[string]json.RawMessage // a struct field would match the name in any case
 	if json.Unmarshal([]byte(config), &c) != nil || json.Unmarshal(c["mcpServers"], &servers) != nil || servers == nil {
 		return nil, errors.New(`Request.MCPConfig is not of the form {"mcpServers": {"NAME": {…}}}, with texts in args, env and headers`)
 	}
 	return servers, nil
 }
 
-// secretsOfMCP are the values in a configuration that no error or log may show.
+// secretsOfMCP returns the values in a configuration that no error or log may show.
 func secretsOfMCP(config string) (secrets []string) {
 	servers, _ := parseMCP(config)
 	for _, s := range servers {
@@ -62,7 +63,7 @@ func secretsOfMCP(config string) (secrets []string) {
 	return secrets
 }
 
-// asName makes a flag look like a variable.
+// asName writes a flag as a variable: "--api-key=VALUE" as "api_key=VALUE".
 func asName(flag string) string {
 	name, value, set := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 	if name = strings.ReplaceAll(name, "-", "_"); set {

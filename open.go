@@ -12,8 +12,8 @@ import (
 	"github.com/tuiturn/tuiturn/internal/uuid"
 )
 
-// open lets a turn in and makes ready what turns share. The caller calls done.
-// queued, if not nil, is called if the turn has to wait.
+// open waits until a turn may run, and prepares what turns share. The caller calls
+// done. queued, if not nil, is called if the turn has to wait.
 func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ *place, done func(), err error) {
 	closed, err := r.begin()
 	if err != nil {
@@ -29,7 +29,7 @@ func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ 
 	}
 	in := false
 	defer func() {
-		if !in { // err, or queued has panicked
+		if !in { // after an error, or after a panic in queued
 			all()
 		}
 	}()
@@ -52,11 +52,11 @@ func (r *Runner) open(ctx context.Context, queued func()) (_ context.Context, _ 
 	return ctx, place, all, nil
 }
 
-// begin starts what runs until Close, with which closed ends.
+// begin starts what runs until Close, at its first call. closed ends with Close.
 func (r *Runner) begin() (closed context.Context, err error) {
 	first := false
 	defer func() {
-		if first { // unlocked: a handler may want the Stats
+		if first { // without the lock: a log handler may call Stats
 			r.log().Info(r.Home.Why())
 		}
 	}()
@@ -81,12 +81,13 @@ func (r *Runner) begin() (closed context.Context, err error) {
 	return r.ctx, nil
 }
 
-// enter counts a turn in and returns what turns share.
+// enter counts a turn in and returns the place that turns share. The caller calls
+// place.turns.Done.
 func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	lost := ""
 	defer func() {
-		if lost != "" { // unlocked: a handler may want the Stats
-			r.log().Warn("the Runner's private directory is gone; the next turns have another", "error", drive.Cleaned(lost))
+		if lost != "" { // without the lock: a log handler may call Stats
+			r.log().Warn("the Runner's private directory is gone; the next turns use a new one", "error", drive.Cleaned(lost))
 		}
 	}()
 	r.mu.Lock()
@@ -96,12 +97,12 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 	}
 	if r.place != nil {
 		if err := r.place.Lease.Check(); err != nil {
-			// Whatever cleans the temporary directory took it for abandoned.
+			// A cleaner of temporary files has removed the directory.
 			lost = r.place.Lease.Dir()
 			r.before = r.place.Lease
 			r.retire(r.place)
 			r.place = nil
-			r.pool.stir() // what stands ready there is of no use
+			r.pool.stir() // the ready agents in that place are useless
 		}
 	}
 	if r.place == nil {
@@ -128,7 +129,7 @@ func (r *Runner) retire(p *place) {
 	r.retiring.Go(func() {
 		p.turns.Wait()
 		if err := p.close(); err != nil {
-			r.log().Warn("closing what a cleaner of temporary files has removed", "error", err)
+			r.log().Warn("cannot close the private directory that was removed", "error", err)
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			r.retired = append(r.retired, p)
@@ -136,7 +137,7 @@ func (r *Runner) retire(p *place) {
 	})
 }
 
-// setup is the setup that a request needs. op names the part that failed.
+// setup returns the setup for a request. op names the step that failed.
 func (r *Runner) setup(req Request) (s setup, op string, err error) {
 	if err := r.check(); err != nil {
 		return s, "starting the turn", err
@@ -181,14 +182,14 @@ func (r *Runner) stock(ctx context.Context, s setup) (*seat, error) {
 	}
 	screen, err := seat.Explain(ctx, err)
 	if closeErr := seat.close(); closeErr != nil {
-		r.log().Warn("ending an agent that did not start", "session", seat.Start.Session, "error", closeErr)
+		r.log().Warn("cannot end an agent that did not start", "session", seat.Start.Session, "error", closeErr)
 	}
 	return nil, &Error{Op: op, SessionID: seat.Start.Session, Screen: screen, Err: public(err)}
 }
 
-// Warm waits until an agent stands ready for requests like req, whose prompt
-// and callbacks do not matter. It needs a Pool. Its error is that of the start
-// that failed, or ctx's.
+// Warm waits until an agent is ready for requests like req. It ignores req.Prompt, and
+// of the callbacks only whether OnDelta is set matters. Warm needs a Pool. It returns
+// the error of the start that failed, or ctx's error.
 func (r *Runner) Warm(ctx context.Context, req Request) error {
 	if r.Pool.Size <= 0 {
 		return errors.New("the Runner keeps no agents ready: set Runner.Pool.Size")
@@ -203,7 +204,7 @@ func (r *Runner) Warm(ctx context.Context, req Request) error {
 	return r.pool.warm(ctx, s)
 }
 
-// secrets are the values that no error or log may show.
+// secrets returns the values that no error or log may show.
 func (r *Runner) secrets(req *Request) []string {
 	return slices.Concat(
 		secret.Values(slices.Concat(r.Env, req.Env, r.Environ)), secretsOfMCP(req.MCPConfig),

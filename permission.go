@@ -7,36 +7,36 @@ import (
 	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
-// A PermissionRequest is a question that the agent asks a person: may it use a
-// tool?
+// A PermissionRequest is the agent's question to a person whether it may use a tool.
 type PermissionRequest struct {
-	// Tool and Input are the tool use that the agent asks about, "Bash" and
-	// {"command":…}, as the agent itself reports it to its PermissionRequest hook;
-	// nothing that the model writes can make it another one. Input is complete and
-	// is not redacted. It can be the use of a subagent.
+	// Tool and Input describe the tool use that the agent asks about: "Bash" and
+	// {"command":…}. The agent itself reports them to its PermissionRequest hook.
+	// Nothing that the model writes can change which tool use they describe. Input is
+	// complete and is not redacted. The tool use can be a subagent's.
 	//
-	// The keys of Input count as they are written. Decode it into a map, or compare
-	// it whole: for a struct's field encoding/json takes a key in any case, and the
-	// last of several, which is not the one that the tool reads.
+	// The keys of Input count exactly as written. Decode Input into a map, or compare
+	// all of it. Do not decode it into a struct: encoding/json matches a field's key in
+	// any case and takes the last match, which is not the key that the tool reads.
 	//
-	// Tool is empty and Input nil where the agent draws such a dialog and reports
-	// nothing: for a question that is not about a tool, or where its hooks are
-	// switched off or cannot run. Such a question can be denied and not allowed.
+	// Tool is empty and Input is nil if the agent draws such a dialog and reports
+	// nothing. That happens if the question is not about a tool, or if the agent's
+	// hooks are switched off or cannot run. Such a question can be denied, but not
+	// allowed.
 	Tool  string
 	Input json.RawMessage
 
-	// Options are the dialog's, in order, and Highlighted is the index of the
-	// one that a person's Enter would choose.
+	// Options are the dialog's options, in order. Highlighted is the index of the
+	// option that a person's Enter would choose.
 	Options     []string
 	Highlighted int
 
-	// Screen is what the terminal shows. The model chooses much of its text, so
-	// decide by Tool and Input. A long command is cut off at the top. Known secrets
-	// are replaced in it, and in Options, by "[redacted]".
+	// Screen is the text on the terminal. The model chooses much of that text, so
+	// decide by Tool and Input. A long command is cut off at the top. Known secrets in
+	// Screen and Options are replaced by "[redacted]".
 	Screen string
 }
 
-// A Verdict is what a Decision decides.
+// A Verdict is the choice in a Decision. The zero value is Undecided.
 type Verdict int
 
 const (
@@ -46,41 +46,46 @@ const (
 	// AllowOnce allows this one tool use and nothing else.
 	AllowOnce
 
-	// Deny refuses it. With a Message the model is told so, and goes on; claude
-	// 2.1.158 cancels the tool uses that stand behind it in the same message,
-	// 2.1.104 and 2.1.330 ask about them. Without one the agent stops as it does
-	// for a person who says no: what stands behind is refused too, and the turn
-	// ends with ErrInterrupted.
+	// Deny refuses this tool use.
+	//
+	// With a Message, the model gets the message and goes on. If the same message of
+	// the model asks for more tool uses after this one, claude 2.1.158 cancels them;
+	// 2.1.104 and 2.1.330 ask about them.
+	//
+	// Without a Message, the agent stops, as it does when a person says no. The tool
+	// uses after this one are refused too, and the turn ends with ErrInterrupted.
 	Deny
 )
 
-// A Decision answers a PermissionRequest. The zero value decides nothing.
+// A Decision answers a PermissionRequest. The zero value ends the turn with
+// ErrUndecided.
 type Decision struct {
 	Verdict Verdict
 
-	// Message, with Deny, is told to the model as the person's words. It is text in
-	// UTF-8, whatever it says, of up to 10,000 bytes, without control characters
-	// but newline and tab.
+	// Message is given to the model as the person's words. Only Deny takes a Message.
+	// It is UTF-8 text of up to 10,000 bytes, without control characters other than
+	// newline and tab.
 	Message string
 }
 
-// What keeps a decision from being carried out. The turn ends then, with an error
-// that is also a *BlockedError, and nothing has been allowed.
+// Errors of a decision that cannot be carried out. The turn ends with an error that is
+// also a *BlockedError, and nothing has been allowed.
 var (
-	// ErrUndecided: OnPermission returned an unknown Decision. Use AllowOnce or
-	// Deny, and a Message with Deny alone.
+	// ErrUndecided is returned when OnPermission returned an unknown Decision. Use
+	// AllowOnce or Deny, and a Message with Deny alone.
 	ErrUndecided = drive.ErrUndecided
 
-	// ErrCannotAllow: it is not certain that a yes would allow one tool use and
-	// nothing else. The agent has not reported which one it asks about, or its
-	// dialog has no plain Yes: claude asks so where it has made a plan.
+	// ErrCannotAllow is returned when AllowOnce could allow more than this one tool
+	// use. Either the agent has not reported which tool use it asks about, or its
+	// dialog has no plain Yes. Claude asks without a plain Yes when it has made a plan.
 	ErrCannotAllow = drive.ErrCannotAllow
 
-	// ErrCannotTell: the message cannot be given to the model.
+	// ErrCannotTell is returned when Decision.Message cannot be given to the model.
 	ErrCannotTell = drive.ErrCannotTell
 )
 
-// decider is what a turn asks in the place of OnPermission, nil if that is nil.
+// decider turns OnPermission into the function that the engine calls. It returns nil
+// for nil.
 func decider(onPermission func(context.Context, PermissionRequest) (Decision, error)) drive.Decider {
 	if onPermission == nil {
 		return nil

@@ -13,17 +13,17 @@ import (
 	"github.com/tuiturn/tuiturn/tmuxctl"
 )
 
-// A place is what the turns of a Runner share: a directory of their own, which
-// says to whoever sweeps up later whose they are, and a tmux server in it.
+// A place holds what the turns of a Runner share: a private directory and a tmux server
+// in it. The directory's lease tells a later sweep who owns the directory.
 type place struct {
 	drive.Place
-	turns sync.WaitGroup // that run there
+	turns sync.WaitGroup // turns and ready agents in the place
 
 	mu   sync.Mutex
-	left *multierror.Error // what could not be ended and nobody was told of
+	left *multierror.Error // teardown errors that no caller got
 }
 
-// failed keeps an error of a teardown that nobody waits for.
+// failed keeps the error of a teardown that no caller waits for. close returns it.
 func (p *place) failed(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -41,8 +41,8 @@ func newPlace(ctx context.Context, tempDir, tmuxSocket string) (*place, error) {
 	return &place{Place: drive.Place{Lease: l, Tmux: &tmuxctl.Server{TempDir: l.Dir(), Shared: tmuxSocket}}}, nil
 }
 
-// close ends the server and everything in it. While something is left the lease
-// stays, which tells the next sweep of it.
+// close ends the server and everything in it. If something is left, the lease stays, so
+// that the next sweep finds the rest.
 func (p *place) close() error {
 	err := p.Tmux.Close()
 	p.mu.Lock()

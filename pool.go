@@ -12,32 +12,31 @@ import (
 	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
-// A Pool says how many agents a Runner keeps ready, so that a turn need not wait
-// for one to start. An agent takes the prompt of one turn. A turn that finds
-// none ready starts one itself, at once.
+// A Pool keeps agents ready, so that a turn need not wait for an agent to start. A
+// ready agent takes the prompt of one turn. A turn that finds no ready agent starts one
+// itself, at once. The zero value keeps no agents ready.
 //
-// An agent can take the prompts of all requests that differ only in Prompt,
-// AllowCommands and the callbacks (with or without OnDelta is a difference).
-// Which requests to be ready for is learned from those that come, or told by
-// Runner.Warm. An agent that waits is a process of 100 to 300 MB (claude 2.1.104
-// to 2.1.330) that does next to nothing.
+// Requests are of one kind if they differ only in Prompt, AllowCommands and the
+// callbacks. Whether OnDelta is set makes a difference, though. An agent can take the
+// prompts of all requests of its kind. The Runner learns the kinds from the requests
+// that it gets and from Runner.Warm. A ready agent is a process of 100 to 300 MB that
+// is nearly idle (claude 2.1.104 to 2.1.330).
 type Pool struct {
-	// Size is how many to keep ready for each kind of request. Zero means no
-	// pool.
+	// Size is the number of agents to keep ready for each kind of request. Zero means
+	// no pool.
 	Size int
 
-	// Total is how many to keep ready for all kinds together, those that start
-	// included, in equal shares, those first that were asked for last. Zero means
-	// four times Size.
+	// Total limits the idle and starting agents across all kinds. Kinds share it
+	// equally; the most recently used kinds are filled first. Zero means four times
+	// Size.
 	Total int
 
-	// MaxAge is how long an agent may wait before it is replaced: what was true
-	// of its home, directory and login when it started may not be true for ever.
-	// Zero means 10 minutes.
+	// MaxAge limits how long an agent waits before a new one replaces it: its home,
+	// directory and login may have changed since it started. Zero means 10 minutes.
 	MaxAge time.Duration
 
-	// MaxIdle is how long nobody may have asked for a kind before its agents are
-	// ended. Zero means 30 minutes.
+	// MaxIdle is how long a kind may go unused before its agents are ended. Zero means
+	// 30 minutes.
 	MaxIdle time.Duration
 }
 
@@ -63,65 +62,65 @@ func (p Pool) maxIdle() time.Duration {
 }
 
 const (
-	// bootWait bounds the start of an agent that nobody waits for.
+	// bootWait is the timeout for the start of an agent that no caller waits for.
 	bootWait = 2 * time.Minute
 
-	// slowBoot is how long the other kinds wait for the start of an agent. One
-	// that hangs is not to hold them up.
+	// slowBoot is how long a starting agent keeps other kinds waiting. An agent whose
+	// start hangs must not delay the others longer.
 	slowBoot = 5 * time.Second
 
-	// firstBackoff is how long a kind whose agent did not start waits for the
-	// next try, and then twice as long each time, up to lastBackoff.
+	// firstBackoff is the pause after a failed start before the next try for the same
+	// kind. The pause doubles with each failure, up to lastBackoff.
 	firstBackoff = time.Second
 	lastBackoff  = 5 * time.Minute
 
-	// calm is how long after an agent was taken no other is started in its place:
-	// while the one that was taken gets its prompt, the processor is its own.
+	// calm is the pause between taking an agent and starting its replacement. The taken
+	// agent has the processor to itself while it gets its prompt.
 	calm = 500 * time.Millisecond
 
-	// handOutWait is how long a turn waits for agents to show that they are well.
+	// handOutWait limits how long a turn checks whether ready agents are usable.
 	handOutWait = time.Second
 )
 
-// A pool keeps agents ready. A nil one has none.
+// A pool keeps agents ready. A nil pool has none.
 type pool struct {
 	Pool
 	boot    func(context.Context, setup) (*seat, error)
-	current func(*place) bool // do turns still begin there?
+	current func(*place) bool // do turns still begin in the place?
 	log     *slog.Logger
 
-	ended chan struct{} // closed when nothing of it runs
-	wake  chan struct{} // there may be something to do
+	ended chan struct{} // closed when the pool and its agents have ended
+	wake  chan struct{} // gets a value when there may be work
 	boots sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
 	shelves map[setupKey]*shelf
-	taken   time.Time // when the first agent was taken since the last was started
+	taken   time.Time // when an agent was taken first after the last start; zero: none was
 	counts  PoolStats
 }
 
-// A shelf has the ready agents of one kind.
+// A shelf holds the ready agents of one kind.
 type shelf struct {
 	setup    setup
-	ready    []*spare // the oldest first
-	asked    time.Time
-	waiting  int       // calls of Warm
-	booting  bool      // an agent is being started
-	failures int       // in a row
-	retry    time.Time // not before
-	changed  chan struct{}
-	err      error // of the last start, nil if it succeeded
+	ready    []*spare      // ready agents, the oldest first
+	asked    time.Time     // when an agent was last asked for
+	waiting  int           // running calls of Warm
+	booting  bool          // an agent is being started
+	failures int           // failed starts in a row
+	retry    time.Time     // no start before this time
+	changed  chan struct{} // closed, and replaced, when a start has ended or the shelf goes
+	err      error         // error of the last start
 }
 
-// A spare is an agent that stands ready.
+// A spare is a ready agent.
 type spare struct {
 	*seat
 	since time.Time
-	taken chan struct{}
+	taken chan struct{} // closed when the agent has left the shelf
 }
 
-// startPool starts one, which ends with ctx.
+// startPool starts a pool. The pool ends with ctx.
 func startPool(ctx context.Context, cfg Pool, boot func(context.Context, setup) (*seat, error), current func(*place) bool, log *slog.Logger) *pool {
 	p := &pool{
 		Pool: cfg, boot: boot, current: current, log: log,
@@ -132,7 +131,7 @@ func startPool(ctx context.Context, cfg Pool, boot func(context.Context, setup) 
 	return p
 }
 
-// wait waits until a pool whose Runner is closed has ended everything.
+// wait waits until the pool, whose Runner is closed, has ended all agents.
 func (p *pool) wait() {
 	if p != nil {
 		<-p.ended
@@ -149,7 +148,7 @@ func (p *pool) stir() {
 	}
 }
 
-// shelf is that of a setup, which somebody asks for. p.mu is held.
+// shelf returns the shelf for a setup that somebody asks for. p.mu is held.
 func (p *pool) shelf(s setup) *shelf {
 	key := s.key()
 	sh := p.shelves[key]
@@ -161,14 +160,14 @@ func (p *pool) shelf(s setup) *shelf {
 	return sh
 }
 
-// take returns an agent that takes a prompt, or nil if there is none.
+// take returns an agent that takes a prompt, or nil if no agent is ready.
 func (p *pool) take(ctx context.Context, s setup) *seat {
 	if p == nil {
 		return nil
 	}
 	wait, cancel := context.WithTimeout(ctx, handOutWait)
 	defer cancel()
-	for ctx.Err() == nil { // else none would seem well
+	for ctx.Err() == nil { // after ctx has ended every agent would seem unusable
 		p.mu.Lock()
 		sh := p.shelf(s)
 		var got *spare
@@ -187,9 +186,9 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 		}
 		close(got.taken)
 		if err := p.well(wait, got); err != nil {
-			p.log.Info("an agent that stood ready is not well", "session", got.Start.Session, "error", err)
+			p.log.Info("a ready agent is not usable and is ended", "session", got.Start.Session, "error", err)
 			p.count(func(c *PoolStats) { c.Unwell++ })
-			go p.end(got) // Close waits for it: it holds its place
+			go p.end(got) // Close waits for it, because the agent holds its place
 			continue
 		}
 		p.count(func(c *PoolStats) { c.Hits++ })
@@ -198,13 +197,13 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 	return nil
 }
 
-// well tells whether the agent takes a prompt now.
+// well returns nil if the agent takes a prompt now, and the reason if not.
 func (p *pool) well(ctx context.Context, s *spare) error {
 	if time.Since(s.since) >= p.maxAge() {
-		return errors.New("it has waited for too long")
+		return errors.New("it has waited longer than Runner.Pool.MaxAge")
 	}
 	if !p.current(s.place) {
-		return errors.New("its directory is gone")
+		return errors.New("the Runner's private directory is gone")
 	}
 	return s.Well(ctx)
 }
@@ -249,8 +248,8 @@ func (p *pool) count(f func(*PoolStats)) {
 	f(&p.counts)
 }
 
-// run keeps the shelves filled, as long as all goes well one agent after the
-// other, until ctx ends.
+// run fills the shelves until ctx ends. It starts one agent after the other, unless a
+// start takes longer than slowBoot.
 func (p *pool) run(ctx context.Context) {
 	defer close(p.ended)
 	timer := time.NewTimer(0)
@@ -289,8 +288,8 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 	seat, err := p.boot(ctx, sh.setup)
 	var backoff time.Duration
 	defer func() {
-		if err != nil && ctx.Err() == nil { // unlocked: a handler may want the Stats
-			p.log.Warn("an agent to stand ready did not start", "error", err, "again_in", backoff)
+		if err != nil && ctx.Err() == nil { // without the lock: a log handler may call Stats
+			p.log.Warn("an agent for the pool did not start", "error", err, "again_in", backoff)
 		}
 	}()
 	defer p.stir()
@@ -319,14 +318,13 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 	sh.changed = make(chan struct{})
 }
 
-// idle tells whether nobody has asked for a kind for long. p.mu is held.
+// idle tells whether a kind has been unused for MaxIdle. p.mu is held.
 func (p *pool) idle(sh *shelf, now time.Time) bool {
 	return sh.waiting == 0 && now.Sub(sh.asked) >= p.maxIdle()
 }
 
-// shares says how many agents each kind is to have: the idle ones none, and of
-// the others those first that somebody waits for, and then those that were asked
-// for last. p.mu is held.
+// shares returns how many agents each kind gets. Idle kinds get none. Kinds that a
+// caller of Warm waits for come first, then the most recently used ones. p.mu is held.
 func (p *pool) shares(now time.Time) map[*shelf]int {
 	shares := make(map[*shelf]int)
 	if p.closed {
@@ -353,7 +351,7 @@ func (p *pool) shares(now time.Time) map[*shelf]int {
 	return shares
 }
 
-// discard ends the agents that are too many, too old or no more.
+// discard ends the agents that are too many, too old or dead.
 func (p *pool) discard() {
 	p.mu.Lock()
 	now := time.Now()
@@ -367,8 +365,8 @@ func (p *pool) discard() {
 			out = append(out, s)
 			return true
 		})
-		// One that is waited for stays until it has been seen, or it would have been
-		// started for nothing.
+		// If Warm waits for an agent, the agent stays until Warm has seen it. Otherwise
+		// the start would have been for nothing.
 		if extra := len(sh.ready) - shares[sh]; extra > 0 && (sh.waiting == 0 || p.closed) {
 			out = append(out, sh.ready[:extra]...)
 			sh.ready = slices.Delete(sh.ready, 0, extra)
@@ -400,12 +398,13 @@ func (s *spare) gone() bool {
 
 func (p *pool) end(s *spare) {
 	if err := s.close(); err != nil {
-		p.log.Warn("ending an agent that stood ready", "session", s.Start.Session, "error", err)
+		p.log.Warn("cannot end an agent of the pool", "session", s.Start.Session, "error", err)
 	}
 }
 
-// wanting is the shelf to fill next, the one with the smallest part of its
-// share; or how long nothing will have to be done unless somebody asks.
+// wanting returns the shelf to fill next: the shelf with the fewest ready agents, and
+// among equals the most recently used one. If no shelf needs an agent, next is the time
+// until there may be work.
 func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -415,7 +414,7 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	var want *shelf
 	agents := 0
 	shares := p.shares(now)
-	for _, sh := range p.shelves { // those with no share, too: their time may be up since
+	for _, sh := range p.shelves { // those without a share too: they may expire meanwhile
 		if sh.waiting == 0 {
 			until(sh.asked.Add(p.maxIdle()))
 		}
@@ -436,8 +435,8 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 			want = sh
 		}
 	}
-	// A kind that has lost its share may still have a start under way. On a machine
-	// on which each takes long there would be more and more of them.
+	// A kind that has lost its share may still have an agent starting. On a slow
+	// machine such starts would pile up.
 	if agents >= p.total() {
 		want = nil
 	}
@@ -452,7 +451,7 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	return want, next
 }
 
-// stats returns the numbers as they are now.
+// stats returns the current numbers.
 func (p *pool) stats() PoolStats {
 	if p == nil {
 		return PoolStats{}

@@ -2,122 +2,127 @@ package tuiturn
 
 import "context"
 
-// A Request is one turn. Only Prompt is required.
+// A Request describes one turn. Only Prompt is required.
 type Request struct {
-	// Prompt is the text for the model, in UTF-8 and as long as the model takes.
-	// One with NUL or with the end-of-paste sequence ESC [ 201 ~, or in another
-	// encoding, fails with ErrInvalidPrompt, an empty one with ErrEmptyPrompt.
+	// Prompt is the text for the model, in UTF-8, as long as the model accepts. A
+	// prompt in another encoding, with a NUL byte or with the end-of-paste sequence
+	// ESC [ 201 ~ fails with ErrInvalidPrompt. An empty prompt fails with
+	// ErrEmptyPrompt.
 	//
-	// It reaches the model as text, whatever it says. What the model receives
-	// differs from it in this alone: white space at the end is not there; lines
-	// end with a newline; other control characters stand as pictures (ESC as
-	// "␛"); a text that begins with "/" or "!", or is one of the words exit,
-	// quit, :q, :q!, :wq and :wq!, has a backslash in front. Besides, claude
-	// 2.1.330 removes invisible characters and puts a backslash behind the "<" of
-	// a tag named pasted_content, and 2.1.104 and 2.1.158 compose characters
-	// (Unicode NFC). U+2028 and U+2029 become newlines on 2.1.294 to 2.1.332.
+	// The prompt reaches the model as text, whatever it says. The model receives it
+	// with these changes only:
+	//   - White space at the end is removed.
+	//   - Lines end with a newline.
+	//   - Other control characters become pictures (ESC becomes "␛").
+	//   - A backslash goes before a text that begins with "/" or "!", or that is one of
+	//     the words exit, quit, :q, :q!, :wq and :wq!.
+	//   - A backslash goes behind the bracket of some placeholders: see below.
+	//   - Claude 2.1.330 removes invisible characters, and puts a backslash behind the
+	//     "<" of a tag named pasted_content.
+	//   - Claude 2.1.104 and 2.1.158 compose characters (Unicode NFC).
+	//   - U+2028 and U+2029 become newlines on 2.1.294 to 2.1.332.
 	//
-	// What looks like a placeholder of the agent's, such as "[Image #1]" or
-	// "[Pasted text #1 +3 lines]", has a backslash behind the bracket in two cases,
-	// in which the agent would put other text in its place: within the first 500
-	// UTF-16 units of a prompt of more than 10,000, if its number is 1 or 1<<31 or
-	// more; and anywhere after a prompt that was longer than that, or was pasted,
-	// and was interrupted, until another prompt has been answered. Until then, too,
-	// a prompt that repeats most of that long one fails with ErrInvalidPrompt.
+	// "[Image #1]" or "[Pasted text #1 +3 lines]" looks like a placeholder of the
+	// agent's, which the agent may replace by other text. A backslash prevents that in
+	// two cases. The first is a prompt of more than 10,000 UTF-16 units: a placeholder
+	// in its first 500 units gets a backslash if its number is 1, or 1<<31 or more. The
+	// second case begins when such a long prompt, or a pasted one, is interrupted. Then
+	// all placeholders get a backslash until another prompt has been answered. Until
+	// then, a prompt that repeats most of the long one fails with ErrInvalidPrompt.
 	Prompt string
 
-	// AllowCommands lets a prompt that begins with "/" be a command of the
-	// agent's, one that gives the model something to do, such as a skill. One
-	// that only shows something to a person has no answer, and its turn ends
-	// blocked. Exit words end the agent, and /export writes files: it is for
-	// prompts of trusted people.
+	// AllowCommands lets a prompt that begins with "/" be a command of the agent's. The
+	// command must give the model something to do, as a skill does. A command that only
+	// shows something to a person has no answer, and its turn ends blocked. Exit words
+	// end the agent, and /export writes files. So allow commands only for prompts of
+	// trusted people.
 	AllowCommands bool
 
-	// AllowMentions lets "@path" in the prompt send that file's content along,
-	// "@name" address an agent or a server, and words such as "ultrathink"
-	// change how the agent works. Without it the agent adds nothing of its own
-	// to the prompt, reminders and its list of skills included.
+	// AllowMentions gives meaning to mentions and to some words. "@path" in the prompt
+	// sends that file's content, "@name" addresses an agent or a server, and words such
+	// as "ultrathink" change how the agent works. Without AllowMentions the agent adds
+	// nothing of its own to the prompt, neither reminders nor its list of skills.
 	//
-	// A mention stays mere text where the file can't be read within a second, as
-	// on an overloaded machine: claude 2.1.104 and 2.1.158 then send the prompt
-	// without it and say nothing. 2.1.330 was not seen to do so.
+	// A mention stays mere text if the file can't be read within a second, as on an
+	// overloaded machine. Claude 2.1.104 and 2.1.158 then send the prompt without the
+	// file and report nothing. 2.1.330 was not seen to do so.
 	AllowMentions bool
 
-	// AllowProject lets the working directory instruct the agent: CLAUDE.md there
-	// and in the directories above it, settings, hooks, skills. Whoever can write
-	// there can then run commands as the user that the host runs as, and files
-	// that links in it lead to are sent along. Prompts that it schedules are never
-	// sent, and servers that it names never started.
+	// AllowProject lets the working directory instruct the agent, by its settings,
+	// hooks, skills and CLAUDE.md, and by the CLAUDE.md of the directories above.
+	// Whoever can write there can then run commands as the host's user. The agent also
+	// sends files that links in the directory lead to. Prompts that the directory
+	// schedules are never sent, and servers that it names are never started.
 	//
-	// Without it the agent is told nothing of the directory's git repository, whose
-	// configuration may name programs, and with NoTools its git finds none.
-	// SECURITY.md has the table.
+	// Without AllowProject the agent learns nothing of the directory's git repository,
+	// whose configuration may name programs. With NoTools too, its git finds no
+	// repository. SECURITY.md has the table.
 	AllowProject bool
 
 	// Model is the model's name or alias; empty means the agent's own choice.
 	Model string
 
-	// WorkDir is the agent's working directory, whose files it may read. It must
-	// exist; a relative one is relative to the calling process's current directory,
-	// which empty means too. In the agent's home
-	// it becomes a trusted directory.
+	// WorkDir is the agent's working directory. The agent may read its files. The
+	// directory must exist. A relative path starts at the calling process's current
+	// directory, and an empty one means that directory. WorkDir becomes a trusted
+	// directory in the agent's home.
 	WorkDir string
 
-	// NoTools offers the model no tool: it can answer, and nothing else. What a
-	// prompt, or the model itself, can then reach is nothing but the conversation;
-	// SECURITY.md has the table.
+	// NoTools offers the model no tool, so the model can only answer. The prompt and
+	// the model then reach nothing but the conversation. SECURITY.md has the table.
 	NoTools bool
 
-	// Tools are the built-in tools that the model is offered, by name ("Read",
-	// "Grep"); nil means the agent's own choice. It says which there are and not
-	// what they may do without asking.
+	// Tools names the built-in tools that the model is offered ("Read", "Grep"). Nil
+	// means the agent's own choice. Tools does not say what a tool may do without
+	// asking.
 	Tools []string
 
-	// MCPConfig are the MCP servers that the agent is to use, as its --mcp-config
-	// has them: {"mcpServers": {"NAME": {…}}}. Empty means none, whatever the home
-	// and the working directory name. It may hold secrets: it goes through a file
-	// that only this user can read. Keep it in env and headers: 2.1.104 and 2.1.158
-	// write a server's command and URL to logs that stay, a file for each start, in
-	// .cache/claude-cli-nodejs of their home.
+	// MCPConfig configures the agent's MCP servers, in the form of its --mcp-config:
+	// {"mcpServers": {"NAME": {…}}}. Empty means no servers, whatever the home and the
+	// working directory name. MCPConfig may hold secrets: it goes through a file that
+	// only this user can read. Keep secrets in env and headers. Claude 2.1.104 and
+	// 2.1.158 write a server's command and URL to logs in .cache/claude-cli-nodejs of
+	// their home, one file for each start, and the logs stay.
 	//
-	// The use of a server's tool is asked about like any other, as
-	// "mcp__NAME__TOOL". No version waits for its servers with the first prompt:
-	// claude 2.1.158 and 2.1.330 were seen to go without. So keep an agent ready
-	// (Runner.Pool), or have a conversation.
+	// The agent asks before it uses a server's tool, as it does for other tools. The
+	// tool's name is "mcp__NAME__TOOL". No version waits for its servers before the
+	// first prompt: claude 2.1.158 and 2.1.330 were seen to start without them. So keep
+	// an agent ready (Runner.Pool), or use a conversation.
 	MCPConfig string
 
-	// SystemPrompt is added at the end of the agent's own system prompt. It goes
-	// through a file, not an argument.
+	// SystemPrompt is appended to the agent's own system prompt. It goes through a
+	// file, not an argument.
 	SystemPrompt string
 
-	// Effort is how much the model thinks: "low", "medium", "high", "xhigh"
-	// (2.1.111 and later) or "max"; empty means the agent's own choice.
+	// Effort sets how much the model thinks: "low", "medium", "high", "xhigh" (2.1.111
+	// and later) or "max". Empty means the agent's own choice.
 	Effort string
 
-	// Env is added to the agent's environment, "KEY=VALUE" each, and wins over
-	// what the Runner puts there. As to names see Runner.Env.
+	// Env is added to the agent's environment, as "KEY=VALUE" entries. It overrides the
+	// variables that the Runner sets. Runner.Env lists the names that are refused.
 	Env []string
 
-	// OnDelta, if not nil, is given the answer in pieces while it comes. Like the
-	// callbacks of a Trace it is called from the turn's own goroutine, which
-	// waits for it. Runner.Stream is the same as an iterator.
+	// OnDelta, if not nil, gets the answer in pieces while the agent writes. It is
+	// called from the turn's own goroutine, which waits for it, like the callbacks of a
+	// Trace. Runner.Stream offers the same as an iterator.
 	OnDelta func(Delta)
 
-	// OnPermission, if not nil, decides when the agent asks for a permission
-	// while it works. Nothing is allowed by default: an error, which the turn's
-	// then wraps, and a panic end the turn. Without OnPermission the turn ends with
-	// a *BlockedError.
+	// OnPermission, if not nil, decides when the agent asks for a permission during the
+	// turn. Nothing is allowed by default: an error or a panic ends the turn. The
+	// turn's error wraps OnPermission's. Without OnPermission the turn ends with a
+	// *BlockedError.
 	//
-	// Every tool use is asked about on its own, several in one message one after
-	// the other, and those of subagents too. OnPermission is asked about one again
-	// if the screen has changed before it has decided. It may take as long as the
-	// turn's context lasts. Its own
-	// context ends with the turn, and when the question is gone, because the agent
-	// has ended or a person has answered it. It is called on a goroutine of
-	// its own, which nobody waits for then: what it decides too late counts for
-	// nothing. OnDelta may be called meanwhile.
+	// The agent asks about every tool use on its own, also about those of subagents.
+	// For several tool uses in one message it asks one after the other. OnPermission is
+	// called again for the same tool use if the screen changed before it decided.
+	//
+	// OnPermission may take as long as the turn's context lasts. Its own context ends
+	// with the turn, and when the question is gone, because the agent has exited or a
+	// person has answered. OnPermission is called on a goroutine of its own. After its
+	// context has ended nobody waits for it, and its decision is ignored. OnDelta may
+	// be called at the same time.
 	OnPermission func(context.Context, PermissionRequest) (Decision, error)
 
-	// Trace, if not nil, is told how far the turn is.
+	// Trace, if not nil, is told about the turn's progress.
 	Trace *Trace
 }

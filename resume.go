@@ -4,12 +4,12 @@ import (
 	"context"
 )
 
-// Resume is Open for a session that there has been, of this Runner or of one
-// before it in the same home: the agent knows what was said in it. req is to have
-// the session's WorkDir.
+// Resume opens an earlier session as a conversation: the agent remembers what was said
+// in it. The session may be of this Runner, or of an earlier one with the same home.
+// req.WorkDir must be the session's. The rest of req, and ctx, are as in Open.
 //
-// The error wraps fs.ErrNotExist if there is no such session, and is ErrBusy while
-// a conversation of this Runner has it.
+// The error wraps fs.ErrNotExist if there is no such session. The error is ErrBusy
+// while the session is open in another conversation of this Runner.
 func (r *Runner) Resume(ctx context.Context, sessionID string, req Request) (*Conversation, error) {
 	return r.converse(ctx, sessionID, req, true)
 }

@@ -18,60 +18,60 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// A Runner runs turns of one agent in one home. Home is required. Its fields
-// must not be changed after the first turn; its methods are safe for concurrent
-// use. Close it when done: until then it may keep a tmux server.
+// A Runner runs turns of one agent in one home. Only Home is required. Its fields must
+// not be changed after the first turn. Its methods are safe for concurrent use. Close
+// it when done: until then it may keep a tmux server running.
 type Runner struct {
-	// Agent is the agent; nil means Claude{}, found in PATH.
+	// Agent is the agent to run; nil means Claude{}, found in PATH.
 	Agent Agent
 
-	// Home is the agent's home: see tuiauth.ResolveHome. It is prepared anew
-	// for every turn, so what an operator does to it meanwhile is put right.
+	// Home is the agent's home: see tuiauth.ResolveHome. Every turn prepares the home
+	// again, which repairs what an operator has changed meanwhile.
 	Home tuiauth.Home
 
-	// Token is the long-lived token that the agent logs in with, empty where it
-	// uses the home's own login. It reaches the agent's environment and nothing
-	// else: no argument, no file, no log.
+	// Token is the long-lived token that the agent logs in with. Empty means that the
+	// agent uses the home's own login. The token reaches the agent's environment and
+	// nothing else: no argument, no file, no log.
 	Token tuiauth.Secret
 
-	// Environ is the environment to take the agent's from, usually
-	// os.Environ(). Only what tuiauth.Environ allows passes. Nil means an
+	// Environ is the environment that the agent's variables are taken from, usually
+	// os.Environ(). Only variables that tuiauth.Environ allows are taken. Nil means an
 	// environment of defaults.
 	Environ []string
 
-	// Env is added to the agent's environment, "KEY=VALUE" each, without a
-	// filter. HOME and CLAUDE_CONFIG_DIR, which are Home's to set, and
-	// CLAUDE_CODE_OAUTH_TOKEN, which is Token's, are refused. Environ and Env hold
-	// secrets: don't print a Runner.
+	// Env is added to the agent's environment, as "KEY=VALUE" entries, without a
+	// filter. Three names are refused: HOME and CLAUDE_CONFIG_DIR, which Home sets, and
+	// CLAUDE_CODE_OAUTH_TOKEN, which Token sets. Environ and Env hold secrets: don't
+	// print a Runner.
 	Env []string
 
-	// Terminal is the kind of terminal to use.
+	// Terminal is the kind of terminal that agents run in; the zero value is Auto.
 	Terminal TerminalKind
 
-	// TempDir is where the Runner's private directory is made; empty means
-	// os.TempDir(). Keep it short: there are sockets in it, whose paths may
-	// have about 100 bytes.
+	// TempDir is the directory in which the Runner makes its private directory; empty
+	// means os.TempDir(). Keep the path short: the private directory holds sockets, and
+	// a socket's path may have about 100 bytes.
 	TempDir string
 
-	// TmuxSocket is the socket of a running tmux server in which the agents'
-	// sessions are made, for the people who use that server to look on; empty
-	// means a server of the Runner's own. See tmuxctl.Server.Shared.
+	// TmuxSocket is the socket of a running tmux server. If it is set, the agents'
+	// sessions are made in that server, so that its users can watch. Empty means a
+	// server of the Runner's own. See tmuxctl.Server.Shared.
 	TmuxSocket string
 
-	// SweepEvery is how often to look for what hosts that have died left behind,
-	// in TempDir and among the processes of this user: before the first turn, and
-	// then while no turn runs. Zero means ten minutes, less means never. See
-	// reaper.Sweep: what belongs to a host that lives is never touched.
+	// SweepEvery is the interval at which the Runner cleans up after hosts that have
+	// died. It looks in TempDir and among the processes of this user, before the first
+	// turn and later while no turn runs. Zero means ten minutes, a negative value means
+	// never. What belongs to a live host is never touched: see reaper.Sweep.
 	SweepEvery time.Duration
 
-	// Limits say how many turns run at once; zero means as many as come.
-	// SetLimits changes them later.
+	// Limits limits how many turns run at once; the zero value sets no limit. SetLimits
+	// changes the limits later.
 	Limits Limits
 
-	// Pool says how many agents to keep ready; zero means none.
+	// Pool keeps agents ready; the zero value keeps none.
 	Pool Pool
 
-	// Log, if not nil, is told what an operator should know.
+	// Log, if not nil, gets what an operator should know.
 	Log *slog.Logger
 
 	drift     transcript.Drift
@@ -79,21 +79,21 @@ type Runner struct {
 	admission admission.Queue
 
 	mu       sync.Mutex
-	place    *place         // made with the first turn
+	place    *place         // made by the first turn
 	retiring sync.WaitGroup // places that were replaced
-	retired  []*place       // those of them that could not be closed
-	before   *lease.Lease   // of the place that was replaced last; nil: none was
-	sweeper  *sweeper       // made with the first turn; nil: none
-	pool     *pool          // the same
+	retired  []*place       // replaced places that could not be closed
+	before   *lease.Lease   // lease of the place that was replaced last; nil: none was
+	sweeper  *sweeper       // made by the first turn; nil: none
+	pool     *pool          // made by the first turn; nil: none
 	cancel   context.CancelCauseFunc
 	ctx      context.Context // ends with Close
 	closed   bool
 }
 
-// Close ends the turns that run, which fail with ErrClosed, and everything that
-// the Runner has started, and removes its files. When it returns nothing runs;
-// the error tells what could not be ended. Close may be called again and from
-// any goroutine.
+// Close ends the running turns, which fail with ErrClosed, ends everything that the
+// Runner has started, and removes its files. When Close returns, nothing runs any more.
+// The error names what could not be ended. Close may be called again, and from any
+// goroutine.
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -137,7 +137,7 @@ func (r *Runner) log() *slog.Logger {
 	return r.Log
 }
 
-// check refuses a Runner that cannot work.
+// check returns an error for a Runner that cannot work.
 func (r *Runner) check() error {
 	if r.Home.Dir == "" {
 		return errors.New("the Runner has no home: set Runner.Home, see tuiauth.ResolveHome")
@@ -156,12 +156,12 @@ func (r *Runner) check() error {
 	return nil
 }
 
-// host is what the Runner's agents share.
+// host returns the values that all agents of the Runner share.
 func (r *Runner) host() *drive.Host {
 	return &drive.Host{Home: r.Home, Token: r.Token, Environ: r.Environ, Env: r.Env, Log: r.log(), Drift: &r.drift}
 }
 
-// terminal decides where turns run.
+// terminal returns the kind of terminal that turns run in.
 func (r *Runner) terminal() (TerminalKind, error) {
 	if r.Terminal == Auto && r.TmuxSocket != "" {
 		return Tmux, nil
@@ -169,8 +169,8 @@ func (r *Runner) terminal() (TerminalKind, error) {
 	return r.Terminal.resolve()
 }
 
-// SetLimits changes Runner.Limits while turns run. It does not end turns that run,
-// nor turns that wait.
+// SetLimits changes Runner.Limits while turns run. It ends neither running nor waiting
+// turns.
 func (r *Runner) SetLimits(l Limits) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

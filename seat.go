@@ -4,16 +4,16 @@ import (
 	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
-// A seat is a pane with the place that it is in. Whoever has it holds the place until
-// it is closed, or sets leave.
+// A seat is a pane and the place that it is in. The owner of a seat holds the place
+// until the seat is closed: leave gives the place up.
 type seat struct {
 	*drive.Pane
 	place  *place
-	leave  func() // the place
-	untold bool   // nobody waits for what close returns but the place
+	leave  func() // gives up the place
+	untold bool   // no caller gets close's error, so the place keeps it
 }
 
-// close ends the agent and removes its files, however far it has come.
+// close ends the agent, at whatever stage, and removes its files.
 func (s *seat) close() error {
 	defer s.leave()
 	err := s.Close()

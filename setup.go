@@ -13,21 +13,21 @@ import (
 	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
-// A setup is what is fixed when an agent starts: a Request but for its prompt
-// and its callbacks. Agents of one Runner and one setup can stand in for each
-// other.
+// A setup is the part of a Request that is fixed when an agent starts: all but the
+// prompt and the callbacks. Agents of one Runner with the same setup are
+// interchangeable.
 type setup struct {
 	Request
-	workdir string // physical: the agent names its transcript's folder after it
-	stream  bool   // the agent is to report what it shows
-	resume  bool   // the session is one that there has been
+	workdir string // without symbolic links: the agent names its transcript's folder after it
+	stream  bool   // the agent reports what it shows
+	resume  bool   // the agent resumes an earlier session
 }
 
-// newSetup is the setup that a request needs.
+// newSetup returns the setup for a request.
 func newSetup(req Request) (setup, error) {
 	s := setup{Request: req, stream: req.OnDelta != nil}
 	s.Prompt, s.AllowCommands, s.OnDelta, s.OnPermission, s.Trace = "", false, nil, nil, nil
-	s.Env, s.Tools = slices.Clone(s.Env), slices.Clone(s.Tools) // a pool uses them when the caller has gone on
+	s.Env, s.Tools = slices.Clone(s.Env), slices.Clone(s.Tools) // a pool uses them after the caller's turn
 	workdir := req.WorkDir
 	if workdir == "" {
 		workdir = "."
@@ -43,14 +43,14 @@ func newSetup(req Request) (setup, error) {
 	return s, s.check()
 }
 
-// check refuses what no agent can be asked for.
+// check returns an error for a request that no agent supports.
 func (s *setup) check() error {
 	if s.NoTools && len(s.Tools) > 0 {
 		return errors.New("Request.NoTools and Request.Tools are both set: set one of them")
 	}
 	for _, name := range s.Tools {
 		if !toolName.MatchString(name) {
-			return fmt.Errorf("Request.Tools: %q is no tool's name", name)
+			return fmt.Errorf("Request.Tools: %q is not a tool name", name)
 		}
 	}
 	if s.MCPConfig != "" {
@@ -69,7 +69,7 @@ func (s *setup) check() error {
 
 var toolName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// config is what an agent of this setup is started with.
+// config returns the configuration that an agent of this setup is started with.
 func (s *setup) config(host *drive.Host, a agent.Agent, place *place, kind TerminalKind, session string) drive.Config {
 	return drive.Config{
 		Agent: a, Host: host, Place: &place.Place, Terminal: string(kind),
@@ -83,7 +83,7 @@ func (s *setup) config(host *drive.Host, a agent.Agent, place *place, kind Termi
 	}
 }
 
-// A setupKey is a setup as a map's key.
+// A setupKey identifies a setup as a map key.
 type setupKey struct {
 	workdir, model, env, tools, mcp, system, effort string
 	noTools, allowProject, allowMentions, stream    bool

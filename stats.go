@@ -6,7 +6,7 @@ import (
 	"log/slog"
 )
 
-// Stats returns the numbers as they are now.
+// Stats returns the current numbers. It is safe for concurrent use.
 func (r *Runner) Stats() Stats {
 	r.mu.Lock()
 	pool := r.pool
@@ -45,9 +45,9 @@ func (r *Runner) ended(ctx context.Context, res *Result, err error) {
 	r.log().LogAttrs(ctx, level, "turn", attrs...)
 }
 
-// Outcome puts a turn's error into one of a few words, for metrics and logs:
+// Outcome reduces a turn's error to one of a few words, for metrics and logs:
 //
-//	answer          there is none
+//	answer          nil
 //	truncated       ErrTruncated
 //	refused         ErrRefused
 //	no_answer       ErrNoAnswer, ErrNotAccepted
@@ -64,11 +64,11 @@ func (r *Runner) ended(ctx context.Context, res *Result, err error) {
 //	closed          ErrClosed
 //	deadline        context.DeadlineExceeded
 //	canceled        context.Canceled
-//	other           anything else: a home that cannot be prepared, an agent that is
-//	                not there, another credential (tuiauth.ErrCredential)
+//	other           any other error: the home cannot be prepared, the agent is not
+//	                installed, another credential was found (tuiauth.ErrCredential)
 //
-// An error can be several of them. Then closed, deadline and canceled count before
-// the others, and those in the order of this list.
+// If an error matches several rows, then closed, deadline and canceled win, in this
+// order. Then the other rows win in the order of the list.
 func Outcome(err error) string {
 	if err == nil {
 		return "answer"

@@ -5,16 +5,15 @@ import (
 	"iter"
 )
 
-// Stream is Turn for callers that want the answer while it comes. It yields
-// pieces of it, and last a Delta with the Result, together with the error that
-// Turn would have returned. Breaking off the loop cancels the turn; the loop is
-// left when nothing of it runs any more.
+// Stream runs a turn as Turn does, and yields the answer in pieces while the agent
+// writes. The last Delta has the Result; with it comes the error that Turn would have
+// returned. Breaking off the loop cancels the turn. The loop is left when nothing of
+// the turn runs any more.
 //
-// The agent is not held up by a slow loop, but the turn's end is.
+// A slow loop does not hold up the agent, but it delays the turn's end.
 //
-// Claude 2.1.152 and later show a line of text at a time, some tenths of a
-// second after the model has said it. Earlier versions are streamed message by
-// message.
+// Claude 2.1.152 and later show one line of text at a time, some tenths of a second
+// after the model has said it. Earlier versions are streamed message by message.
 func (r *Runner) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error] {
 	return stream(ctx, req.OnDelta, func(ctx context.Context, onDelta func(Delta)) (*Result, error) {
 		req.OnDelta = onDelta
@@ -22,9 +21,8 @@ func (r *Runner) Stream(ctx context.Context, req Request) iter.Seq2[Delta, error
 	})
 }
 
-// Stream is Turn for callers that want the answer while it comes, as
-// Runner.Stream is. Breaking off the loop interrupts the turn; the conversation
-// goes on.
+// Stream runs a turn as Turn does, and yields the answer in pieces, as Runner.Stream
+// does. Breaking off the loop interrupts the turn. The conversation stays open.
 func (c *Conversation) Stream(ctx context.Context, req TurnRequest) iter.Seq2[Delta, error] {
 	return stream(ctx, req.OnDelta, func(ctx context.Context, onDelta func(Delta)) (*Result, error) {
 		req.OnDelta = onDelta
@@ -32,8 +30,8 @@ func (c *Conversation) Stream(ctx context.Context, req TurnRequest) iter.Seq2[De
 	})
 }
 
-// stream runs a turn inside a loop over its deltas: the loop's body is called
-// from the turn's own goroutine, which is the loop's.
+// stream runs a turn inside a loop over its deltas. The turn and the loop's body share
+// one goroutine.
 func stream(ctx context.Context, onDelta func(Delta), turn func(context.Context, func(Delta)) (*Result, error)) iter.Seq2[Delta, error] {
 	return func(yield func(Delta, error) bool) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -50,7 +48,7 @@ func stream(ctx context.Context, onDelta func(Delta), turn func(context.Context,
 				cancel()
 			}
 		})
-		if !broken { // else the log has what came of it
+		if !broken { // after a break only the log has the result
 			yield(Delta{Result: res}, err)
 		}
 	}

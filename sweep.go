@@ -10,21 +10,21 @@ import (
 	"github.com/tuiturn/tuiturn/reaper"
 )
 
-// firstSweep is how long the first turns wait for the first sweep, and then for
-// the lease that it is at. It takes some milliseconds, and two seconds for each
-// dead host whose programs are stubborn; what is not done in time is done when no
-// turn runs.
+// firstSweep limits how long the first turns wait for the first sweep, and after that
+// for the lease that the sweep is looking at. A sweep takes some milliseconds, and two
+// seconds for each dead host whose programs do not exit at once. The rest of a sweep is
+// done when no turn runs.
 const firstSweep = 3 * time.Second
 
-// A sweeper sweeps for a Runner. A nil one does nothing.
+// A sweeper cleans up after dead hosts for a Runner. A nil sweeper does nothing.
 type sweeper struct {
 	reaper.Sweeper
 	swept chan struct{} // closed after the first sweep
-	ended chan struct{} // closed when it sweeps no more
+	ended chan struct{} // closed when the sweeper has ended
 }
 
-// startSweeper starts one, which ends with ctx. reaped is called for each process of a
-// dead host that was ended.
+// startSweeper starts a sweeper, which ends with ctx. reaped is called for each process
+// of a dead host that was ended.
 func startSweeper(ctx context.Context, every time.Duration, tempDir string, log *slog.Logger, reaped func()) *sweeper {
 	s := &sweeper{swept: make(chan struct{}), ended: make(chan struct{})}
 	s.Every = every
@@ -51,7 +51,7 @@ func startSweeper(ctx context.Context, every time.Duration, tempDir string, log 
 	return s
 }
 
-// busy keeps it from sweeping until idle is called, which is never nil.
+// busy keeps the sweeper from sweeping until the caller calls idle. idle is never nil.
 func (s *sweeper) busy(ctx context.Context) (idle func(), err error) {
 	if s == nil {
 		return func() {}, nil

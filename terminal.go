@@ -5,22 +5,22 @@ import (
 	"os/exec"
 )
 
-// A TerminalKind is a kind of terminal to run the agent in.
+// A TerminalKind names the kind of terminal that agents run in. The zero value is Auto.
 type TerminalKind string
 
 const (
-	// Auto is tmux where it is installed, else a pty.
+	// Auto chooses Tmux if tmux is installed, else Pty.
 	Auto TerminalKind = ""
 
-	// Tmux is a session in a tmux server of the Runner's own, or in that of
-	// Runner.TmuxSocket, on which a person can look.
+	// Tmux is a session in a tmux server, which a person can watch. The server is the
+	// Runner's own, or the one of Runner.TmuxSocket.
 	Tmux TerminalKind = "tmux"
 
-	// Pty is a pseudo terminal inside this process.
+	// Pty is a pseudoterminal inside this process.
 	Pty TerminalKind = "pty"
 )
 
-// resolve decides what Auto means here.
+// resolve turns Auto into the kind that this machine has.
 func (k TerminalKind) resolve() (TerminalKind, error) {
 	switch k {
 	case Tmux, Pty:
@@ -31,5 +31,5 @@ func (k TerminalKind) resolve() (TerminalKind, error) {
 		}
 		return Pty, nil
 	}
-	return "", fmt.Errorf("terminal %q: use %q, %q or none for either", string(k), Tmux, Pty)
+	return "", fmt.Errorf("terminal %q: use %q or %q, or leave it empty to choose automatically", string(k), Tmux, Pty)
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// Turn gives the agent one prompt and returns its answer. It returns when the
-// agent and everything it started are gone, also when ctx ends, which ends the
-// turn at whatever stage it is.
+// Turn gives the agent one prompt and returns the answer. It returns when the agent and
+// everything that the agent started have ended. When ctx ends, the turn ends at
+// whatever stage it is.
 //
-// The Result is never nil: with an error, which is an *Error, it holds what is
-// known. An error about the teardown may come with a complete answer.
+// The Result is never nil; with an error it holds what is known. The error is an
+// *Error. A complete answer can come with an error about the teardown.
 func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
 	res := &Result{SessionID: uuid.New()}
@@ -28,10 +28,10 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	return t.make(ctx, began, t.run)
 }
 
-// errPanic is how a turn ends whose callback has panicked, in its statistics.
+// errPanic is the error that the statistics count for a turn whose callback panicked.
 var errPanic = errors.New("a callback has panicked")
 
-// make is what Turn does and returns.
+// make runs a turn and returns what Turn returns.
 func (t *turn) make(ctx context.Context, began time.Time, run func(context.Context) (op string, err error)) (*Result, error) {
 	returned := false
 	defer func() {
@@ -44,7 +44,7 @@ func (t *turn) make(ctx context.Context, began time.Time, run func(context.Conte
 	return t.end(ctx, began, op, err)
 }
 
-// end is what Turn returns.
+// end completes the Result, reports the turn and returns what Turn returns.
 func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (*Result, error) {
 	res := t.res
 	res.Timings.rest(t.took())
@@ -60,26 +60,26 @@ func (t *turn) end(ctx context.Context, began time.Time, op string, err error) (
 	return res, t.fault(op, err)
 }
 
-// fault is err as an *Error.
+// fault wraps err in an *Error.
 func (t *turn) fault(op string, err error) error {
 	return &Error{Op: op, SessionID: t.res.SessionID, Screen: t.screen, Err: public(err)}
 }
 
-// A turn is the state of one Turn.
+// A turn is the state of one call of Turn.
 type turn struct {
 	runner   *Runner
 	req      *Request
 	res      *Result
 	redactor *redact.Redactor
 
-	seat  *seat // nil until there is one
+	seat  *seat // nil until the turn has one
 	drive drive.Turn
 
 	lap    time.Time
-	screen string // the last one, redacted, set when it can explain a failure
+	screen string // the last screen, redacted; set if it can explain a failure
 }
 
-// newTurn is a turn of a Runner's.
+// newTurn returns a turn of the Runner.
 func (r *Runner) newTurn(req *Request, res *Result, began time.Time) *turn {
 	t := &turn{runner: r, req: req, res: res, lap: began}
 	t.redactor = redact.New(r.secrets(req)...)
@@ -95,7 +95,8 @@ func (r *Runner) newTurn(req *Request, res *Result, began time.Time) *turn {
 	return t
 }
 
-// reached counts the time of a part of the turn, and tells of it.
+// reached records the time of the stage that the turn has completed, and calls the
+// Trace.
 func (t *turn) reached(stage drive.Stage) {
 	times, trace := &t.res.Timings, t.req.Trace
 	if trace == nil {
@@ -120,7 +121,7 @@ func (t *turn) reached(stage drive.Stage) {
 	}
 }
 
-// took returns the time since the last call.
+// took returns the time since its last call.
 func (t *turn) took() time.Duration {
 	now := time.Now()
 	d := now.Sub(t.lap)
@@ -128,7 +129,7 @@ func (t *turn) took() time.Duration {
 	return d
 }
 
-// run is the whole life of the turn. op names the part that failed.
+// run is the whole turn. op names the step that failed.
 func (t *turn) run(ctx context.Context) (op string, err error) {
 	if err := ctx.Err(); err != nil {
 		return "starting the turn", drive.Why(ctx)
@@ -150,7 +151,7 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	}
 	defer done()
 
-	// Deferred: a callback may panic, and the host recover.
+	// Deferred, because a callback may panic and the host may recover.
 	defer func() {
 		closeErr := t.tearDown()
 		t.res.Timings.Teardown = t.took()
@@ -160,12 +161,12 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 		op, err = t.live(ctx)
 	}
 	if t.res.Timings.Boot == 0 {
-		t.res.Timings.Boot = t.took() // it failed before the agent was ready
+		t.res.Timings.Boot = t.took() // the turn failed before the agent was ready
 	}
 	return op, err
 }
 
-// withTeardown adds the error of a teardown to what came before it.
+// withTeardown adds the error of a teardown to the turn's own error.
 func withTeardown(op string, err, closeErr error) (string, error) {
 	switch {
 	case closeErr == nil:
@@ -176,7 +177,7 @@ func withTeardown(op string, err, closeErr error) (string, error) {
 	return op, multierror.Append(public(err), fmt.Errorf("tearing down: %w", closeErr))
 }
 
-// queued is what is called if the turn has to wait.
+// queued returns the callback for a turn that has to wait.
 func (t *turn) queued() func() {
 	if t.req.Trace == nil {
 		return nil
@@ -184,7 +185,7 @@ func (t *turn) queued() func() {
 	return t.req.Trace.Queued
 }
 
-// start takes an agent that stands ready, or starts one.
+// start takes a ready agent of the pool, or starts a new one.
 func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
 	if s := t.fromPool(ctx, setup); s != nil {
 		s.Redactor, s.untold = t.redactor, false
@@ -210,7 +211,7 @@ func (t *turn) start(ctx context.Context, place *place, setup setup) (op string,
 	return op, err
 }
 
-// fromPool returns an agent that stands ready, nil if there is none.
+// fromPool returns a ready agent of the pool, or nil if there is none.
 func (t *turn) fromPool(ctx context.Context, setup setup) *seat {
 	if setup.resume {
 		return nil
@@ -218,14 +219,14 @@ func (t *turn) fromPool(ctx context.Context, setup setup) *seat {
 	return t.runner.pool.take(ctx, setup)
 }
 
-// live is what an agent that stands ready is wanted for.
+// live runs the turn in an agent that is ready.
 func (t *turn) live(ctx context.Context) (op string, err error) {
 	t.drive.Pane = t.seat.Pane
-	defer t.record() // on every path: a turn that failed has been paid for too
+	defer t.record() // on every path: a failed turn used tokens too
 	return t.drive.Run(ctx)
 }
 
-// record puts what the transcript tells into the Result.
+// record copies what the transcript tells into the Result.
 func (t *turn) record() {
 	o, res := t.drive.Outcome(), t.res
 	res.Text, res.StopReason, res.Model = o.Text, o.StopReason, o.Model
@@ -235,7 +236,7 @@ func (t *turn) record() {
 	}
 }
 
-// tearDown ends the agent and removes its files, whatever came of the turn.
+// tearDown ends the agent and removes its files, after success and failure alike.
 func (t *turn) tearDown() error {
 	if t.seat == nil {
 		return nil
