@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// ErrFull is the error of a turn that may not even wait.
+// ErrFull is returned for a turn that finds the queue full.
 var ErrFull = errors.New("too many turns are waiting: try again later, or raise Runner.Limits")
 
-// A Queue lets turns in, first come, first served. The zero Queue lets all in. Its
-// methods are safe for concurrent use.
+// A Queue limits how many turns run, first come, first served. The zero Queue sets no
+// limit. Its methods are safe for concurrent use.
 type Queue struct {
 	mu      sync.Mutex
 	turns   int // how many may run at once; zero or less means no limit
@@ -21,8 +21,8 @@ type Queue struct {
 	queue   list.List // of chan struct{}, closed when its turn is let in
 }
 
-// Enter waits until a turn is let in. The caller calls leave once. queued, if not
-// nil, is called before it waits.
+// Enter waits until the turn may run. The caller calls leave once. queued, if not nil,
+// is called before Enter waits. The error is ErrFull, or the cause of ctx's end.
 func (q *Queue) Enter(ctx context.Context, queued func()) (leave func(), err error) {
 	q.mu.Lock()
 	if q.queue.Len() == 0 && q.free() {
@@ -39,14 +39,14 @@ func (q *Queue) Enter(ctx context.Context, queued func()) (leave func(), err err
 	q.mu.Unlock()
 
 	let := false
-	defer func() { // deferred: queued may panic, and the host recover
+	defer func() { // deferred, because queued may panic and the host may recover
 		if let {
 			return
 		}
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		select {
-		case <-in: // at the same moment: somebody else's turn now
+		case <-in: // let in at the same moment: pass the place on
 			q.running--
 			q.admit()
 		default:
@@ -74,7 +74,7 @@ func (q *Queue) leave() {
 
 func (q *Queue) free() bool { return q.turns <= 0 || q.running < q.turns }
 
-// admit lets in turns while there is room. q.mu is held.
+// admit lets turns in while there is room. q.mu is held.
 func (q *Queue) admit() {
 	for q.queue.Len() > 0 && q.free() {
 		q.running++
@@ -82,8 +82,8 @@ func (q *Queue) admit() {
 	}
 }
 
-// SetLimits changes how many turns may run at once and how many may wait. It does
-// not end those that do.
+// SetLimits changes how many turns may run at once and how many may wait. It ends
+// neither running nor waiting turns.
 func (q *Queue) SetLimits(turns, waiting int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -91,7 +91,7 @@ func (q *Queue) SetLimits(turns, waiting int) {
 	q.admit()
 }
 
-// Counts returns how many turns run, and how many wait.
+// Counts returns how many turns run and how many wait.
 func (q *Queue) Counts() (running, waiting int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

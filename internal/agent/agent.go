@@ -1,5 +1,5 @@
-// Package agent is the contract between the engine, which runs any terminal agent,
-// and a package that knows one of them. It holds an interface and plain values.
+// Package agent is the contract between the engine, which runs any terminal agent, and
+// a package that knows one of them. It holds an interface and plain values.
 package agent
 
 import (
@@ -12,87 +12,85 @@ import (
 
 // An Agent knows one terminal agent. Its methods are safe for concurrent use.
 type Agent interface {
-	// Traits returns what is the same for all sessions.
+	// Traits returns the values that are the same for all sessions.
 	Traits() Traits
 
-	// Path finds the program, given the PATH of the agent's environment.
+	// Path finds the program. searchPath is the PATH of the agent's environment.
 	Path(searchPath string) (string, error)
 
 	// Version asks the program at path for its version. env holds no token.
 	Version(ctx context.Context, path string, env []string) (string, error)
 
-	// Launch says how to start a session. It refuses what the agent's version
-	// does not have.
+	// Launch says how to start a session. It returns an error if s needs something that
+	// the agent's version does not have.
 	Launch(s *Start) (Launch, error)
 
-	// Disarm returns the text to put into the input line, so that the prompt
-	// reaches the model as text. Its error wraps ErrInvalidPrompt where no text
-	// does. left is what earlier prompts have left in the input line: see Leaves.
+	// Disarm returns the text to put into the input line, so that the prompt reaches
+	// the model as text. If no text does that, the error wraps ErrInvalidPrompt. left
+	// is the text that earlier prompts have left in the input line: see Leaves.
 	Disarm(p *Prompt, left []string) (put string, err error)
 
-	// Pasted returns the text to paste instead where the agent opens no editor.
-	// Its error wraps ErrInvalidPrompt where a paste would do more than insert it.
+	// Pasted returns the text to paste if the agent opens no editor. If a paste would
+	// do more than insert the text, the error wraps ErrInvalidPrompt.
 	Pasted(p *Prompt) (put string, err error)
 
-	// Took tells whether the log has p as recorded. A command, which the log has
-	// in the agent's own form, does not count: see Names.
+	// Took tells whether a line of the log is the prompt p. It is not for commands,
+	// which the log has in the agent's own form: see Names.
 	Took(p *Prompt, recorded string) bool
 
-	// Names tells whether a recorded command may be p, which is a command.
+	// Names tells whether a recorded command may be p. p is a command.
 	Names(p *Prompt, recorded string) bool
 
-	// Leaves tells whether p leaves something in the input line although it is
-	// taken out again: left, which may be empty, is what the next prompt must not
-	// hold.
+	// Leaves tells whether p leaves something in the input line after p has been
+	// removed from it. The next prompt must not contain left, which may be empty.
 	Leaves(p *Prompt) (left string, ok bool)
 
-	// See reads a screen.
+	// See parses a screen.
 	See(screen string) Sees
 
 	// Shows counts the parts of a tool use's input that a menu shows.
 	Shows(m *Menu, input json.RawMessage) int
 
-	// Explain reads what a screen says besides. It explains errors and decides
-	// nothing: a model can draw the same.
+	// Explain reads further notes on a screen. They explain errors and decide nothing,
+	// because a model can draw the same.
 	Explain(screen string) Notes
 
-	// Asks tells whether a yes to the question about a tool only lets it run.
+	// Asks tells whether a yes to the permission question about a tool lets the tool
+	// run and does nothing else.
 	Asks(tool string) bool
 
-	// Decide puts a decision into the words of the agent's permission hook. A
-	// message comes with a refusal, or not at all.
+	// Decide returns a decision in the format of the agent's permission hook. Only a
+	// refusal may have a message.
 	Decide(allow bool, message string) string
 }
 
-// ErrInvalidPrompt is the error of a prompt that cannot be given to the agent as
-// text.
+// ErrInvalidPrompt is returned for a prompt that cannot be given to the agent as text.
 var ErrInvalidPrompt = errors.New("the prompt cannot be typed")
 
-// Traits are the same for all sessions of an agent.
+// Traits are the values that are the same for all sessions of an agent.
 type Traits struct {
 	Name   string   // "claude"
 	Tested []string // the versions that the tests run, the oldest first
 
-	// Command is what a prompt begins with that the agent takes for a command of
-	// its own.
+	// Command is the prefix of a prompt that the agent takes for a command of its own.
 	Command string
 
 	Keys Keys
 
-	// AskingTools are the tools that ask a person something else than a permission.
+	// AskingTools are the tools that ask a person for something else than a
+	// permission.
 	AskingTools []string
 
-	// NotTaken says what may have kept the agent from taking a prompt without a word
-	// in its log.
+	// NotTaken says why the agent may have ignored a prompt without a line in its log.
 	NotTaken string
 
-	Log *transcript.Format // of its sessions, and of what its hooks report
+	Log *transcript.Format // the format of session logs and of hook reports
 
 	TokenVar string   // the variable that carries the token
 	HomeVars []string // variables that move the agent's home, besides HOME
 }
 
-// Keys are names of keys, as tmux has them.
+// Keys are names of keys, in tmux's notation.
 type Keys struct {
 	Editor string // opens an editor with the input line in it
 	Clear  string // empties a row of the input line
@@ -100,8 +98,8 @@ type Keys struct {
 	Stop   string // stops the agent, or leaves a menu without a choice
 }
 
-// A Start is a session to be started. It is what the caller asked for, and where
-// files of the session may stand.
+// A Start describes a session to be started: the caller's wishes, and where the
+// session's files stand.
 type Start struct {
 	Session string // a UUID
 	Resume  bool   // the session exists
@@ -118,72 +116,74 @@ type Start struct {
 	Dir string // where Files stand, private
 	Tmp string // the agent's TMPDIR
 
-	// Version returns the program's version, empty if it cannot be told. It may
-	// take a second: call it only if something depends on it.
+	// Version returns the program's version, or "" if the version is unknown. The call
+	// may take a second, so call it only if something depends on the version.
 	Version func() string
 }
 
 // A Launch says how to start a session.
 type Launch struct {
 	Args  []string
-	Env   []string // beside that of the home
-	Files []File   // that the arguments name
+	Env   []string // added to the home's environment
+	Files []File   // files that the arguments name
 }
 
-// A File is one that the agent reads when it starts.
+// A File is a file that the agent reads when it starts.
 type File struct{ Path, Content string }
 
 // A Prompt is a prompt on its way to the model.
 type Prompt struct {
-	Text     string // as the caller gave it
-	Commands bool   // it may be a command of the agent's
-	Mentions bool   // names of files and words of power in it count
+	Text     string // the caller's text
+	Commands bool   // the prompt may be a command of the agent's
+	Mentions bool   // mentions and magic words in the prompt count
 
-	Put    string // as it stands in the input line
-	Pasted bool   // it was pasted
+	Put    string // the text in the input line
+	Pasted bool   // the text was pasted
 }
 
-// Sees is what a screen shows.
+// Sees is the parsed content of a screen.
 type Sees struct {
-	// Input: the input line is there. Text is what it holds, as drawn.
+	// Input tells whether the input line is there. Text is the text in the input line,
+	// as drawn.
 	Input bool
 	Text  string
 
-	// Working: the agent says, beside its input line, that it works.
+	// Working tells whether the agent says, beside its input line, that it works.
 	Working bool
 
-	// Menu is a choice that the agent asks for; it takes no prompt meanwhile.
+	// Menu is a choice that the agent asks for; nil means none. The agent takes no
+	// prompt meanwhile.
 	Menu *Menu
 
-	// Foot is the part of a screen without input line in which a dialog stands.
+	// Foot is the part of a screen without an input line in which a dialog stands.
 	Foot string
 }
 
-// Kinds of menus. They label an error: whether there is a menu is decided by its
-// shape.
+// Kinds of menus. A kind only labels an error: the shape has decided that there is a
+// menu.
 const (
-	Trust      = "trust"      // of the working directory
-	Login      = "login"      // there is none
-	Onboarding = "onboarding" // at the first start
+	Trust      = "trust"      // asks whether to trust the working directory
+	Login      = "login"      // the agent has no login
+	Onboarding = "onboarding" // setup questions at the first start
 	Settings   = "settings"   // a settings file has errors
-	Permission = "permission" // to use a tool
+	Permission = "permission" // asks whether to use a tool
 	Other      = "menu"
 )
 
-// A Menu is a choice on the screen. The same question has the same Text and
-// Options, whichever is highlighted.
+// A Menu is a choice on the screen. The same question has the same Text and Options,
+// whichever option is highlighted.
 type Menu struct {
 	Kind        string
 	Options     []string // in order
-	Highlighted int      // the index of the one that Enter chooses; -1 where none is
+	Highlighted int      // the index of the option that Enter chooses; -1 means none
 
-	Text  string // above the options
-	Plain bool   // one option says yes, one says no, and neither says more
+	Text  string // the dialog's text above the options
+	Plain bool   // one option is a plain yes, one a plain no
 }
 
 // Notes explain an error.
 type Notes struct {
-	Fault   string // what is wrong with a settings file
-	Retry   string // the row that says that a failed request will be repeated
-	Attempt int    // which attempt that is
+	Fault   string // the errors in a settings file
+	Retry   string // the row about the retry of a failed request
+	Attempt int    // the number of that retry
 }

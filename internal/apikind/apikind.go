@@ -1,5 +1,5 @@
-// Package apikind knows the error types of the Messages API, for those that
-// stand in for it.
+// Package apikind knows the error types of the Messages API, for servers that stand in
+// for it.
 package apikind
 
 // Of returns the error type that goes with an HTTP status.

@@ -1,5 +1,5 @@
-// Package claude is all that is known of Anthropic's claude CLI, but for its
-// transcript and its home: see packages transcript and tuiauth.
+// Package claude holds what is known of Anthropic's claude CLI, except its transcript
+// and its home: see packages transcript and tuiauth.
 package claude
 
 import (
@@ -19,9 +19,9 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// Claude is the CLI.
+// Claude is the claude CLI.
 type Claude struct {
-	// Program is its path or its name; empty means "claude".
+	// Program is the CLI's path or name; empty means "claude".
 	Program string
 }
 
@@ -29,8 +29,8 @@ var _ agent.Agent = Claude{}
 
 var format = transcript.Claude()
 
-// Traits: the keys are those of 2.1.104 to 2.1.332. Pressed twice at an empty input
-// line, Escape opens a menu.
+// Traits returns the traits of claude. The keys are those of 2.1.104 to 2.1.332.
+// Escape, pressed twice at an empty input line, opens a menu.
 func (c Claude) Traits() agent.Traits {
 	return agent.Traits{
 		Name:    "claude",
@@ -48,7 +48,7 @@ func (c Claude) Traits() agent.Traits {
 	}
 }
 
-// Path finds the program, and its interpreter where it is a script.
+// Path finds the program. If the program is a script, Path checks its interpreter too.
 func (c Claude) Path(searchPath string) (string, error) {
 	name := c.Program
 	if name == "" {
@@ -65,7 +65,7 @@ func (c Claude) Path(searchPath string) (string, error) {
 		return path, checkInterpreter(path)
 	}
 	for _, dir := range filepath.SplitList(searchPath) {
-		// A relative entry would make the working directory decide what runs.
+		// With a relative entry, the working directory would decide which program runs.
 		if !filepath.IsAbs(dir) {
 			continue
 		}
@@ -76,15 +76,15 @@ func (c Claude) Path(searchPath string) (string, error) {
 	return "", fmt.Errorf("the agent %q is not in PATH: %w: install it (npm install -g @anthropic-ai/claude-code) or name the program in Claude.Path", name, os.ErrNotExist)
 }
 
-// checkInterpreter finds a script's interpreter missing, which exec reports as
-// the script missing. (2.1.104 is a script.)
+// checkInterpreter reports a missing interpreter of a script. exec would report the
+// script itself as missing. (2.1.104 is a script.)
 func checkInterpreter(path string) error {
 	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return nil // exec tells; opening a FIFO would not return
+		return nil // exec reports it; opening a FIFO would block
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil // it may be executable without being readable
+		return nil // a program can be executable but not readable
 	}
 	defer file.Close()
 	head := make([]byte, 256) // as much as Linux considers
@@ -93,17 +93,18 @@ func checkInterpreter(path string) error {
 	words, script := strings.CutPrefix(line, "#!")
 	if fields := strings.Fields(words); script && len(fields) > 0 {
 		if _, err := os.Stat(fields[0]); err != nil {
-			return fmt.Errorf("the agent %s cannot be run: its interpreter: %w: install that", path, err)
+			return fmt.Errorf("the agent %s cannot be run: its interpreter: %w: install the interpreter", path, err)
 		}
 	}
 	return nil
 }
 
-// byOldName are tools that 2.1.104 runs by an old name although it does not offer
+// byOldName lists tools that 2.1.104 runs by an old name although it does not offer
 // them.
 var byOldName = []string{"Brief", "SendUserMessage", "KillShell", "KillBash", "TaskStop", "AgentOutputTool", "BashOutputTool", "BashOutput", "TaskOutput"}
 
-// Launch: the files are named by their paths, so that nothing secret is an argument.
+// Launch returns arguments, environment and files of a session. Secrets stand in files,
+// and the arguments only name the files.
 func (c Claude) Launch(s *agent.Start) (agent.Launch, error) {
 	if err := checkEffort(s); err != nil {
 		return agent.Launch{}, err
@@ -116,19 +117,19 @@ func (c Claude) Launch(s *agent.Start) (agent.Launch, error) {
 	}
 	session := "--session-id"
 	if s.Resume {
-		session = "--resume" // same id, same file, nothing in it written again (2.1.104 to 2.1.330)
+		session = "--resume" // same id, same file, earlier lines not repeated (2.1.104 to 2.1.330)
 	}
 	l.Args = []string{
 		session, s.Session,
 		"--settings", file("settings.json", settings(s)),
-		// No servers but those of --mcp-config.
+		// No servers other than those of --mcp-config.
 		"--strict-mcp-config",
 		// 2.1.330 starts in a mode that runs tools without asking.
 		"--permission-mode", "default",
 	}
 	if !s.AllowProject {
-		// Neither settings, hooks and skills nor CLAUDE.md of the working
-		// directory, of its git repository and of what is above it.
+		// No settings, hooks, skills and CLAUDE.md from the working directory, from its
+		// git repository, or from the directories above.
 		l.Args = append(l.Args, "--setting-sources", "user")
 	}
 	if s.Model != "" {
@@ -151,8 +152,8 @@ func (c Claude) Launch(s *agent.Start) (agent.Launch, error) {
 	return l, nil
 }
 
-// efforts are the levels of Request.Effort, with the first version that has
-// each. An agent exits if it is given one that it does not have.
+// efforts maps the levels of Request.Effort to the first version that has each. An
+// agent exits if it gets a level that it does not have.
 var efforts = map[string]string{"low": "", "medium": "", "high": "", "max": "", "xhigh": "2.1.111"}
 
 func checkEffort(s *agent.Start) error {
@@ -164,24 +165,26 @@ func checkEffort(s *agent.Start) error {
 		return nil
 	}
 	if v := s.Version(); !version.AtLeast(v, since) {
-		return fmt.Errorf("Request.Effort %q: claude has it from %s on, this one is %q: %w", s.Effort, since, v, errors.ErrUnsupported)
+		return fmt.Errorf("Request.Effort %q needs claude %s or newer, and this one is %q: %w", s.Effort, since, v, errors.ErrUnsupported)
 	}
 	return nil
 }
 
-// Version asks the program once for each of its files.
+// Version asks the program for its version, and caches the answer for each file: see
+// version.Of.
 func (c Claude) Version(ctx context.Context, path string, env []string) (string, error) {
 	return version.Of(ctx, path, env)
 }
 
-// showsMessages is the first version with a MessageDisplay hook. One that does
-// not know a hook it is given takes no input at all (2.1.104).
+// showsMessages is the first version with a MessageDisplay hook. An older version
+// (2.1.104) takes no input at all if its settings name a hook that it does not know.
 const showsMessages = "2.1.152"
 
-// settings keeps 2.1.104 and 2.1.158 from asking about the servers that a
-// .mcp.json in the working directory names; the answer would be written down
-// there. With --strict-mcp-config they are not started. And it says again what
-// environ says, which a project's settings would overrule on 2.1.104 and 2.1.158.
+// settings returns the settings file. enableAllProjectMcpServers keeps 2.1.104 and
+// 2.1.158 from asking about the servers that a .mcp.json in the working directory
+// names; the answer would be stored there. With --strict-mcp-config these servers are
+// not started. The file repeats variables of environ, because a project's settings
+// would override the environment on 2.1.104 and 2.1.158.
 func settings(s *agent.Start) string {
 	hooks := []string{"Stop"}
 	if s.Stream && version.AtLeast(s.Version(), showsMessages) {
@@ -189,8 +192,8 @@ func settings(s *agent.Start) string {
 	}
 	settings := map[string]any{
 		"enableAllProjectMcpServers": true,
-		// A still screen is a sign that the agent waits for a prompt, so the
-		// clock of one that works must move.
+		// A screen that does not change is a sign that the agent waits for a prompt. So
+		// the clock of a working agent must move.
 		"prefersReducedMotion": false,
 		"hooks":                hook.Settings("PermissionRequest", hooks...),
 	}
@@ -202,7 +205,7 @@ func settings(s *agent.Start) string {
 	settings["env"] = env
 	b, err := json.Marshal(settings)
 	if err != nil {
-		panic("tuiturn: " + err.Error()) // there is nothing in it that JSON can't hold
+		panic("tuiturn: " + err.Error()) // cannot happen: JSON can encode all values in it
 	}
 	return string(b)
 }
@@ -212,16 +215,16 @@ func environ(s *agent.Start) []string {
 		"TMPDIR=" + s.Tmp,
 		"CLAUDE_CODE_TMPDIR=" + s.Tmp, // 2.1.104 on macOS uses /tmp without it
 
-		// The agent repeats a failed request after 0.5, 1, 2, 4, … s, ten times
-		// by default: minutes in which a caller could have been told. Four take
+		// The agent retries a failed request after 0.5, 1, 2, 4, … s, ten times by
+		// default. The caller would get the error only after minutes. Four retries take
 		// about 9 s.
 		"CLAUDE_CODE_MAX_RETRIES=4",
 
-		// The grey text that the input line offers for the next prompt would be
-		// sent by an Enter too many.
+		// The input line offers a grey text as the next prompt. A surplus Enter would
+		// send that text.
 		"CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION=false",
 
-		// Nobody sees these, and each costs a request, a process or a dialog.
+		// Nobody sees these features, and each costs a request, a process or a dialog.
 		"CLAUDE_CODE_DISABLE_AGENT_VIEW=1",
 		"CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY=1",
 		"CLAUDE_CODE_DISABLE_TERMINAL_TITLE=1",
@@ -229,12 +232,12 @@ func environ(s *agent.Start) []string {
 		"DISABLE_TELEMETRY=1",
 		"DISABLE_ERROR_REPORTING=1",
 
-		// What runs in the background would end with the turn.
+		// A background task would end with the turn.
 		"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
 
-		// The prompts in the working directory's .claude/scheduled_tasks.json would
-		// be sent when they are due, and a model may write them there without
-		// asking (2.1.104 to 2.1.332).
+		// .claude/scheduled_tasks.json in the working directory holds prompts that the
+		// agent sends when they are due. A model may write prompts there without asking
+		// (2.1.104 to 2.1.332).
 		"CLAUDE_CODE_DISABLE_CRON=1",
 	}
 	if !s.AllowProject {
@@ -242,8 +245,8 @@ func environ(s *agent.Start) []string {
 	}
 	if !s.AllowMentions {
 		env = append(env,
-			// Turns "@file", "@agent" and "@server:…" into text, and words such
-			// as "ultrathink", without a change to them (2.1.104 to 2.1.330).
+			// Makes "@file", "@agent", "@server:…" and words such as "ultrathink" mere
+			// text, without changing them (2.1.104 to 2.1.330).
 			"CLAUDE_CODE_DISABLE_ATTACHMENTS=1",
 			"CLAUDE_CODE_DISABLE_WORKFLOWS=1",
 		)
@@ -251,21 +254,21 @@ func environ(s *agent.Start) []string {
 	return env
 }
 
-// withoutRepository are variables that keep the git repository of the working
-// directory from instructing the agent, which runs git at every start: its branch,
-// its commits and its user's name are sent to the model (2.1.104 to 2.1.332), and
-// its configuration names programs. On 2.1.104 and 2.1.158 git ran those of
-// core.fsmonitor, filter.*.clean, gpg.program and, to fetch what a partial clone
-// lacks, core.sshCommand, on 2.1.294 that of filter.*.clean.
+// withoutRepository returns variables that keep the working directory's git repository
+// from instructing the agent. The agent runs git at every start. It sends the
+// repository's branch, commits and user name to the model (2.1.104 to 2.1.332). The
+// repository's configuration names programs, and git ran some of them: on 2.1.104 and
+// 2.1.158 those of core.fsmonitor, filter.*.clean, gpg.program and, to fetch what a
+// partial clone lacks, core.sshCommand; on 2.1.294 that of filter.*.clean.
 func withoutRepository(noTools bool) []string {
 	env := []string{
-		// No "git status" and "git log" for the model, nor advice about commits.
+		// No "git status", no "git log" and no advice about commits for the model.
 		"CLAUDE_CODE_DISABLE_GIT_INSTRUCTIONS=1",
 	}
 	if noTools {
 		return append(env, "GIT_DIR=/dev/null") // nobody needs git
 	}
-	// The agent goes on to list files and commits, and a tool may need git.
+	// The agent still lists files and commits, and a tool may need git.
 	return append(env,
 		"GIT_NO_LAZY_FETCH=1",
 		"GIT_CONFIG_COUNT=2",

@@ -9,19 +9,20 @@ import (
 	"github.com/tuiturn/tuiturn/internal/text"
 )
 
-// Asks: AskUserQuestion has the hook run for a question of the model's. To
-// allow it is to answer with nothing (2.1.104, 2.1.158).
+// Asks reports that a yes lets any tool run but AskUserQuestion. The model asks the
+// person with that tool, and the hook runs for it too. A yes would answer the model's
+// question with nothing (2.1.104, 2.1.158).
 func (c Claude) Asks(tool string) bool { return tool != "AskUserQuestion" }
 
-// plain tells whether one option of a menu says yes and no more than that, and one
-// says no. It goes by whole words that were seen: a word that is not known does not
-// count.
+// plain tells whether exactly one option of a menu says yes and nothing more, and
+// exactly one says no. It compares with whole words that were seen. An unknown word
+// does not count.
 func (m *found) plain(rows []string) bool {
 	yes, no := 0, 0
 	for i, option := range m.menu.Options {
 		option = strings.ToLower(option)
 		switch {
-		// Something drawn under a yes could say more.
+		// A text under the yes could say more.
 		case option == "yes" && m.alone(rows, i):
 			yes++
 		case option == "no", strings.HasPrefix(option, "no, "):
@@ -31,17 +32,17 @@ func (m *found) plain(rows []string) bool {
 	return yes == 1 && no == 1
 }
 
-// alone tells whether nothing belongs to an option but its row.
+// alone tells whether an option is one row, with no text of its own below.
 func (m *found) alone(rows []string, i int) bool {
 	next := m.at[i] + 1
 	return next == len(rows) || strings.TrimSpace(rows[next]) == "" || i+1 < len(m.at) && m.at[i+1] == next
 }
 
-// Shows counts the texts of the input that stand in the dialog, squeezed. Of a path
-// the last part is enough, and of a long text its end: the rest may be cut off.
+// Shows counts the texts of the input that the dialog shows, ignoring white space. For
+// a path its last part is enough, and for a long text its end: the rest may be cut off.
 func (c Claude) Shows(m *agent.Menu, input json.RawMessage) (n int) {
 	var fields map[string]any
-	json.Unmarshal(input, &fields) // what is no object shows nothing
+	json.Unmarshal(input, &fields) // an input that is not an object has no texts
 	shown := text.Squeeze(m.Text)
 	for _, value := range fields {
 		s, _ := value.(string)
@@ -57,12 +58,13 @@ func (c Claude) Shows(m *agent.Menu, input json.RawMessage) (n int) {
 	return n
 }
 
-// cutOff is how many bytes at its end tell a text whose beginning is not on the
-// screen.
+// cutOff is the number of bytes at its end that identify a text whose beginning is not
+// on the screen.
 const cutOff = 200
 
-// Decide answers as a person's Yes and No do. With a message the model goes on, as
-// it does when a person says no and what to do instead; without one the agent stops.
+// Decide returns the answer that a person's Yes or No would give. After a no with a
+// message the model goes on, as it does when a person says what to do instead. After a
+// no without a message the agent stops.
 func (c Claude) Decide(allow bool, message string) string {
 	decision := map[string]any{"behavior": "allow"}
 	if !allow {
@@ -73,10 +75,10 @@ func (c Claude) Decide(allow bool, message string) string {
 	}
 	b, err := json.Marshal(map[string]any{"hookSpecificOutput": map[string]any{"hookEventName": "PermissionRequest", "decision": decision}})
 	if err != nil {
-		panic("tuiturn: " + err.Error()) // there is nothing in it that JSON can't hold
+		panic("tuiturn: " + err.Error()) // cannot happen: JSON can encode all values in it
 	}
 	return string(b)
 }
 
-// rejected is what claude tells the model when a person says no.
+// rejected is the text that claude gives the model when a person says no.
 const rejected = "The user doesn't want to proceed with this tool use. The tool use was rejected (eg. if it was a file edit, the new_string was NOT written to the file)."

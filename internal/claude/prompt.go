@@ -12,21 +12,22 @@ import (
 	"github.com/tuiturn/tuiturn/internal/text"
 )
 
-// exitWords end the agent when they are all that is typed.
+// exitWords end the agent when one of them is the whole input.
 var exitWords = []string{"exit", "quit", ":q", ":q!", ":wq", ":wq!"}
 
-// Disarm makes a prompt text for claude's input line. Mentions and magic words
-// are turned off by the environment, see environ; what is left is
+// Disarm makes a prompt mere text for claude's input line. The environment turns off
+// mentions and magic words: see environ. Disarm handles the rest:
 //
-//   - a "/" or "!" in front, or an exit word alone: a backslash goes before it.
-//     Nothing invisible would do: 2.1.330 takes that out before it looks.
-//   - a backslash at the end, which would make Enter a new line, and a word at
-//     the end that a list of completions opens for, in which Enter chooses: a
-//     space goes behind the text. The agent removes it again.
-//   - line ends other than a newline, and control characters, which versions
-//     treat differently: see text.Normalize.
-//   - the agent's own placeholders, where it would replace them: see foldLength.
-//     All of them while its input line holds what an earlier prompt has left.
+//   - A "/" or "!" in front, or an exit word alone, gets a backslash before it. An
+//     invisible character would not help: 2.1.330 removes it before it looks.
+//   - A space goes behind the text, and the agent removes it again. Without the space,
+//     a backslash at the end would make Enter a new line. A word at the end could open
+//     a list of completions, in which Enter chooses.
+//   - Line ends other than a newline, and control characters, are normalized, because
+//     versions treat them differently: see text.Normalize.
+//   - The agent's own placeholders get a backslash where the agent would replace them:
+//     see foldLength. While the input line holds text of an earlier prompt, all of them
+//     get one.
 func (c Claude) Disarm(p *agent.Prompt, left []string) (string, error) {
 	prompt := text.Normalize(p.Text)
 	if !p.Commands {
@@ -39,7 +40,7 @@ func (c Claude) Disarm(p *agent.Prompt, left []string) (string, error) {
 	}
 	for _, l := range left {
 		if l != "" && strings.Contains(prompt, l) {
-			return "", fmt.Errorf("%w: it repeats a prompt of over %d characters that was interrupted, which the agent would send as pasted text: have another prompt answered first, or close the conversation and go on with Runner.Resume", agent.ErrInvalidPrompt, foldLength)
+			return "", fmt.Errorf("%w: it repeats an interrupted prompt of over %d characters, and the agent would send the repeated part as pasted text: have another prompt answered first, or close the conversation and go on with Runner.Resume", agent.ErrInvalidPrompt, foldLength)
 		}
 	}
 	if !folds(prompt + " ") {
@@ -49,8 +50,8 @@ func (c Claude) Disarm(p *agent.Prompt, left []string) (string, error) {
 	return breakPlaceholders(prompt, unitsIndex(prompt, foldedHead), foldedID) + strings.Repeat(" ", foldedTail), nil
 }
 
-// actsAlone tells whether a text that begins with something visible would be
-// taken for a command.
+// actsAlone tells whether the agent would take a text for a command. The text begins
+// with a visible character.
 func actsAlone(s string) bool {
 	if s[0] == '/' || s[0] == '!' {
 		return true
@@ -64,19 +65,20 @@ func actsAlone(s string) bool {
 	return false
 }
 
-// The agent keeps a long input folded. When more than foldLength UTF-16 units
-// stand in its input line, it moves all but the first foldedHead and the last
-// foldedTail of them aside, and a placeholder takes their place:
-// "[...Truncated text #1 +0 lines...]". On Enter it replaces every placeholder
-// that has a content by that number, whoever has written it. What it has moved
-// aside is not looked through again (2.1.104 to 2.1.332).
+// The agent keeps a long input folded. When the input line holds more than foldLength
+// UTF-16 units, the agent moves all but the first foldedHead and the last foldedTail
+// units out of it. A placeholder takes their place: "[...Truncated text #1 +0
+// lines...]". On Enter the agent replaces every placeholder whose number has a content,
+// whoever has written the placeholder. It does not look for placeholders in the moved
+// text (2.1.104 to 2.1.332).
 //
-// So a placeholder in a long prompt matters only in its first and last units. The
-// last are made of spaces, which the agent removes. In the first a backslash
-// breaks the placeholder, if its number can be that of the content: 2.1.104 and
-// 2.1.158 begin with 1, whatever the prompt says. 2.1.294 to 2.1.332 take a number
-// that no placeholder in the prompt has, of those below 1<<31; above they count up
-// as well, and do not look (2.1.294 and 2.1.332, by their source; not seen to run).
+// So a placeholder in a long prompt matters only in the first and the last units.
+// Disarm makes the last units of spaces, which the agent removes. In the first units a
+// backslash breaks the placeholder if its number can be the content's. 2.1.104 and
+// 2.1.158 number contents from 1, whatever the prompt says. 2.1.294 to 2.1.332 take a
+// number that no placeholder in the prompt has, but compare only numbers below 1<<31.
+// From there on they count up without comparing (2.1.294 and 2.1.332, by their source;
+// not seen to run).
 const (
 	foldLength = 10_000
 	foldedHead = 500
@@ -85,12 +87,12 @@ const (
 
 func foldedID(id uint64) bool { return id == 1 || id >= 1<<31 }
 
-// folds tells whether the agent keeps text folded.
+// folds tells whether the agent folds a text.
 func folds(text string) bool {
 	return len(text) > foldLength && units(text) > foldLength
 }
 
-// units is the length of s in UTF-16, in which the agent counts.
+// units returns the length of s in UTF-16 units, in which the agent counts.
 func units(s string) (n int) {
 	for _, c := range s {
 		n += utf16.RuneLen(c)
@@ -98,11 +100,11 @@ func units(s string) (n int) {
 	return n
 }
 
-// Leaves: what the agent has moved aside it keeps until a prompt has been taken,
-// also when the input line is emptied or it has given the prompt back. A
-// placeholder in the next prompt would be replaced by it, and where the next
-// prompt holds the same text, the agent takes that part of it for pasted and puts
-// it into tags (2.1.332).
+// Leaves returns the text that the agent has moved out of the input line. The agent
+// keeps that text until it has taken a prompt, even if the input line is emptied or the
+// agent has given the prompt back. A placeholder in the next prompt would be replaced
+// by the text. If the next prompt contains the text, the agent takes that part for
+// pasted and puts it into tags (2.1.332).
 func (c Claude) Leaves(p *agent.Prompt) (left string, ok bool) {
 	if p.Pasted {
 		return "", true
@@ -111,13 +113,13 @@ func (c Claude) Leaves(p *agent.Prompt) (left string, ok bool) {
 		return "", false
 	}
 	body := strings.TrimRightFunc(p.Put, trimmed)
-	// Given back, the text has lost the spaces at its end, and is folded again.
+	// A prompt that is given back has lost the spaces at its end, and is folded again.
 	head, tail := unitsIndex(body, foldedHead), unitsIndex(body, units(body)-foldedTail)
 	return body[head:max(head, tail)], true
 }
 
-// unitsIndex is the index of the byte in s behind its first n UTF-16 units, or
-// behind a character that they cut.
+// unitsIndex returns the byte index in s behind its first n UTF-16 units. If n cuts a
+// character, the index is behind that character.
 func unitsIndex(s string, n int) int {
 	for i, c := range s {
 		if n <= 0 {
@@ -128,17 +130,17 @@ func unitsIndex(s string, n int) int {
 	return len(s)
 }
 
-// placeholder is what the agent takes for a placeholder. ("Team setup guide" is
-// there from 2.1.294 on.)
+// placeholder matches the agent's placeholders. ("Team setup guide" exists from 2.1.294
+// on.)
 var placeholder = regexp.MustCompile(`\[(?:Pasted text|Image|\.\.\.Truncated text|✦ Team setup guide) #(\d+)(?: \+\d+ lines)?\.*\]`)
 
-// breakPlaceholders puts a backslash into the placeholders that end within the
-// first n bytes of s and have a number that matters.
+// breakPlaceholders puts a backslash into the placeholders that end within the first n
+// bytes of s and whose number matters.
 func breakPlaceholders(s string, n int, matters func(id uint64) bool) string {
 	var b strings.Builder
 	done := 0
 	for _, m := range placeholder.FindAllStringSubmatchIndex(s, -1) {
-		id, err := strconv.ParseUint(s[m[2]:m[3]], 10, 64) // out of range, it is the highest
+		id, err := strconv.ParseUint(s[m[2]:m[3]], 10, 64) // a number out of range becomes the highest
 		if m[1] > n || err == nil && !matters(id) {
 			continue
 		}
@@ -148,10 +150,10 @@ func breakPlaceholders(s string, n int, matters func(id uint64) bool) string {
 	return b.String() + s[done:]
 }
 
-// trimmed is what the agent removes at the end of its input.
+// trimmed tells whether the agent removes a character at the end of its input.
 func trimmed(c rune) bool { return unicode.IsSpace(c) || c == '\ufeff' }
 
-// dropInvisible drops what 2.1.330 takes out of its input.
+// dropInvisible drops the characters that 2.1.330 removes from its input.
 func dropInvisible(c rune) rune {
 	if unicode.IsSpace(c) || text.IsVisible(c) {
 		return c
@@ -159,21 +161,21 @@ func dropInvisible(c rune) rune {
 	return -1
 }
 
-// firstVisible is the index of the first character that is neither white space
-// nor invisible: what 2.1.330 sees as the first. There is one, see checkPrompt.
+// firstVisible returns the index of the first character that is neither white space nor
+// invisible, which 2.1.330 treats as the first. A prompt has one: see checkPrompt.
 func firstVisible(s string) int {
 	return strings.IndexFunc(s, text.IsVisible)
 }
 
-// Took compares what was put in with what the transcript has. White space and characters that cannot be
-// seen do not count, nor does how characters are composed: 2.1.330 takes the
-// invisible out of all that is typed, 2.1.104 and 2.1.158 compose. Nor do
-// backslashes: 2.1.330 puts one into the tag that it marks a paste with.
+// Took tells whether the transcript has the prompt. It ignores white space, invisible
+// characters and how characters are composed: 2.1.330 removes invisible characters, and
+// 2.1.104 and 2.1.158 compose. It ignores backslashes: 2.1.330 puts one into a tag that
+// looks like its own.
 //
-// Around what was pasted 2.1.330 puts tags.
+// 2.1.330 puts tags around a pasted prompt.
 func (c Claude) Took(p *agent.Prompt, recorded string) bool {
 	if p.Pasted {
-		// A key that was read as text must not pass for part of the paste.
+		// A key that the agent has read as text must not pass for part of the paste.
 		if strings.ContainsFunc(recorded, func(c rune) bool { return c < ' ' && !unicode.IsSpace(c) }) {
 			return false
 		}
@@ -185,21 +187,22 @@ func (c Claude) Took(p *agent.Prompt, recorded string) bool {
 	return text.Same(unescape.Replace(p.Put), unescape.Replace(recorded))
 }
 
-// pasteTags is how 2.1.330 gives what was pasted to the model.
+// pasteTags matches the tags in which 2.1.330 gives a paste to the model.
 var pasteTags = regexp.MustCompile(`(?s)^\s*<pasted_content id="[^"]*">(.*)</pasted_content[^>]*>\s*$`)
 
-// Names: a command is recorded between tags, with its name.
+// Names tells whether the transcript has the command. It records a command between
+// tags, with the command's name.
 func (c Claude) Names(p *agent.Prompt, recorded string) bool {
 	return strings.Contains(recorded, strings.Fields(p.Put)[0])
 }
 
-// picture is the name of a file that claude attaches in place of its name when
-// it is pasted, quoted and escaped in whatever way.
+// picture matches the name of a file that claude attaches when the name is pasted,
+// however quoted and escaped.
 var picture = regexp.MustCompile(`(?i)\.(png|jpe?g|gif|webp|bmp|tiff?|heic)\b`)
 
-// Pasted refuses the name of a picture: no change to the text would keep every
-// version from sending the file along. The agent does not look for spaces at the end
-// of what it folds, so one is enough.
+// Pasted refuses a prompt with the name of a picture: no change to the text keeps every
+// version from sending the file. One space at the end is enough here, because the agent
+// does not look for spaces at the end of a text that it folds.
 func (c Claude) Pasted(p *agent.Prompt) (string, error) {
 	if name := picture.FindString(p.Put); name != "" && !p.Mentions {
 		return "", fmt.Errorf("%w: it has to be pasted, and a name that ends in %s would send the file along: spell the name differently, or set Request.AllowMentions", agent.ErrInvalidPrompt, name)

@@ -10,9 +10,9 @@ import (
 	"github.com/tuiturn/tuiturn/internal/agent"
 )
 
-// See finds the input line by its shape, a prompt glyph under a horizontal rule, and
-// a menu by its cursor. The words around both change: those of the footer did five
-// times in a year.
+// See finds the input line by its shape, a prompt glyph under a horizontal rule, and a
+// menu by its cursor. It does not rely on words: the footer's words changed five times
+// in a year.
 func (c Claude) See(screen string) agent.Sees {
 	rows := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 	if text, ok := inputLine(rows); ok {
@@ -27,9 +27,9 @@ func (c Claude) See(screen string) agent.Sees {
 	return sees
 }
 
-// foot is the menu and what is below it, else what stands below the last rule: the
-// dialog, where there is one. Above it a sign may blink, as 2.1.330 has it while it
-// waits.
+// foot returns the part of the screen in which a dialog stands: the menu and the rows
+// below, or without a menu the rows below the last rule. A sign above may blink while
+// the agent waits, as on 2.1.330.
 func foot(rows []string, m *found) string {
 	top := len(rows) - 1
 	if m != nil {
@@ -41,13 +41,13 @@ func foot(rows []string, m *found) string {
 	return strings.Join(rows[top:], "\n")
 }
 
-// workingRow is the row above the input line in which the agent says that it works,
-// "✶ Whirring… (7s · ↓ 16 tokens)". It begins in the first column; what a prompt, an
-// answer or a tool draws is indented or begins with another sign.
+// workingRow matches the row above the input line in which the agent says that it
+// works, "✶ Whirring… (7s · ↓ 16 tokens)". The row begins in the first column. A row of
+// a prompt, an answer or a tool is indented or begins with another sign.
 var workingRow = regexp.MustCompile(`^[·•∗*✢✣✤✥✱✲✳✴✵✶✷✸✹✺✻✼✽✾] \S.*…`)
 
-// isWorking tells whether the agent says so, there or below its input line. The words
-// there are only a second sign.
+// isWorking tells whether the agent says that it works, above or below its input line.
+// The words below are only a second sign.
 func isWorking(rows []string) bool {
 	for i, row := range slices.Backward(rows) {
 		if isRule(row) {
@@ -60,12 +60,12 @@ func isWorking(rows []string) bool {
 	return false
 }
 
-// maxFooter is how many rows with text may stand below the input line. Further
-// up, what looks like one is part of the conversation.
+// maxFooter limits the rows with text below the input line. An input line further up is
+// a picture of one in the conversation.
 const maxFooter = 8
 
-// inputLine returns what stands between the last two rules, if that is the input
-// line: its first row begins with the prompt glyph.
+// inputLine returns the text between the last two rules, if its first row begins with
+// the prompt glyph.
 func inputLine(rows []string) (text string, ok bool) {
 	lower, footer := -1, 0
 	for i := len(rows) - 1; i >= 0; i-- {
@@ -97,9 +97,9 @@ func inputLine(rows []string) (text string, ok bool) {
 	return clippedInput(rows[:lower])
 }
 
-// clippedInput reads an input line with more rows than the screen: the glyph above
-// is out of sight, and before 2.1.330 the rule too. All that is left of it is
-// indented, which nothing else that fills the screen down to a rule is.
+// clippedInput reads an input line with more rows than the screen. Its glyph is out of
+// sight, and before 2.1.330 its upper rule too. All visible rows are indented. Nothing
+// else that fills the screen down to a rule is indented throughout.
 func clippedInput(rows []string) (text string, ok bool) {
 	for i, row := range rows {
 		if i == 0 {
@@ -113,8 +113,8 @@ func clippedInput(rows []string) (text string, ok bool) {
 	return text, text != ""
 }
 
-// isRule tells whether a row is a horizontal line, perhaps with a title in it.
-// It begins in the first column; what a prompt or an answer draws is indented.
+// isRule tells whether a row is a horizontal line, perhaps with a title in it. A rule
+// begins in the first column; the rows of a prompt or an answer are indented.
 func isRule(row string) bool {
 	if first, _ := utf8.DecodeRuneInString(row); !strings.ContainsRune("─━╭╰", first) {
 		return false
@@ -137,16 +137,17 @@ var (
 	numberedRow = regexp.MustCompile(`^([\s│]*(?:❯[ \x{a0}]+)?)(\d+)\.\s+(\S.*)$`)
 )
 
-// A found menu is one that stands in the rows of a screen.
+// A found is a menu and its place on the screen.
 type found struct {
 	menu *agent.Menu
 	at   []int // the row of each option
 	top  int   // the dialog's first row: a rule, or the screen's first
 }
 
-// findMenu finds the menu that the last cursor on the screen stands in, nil if
-// there is none with two options. Above the last two rules, which are a frame
-// that something else stands in, it is a prompt of the conversation's.
+// findMenu finds the menu at the last cursor on the screen. It returns nil if there is
+// no cursor, or if the menu has fewer than two options. A cursor above the last two
+// rules belongs to a prompt in the conversation: the rules are a frame around something
+// else.
 func findMenu(rows []string) *found {
 	at := -1
 	for i, rules := len(rows)-1, 0; i >= 0 && rules < 2 && at < 0; i-- {
@@ -169,7 +170,7 @@ func findMenu(rows []string) *found {
 	if len(m.at) < 2 {
 		return nil
 	}
-	// The dialog begins under the rule above it, where there is one.
+	// The dialog begins under the rule above it, if there is one.
 	m.top = m.at[0]
 	for m.top > 0 && !isRule(rows[m.top]) {
 		m.top--
@@ -188,9 +189,9 @@ func (m *found) add(row int, option string, highlighted bool) {
 	m.menu.Options = append(m.menu.Options, strings.TrimRight(option, " │"))
 }
 
-// numbered takes the options whose numbers go on from the cursor's, up to 1 and
-// down; there may be explanations between them. Further up a list is part of
-// what the dialog shows, a command perhaps.
+// numbered takes the options whose numbers continue from the cursor's, up to 1 and
+// down. Explanations may stand between them. A list further up is part of the dialog's
+// text, perhaps of a command.
 func (m *found) numbered(rows []string, at int) {
 	read := func(row string) (column, n int, text string) {
 		f := numberedRow.FindStringSubmatch(row)
@@ -215,7 +216,8 @@ func (m *found) numbered(rows []string, at int) {
 	}
 }
 
-// lined takes the rows around the cursor that line up with its text.
+// lined takes the rows around the cursor whose text begins in the same column as the
+// cursor's.
 func (m *found) lined(rows []string, at int) {
 	column := utf8.RuneCountInString(cursorRow.FindStringSubmatch(rows[at])[1]) + 2
 	option := func(row string) (string, bool) {
@@ -243,9 +245,9 @@ func isOption(option func(string) (string, bool), row string) bool {
 	return ok
 }
 
-// menuKind puts a name to a menu by its words. It only labels: whether there is
-// a menu has been decided by its shape. A permission dialog comes first: it
-// quotes a command, whose words may be any.
+// menuKind names the kind of a menu by its words. The kind is only a label: the shape
+// has decided that there is a menu. A permission dialog comes first, because the
+// command that it quotes may contain any words.
 func menuKind(screen string) string {
 	screen = strings.ToLower(screen)
 	for _, k := range []struct{ kind, words string }{
@@ -265,8 +267,8 @@ func menuKind(screen string) string {
 	return agent.Other
 }
 
-// fault takes the file and what is wrong with it: the rows below the title that
-// begin with a path or with the lines of a tree.
+// fault returns the file and the errors in it from a settings dialog: the rows below
+// the title that begin with a path or with the lines of a tree.
 func fault(screen string) string {
 	_, below, found := strings.Cut(screen, "Settings Error\n")
 	if !found {
@@ -286,11 +288,11 @@ func fault(screen string) string {
 	return strings.Join(fault, ": ")
 }
 
-// repeatRow is the row of a status line or a note: 2.1.158 "⎿  Retrying in 8s ·
-// attempt 1/4", 2.1.330 "✻ API error · retrying in 22s · attempt 1/4".
+// repeatRow matches a status line or a note: 2.1.158 "⎿  Retrying in 8s · attempt 1/4",
+// 2.1.330 "✻ API error · retrying in 22s · attempt 1/4".
 var repeatRow = regexp.MustCompile(`(?im)^[^\pL\pN\n]*((?:.*· )?retrying in \d+s · attempt (\d+)/\d+)`)
 
-// Explain reads a settings dialog, and the note of an agent that waits to repeat a
+// Explain reads a settings dialog, and the note of an agent that waits to retry a
 // request.
 func (c Claude) Explain(screen string) agent.Notes {
 	notes := agent.Notes{Fault: fault(screen)}

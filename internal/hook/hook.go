@@ -1,28 +1,28 @@
 // Package hook has the commands that an agent runs as its hooks. They tell the host
-// what the agent's log does not, or later: what the agent shows of an answer, that it
-// is about to stop, and that it asks a person for a permission. Each appends a line of
-// JSON to a file of the session's, which is followed like a log. Nothing but a
-// permission rests on a hook: a policy can switch hooks off, and a line can be lost.
+// what the agent's log does not tell, or tells later: the text that the agent shows,
+// that it is about to stop, and that it asks a person for a permission. Each command
+// appends a line of JSON to a file of the session, which is followed like a log. Only
+// permissions depend on a hook: a policy can switch hooks off, and a line can be lost.
 package hook
 
-// FileVar names the file in the agent's environment.
+// FileVar is the variable in the agent's environment that holds the file's path.
 const FileVar = "TUITURN_HOOKS"
 
-// reportCommand runs in a shell of its own for each event. cat appends a line in
-// one write as long as that is shorter than a pipe holds, 64 KiB; one that is
-// torn by another does not decode.
+// reportCommand runs in a shell of its own for each event. cat appends a line in one
+// write if the line is shorter than a pipe's buffer, 64 KiB. A line that another one
+// has torn does not decode.
 //
-// To the agent a hook that ends with status 2 has an objection, and what it prints
-// is an instruction. A shell ends with 2 by itself when it cannot open a file:
-// 2.1.104 then asked the model 280 times in 20 s, and 2.1.158 took the model's reply
-// to the shell's message for the answer. So whatever happens to the file, the PATH
-// or the disk, the command prints nothing and ends with 0.
+// For the agent, a hook that exits with status 2 has an objection, and the hook's
+// output is an instruction. A shell exits with 2 by itself if it cannot open a file:
+// 2.1.104 then asked the model 280 times in 20 s, and 2.1.158 took the model's reply to
+// the shell's message for the answer. So the command prints nothing and exits with 0,
+// whatever happens to the file, the PATH or the disk.
 const reportCommand = `trap 'exit 0' EXIT
 { cat >>"$` + FileVar + `"; } >/dev/null 2>&1
 exit 0`
 
-// Settings are the settings that register hooks for events: those that report,
-// and askEvent, whose hook asks.
+// Settings returns the settings that register hooks: a hook that reports for each of
+// events, and a hook that asks for askEvent.
 func Settings(askEvent string, events ...string) map[string]any {
 	register := func(hook map[string]any) []any {
 		hook["type"] = "command"
@@ -35,12 +35,12 @@ func Settings(askEvent string, events ...string) map[string]any {
 	return all
 }
 
-// askCommand reports a question and prints the decision. The report is a file of
-// its own, of any size, and a line in the hooks' file that names it. The decision
-// comes through a FIFO, so that the process takes no time while it waits.
+// askCommand reports a question and prints the decision. The report is a file of its
+// own, of any size. A line in the hooks' file names it. The decision comes through a
+// FIFO, so the process uses no processor time while it waits.
 //
-// A status of 2 would deny the tool use and any text would be a decision, so it
-// ends with 0 and prints nothing whatever goes wrong: see reportCommand.
+// An exit status of 2 would deny the tool use, and any output would be a decision. So
+// the command exits with 0 and prints nothing if anything fails: see reportCommand.
 const askCommand = `trap 'exit 0' EXIT
 { f=${` + FileVar + `%/*}/` + askPrefix + `$$ &&
 cat >"$f" && mkfifo -m 600 "$f` + replySuffix + `" &&
@@ -52,11 +52,11 @@ const (
 	askPrefix   = "ask."
 	replySuffix = ".reply"
 
-	// Asked is the event of the line that askCommand writes, with the process id of
-	// the hook.
+	// Asked is the event in askCommand's line. The line also has the hook's process id.
 	Asked = "Asked"
 
-	// askWait is how long a hook may wait for the decision, in seconds. By default an
-	// agent ends its hooks after 60 s or 600 s; more than 24 days would be none.
+	// askWait is the hook's timeout for the decision, in seconds. An agent's default
+	// timeout for hooks is 60 s or 600 s. A value above 24 days would mean no time at
+	// all.
 	askWait = 1_000_000
 )

@@ -16,18 +16,18 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// A Question is a tool use that the agent asks a person about. Its hook waits for the
-// answer.
+// A Question is a tool use that the agent asks a person about. The hook of the question
+// waits for the answer.
 type Question struct {
 	Tool  string
 	Input json.RawMessage
 
-	process proc.Identity // of the hook
-	reply   fifo.FIFO     // to it
+	process proc.Identity // the hook's process
+	reply   fifo.FIFO     // carries the answer to the hook
 }
 
 // Read returns the question that the hook with a process id has reported in dir, and
-// removes the report. With an error the hook has been let go.
+// removes the report. If Read fails, it lets the hook exit.
 func Read(dir string, pid int) (*Question, error) {
 	file := filepath.Join(dir, askPrefix+strconv.Itoa(pid))
 	b, err := os.ReadFile(file)
@@ -66,27 +66,28 @@ func (q *Question) Open() bool {
 	return alive && start == q.process.Start
 }
 
-// Drop lets the hook go. It decides nothing then.
+// Drop lets the hook exit without a decision.
 func (q *Question) Drop() { q.reply.Remove() }
 
-// ReplyPath is the path of the FIFO that the answer goes through.
+// ReplyPath returns the path of the FIFO that carries the answer.
 func (q *Question) ReplyPath() string { return q.reply.Path }
 
 const (
-	// readerWait is how long the hook's process may take from its report until it
-	// waits for the answer. Nothing but a busy machine is between the two.
+	// readerWait limits how long the hook takes from its report until it reads the
+	// answer. Only a busy machine can delay that.
 	readerWait = 30 * time.Second
 
-	// readerLook is how often the process is looked for.
+	// readerLook is the interval of checks that the hook's process still runs.
 	readerLook = 20 * time.Millisecond
 )
 
-// ErrGone is the error of an answer that nobody waits for any more.
+// ErrGone is returned for an answer that no hook waits for any more.
 var ErrGone = errors.New("the hook that asked is gone")
 
-// Answer hands the answer to the hook that asked, and to no other. The error is
-// ErrGone where the hook has ended, and os.ErrProcessDone when the agent has, which
-// ended tells. It wraps fs.ErrNotExist where the hook's FIFO was removed.
+// Answer gives the answer to the hook that asked, and to no other. ended is closed when
+// the agent has ended. The error is ErrGone if the hook has exited, and
+// os.ErrProcessDone if the agent has. It wraps fs.ErrNotExist if the hook's FIFO was
+// removed.
 func (q *Question) Answer(ctx context.Context, answer string, ended <-chan struct{}) error {
 	defer q.Drop()
 	for late := time.Now().Add(readerWait); ; {
@@ -108,7 +109,7 @@ func (q *Question) Answer(ctx context.Context, answer string, ended <-chan struc
 		case !q.Open():
 			return ErrGone
 		case time.Now().After(late):
-			return fmt.Errorf("its hook has not asked for it within %v", readerWait)
+			return fmt.Errorf("its hook has not read it within %v", readerWait)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package redact takes secrets out of what is shown to people.
+// Package redact removes secrets from texts that people see.
 package redact
 
 import (
@@ -11,12 +11,12 @@ import (
 	"github.com/tuiturn/tuiturn/internal/text"
 )
 
-// Mask takes the place of a secret.
+// Mask replaces a secret.
 const Mask = "[redacted]"
 
-// Gram is the length, in characters that count, from which a piece of a secret
-// is taken for the secret. A screen wraps, indents and frames what it shows, so
-// a secret may stand there in pieces.
+// Gram is the length from which a piece of a secret counts as the secret. It counts
+// content characters only: see text.IsContent. A screen wraps, indents and frames text,
+// so a secret may appear in pieces.
 const Gram = 8
 
 var tokenShape = regexp.MustCompile(`sk-[A-Za-z0-9_-]{8,}`)
@@ -26,22 +26,21 @@ type Redactor struct {
 	long  []string
 	short []shortSecret
 
-	// composes: an agent may show a secret in composed characters (Unicode NFC:
-	// 2.1.104, 2.1.158), in which it is not found.
+	// composes says that a secret holds characters that an agent may compose (Unicode
+	// NFC: 2.1.104, 2.1.158). Such a secret cannot be found by its characters.
 	composes bool
 }
 
-// A shortSecret has fewer than Gram characters that count, so all of them must
-// be there: in a row, with blanks where the secret has some, or with the end of
-// a row anywhere.
+// A shortSecret has fewer than Gram content characters. It is found if all of them
+// appear in a row, with blanks where the secret has blanks, and row ends anywhere.
 type shortSecret struct {
 	chars []rune
-	blank []bool // is there one before each
+	blank []bool // whether a blank stands before each character
 }
 
-// New knows the secrets in use. Prompts are among them and may be long:
-// all work on them is left to Redact, which most turns do not need. A single
-// character is no secret.
+// New returns a Redactor for the secrets. Prompts are among the secrets and may be
+// long. So New does little, and Redact, which most turns do not need, does the work. A
+// single character is no secret.
 func New(secrets ...string) *Redactor {
 	r := &Redactor{}
 	for _, s := range secrets {
@@ -81,7 +80,7 @@ func countUpTo(s string, limit int) (n int) {
 	return n
 }
 
-// A window is Gram characters in a row.
+// A window holds Gram characters in a row.
 type window [Gram]rune
 
 func (w *window) push(c rune) {
@@ -89,21 +88,21 @@ func (w *window) push(c rune) {
 	w[Gram-1] = c
 }
 
-// A sighting is a text in which secrets are looked for.
+// A sighting is a text that is searched for secrets.
 type sighting struct {
 	text []rune
-	at   []int  // where each character that counts stands in text
-	hide []bool // which are to be hidden
+	at   []int  // the index in text of each counted character
+	hide []bool // whether to hide each character of text
 }
 
-// Redact replaces each run of characters that belongs to a secret, however it
-// is wrapped. A secret that is shown in another encoding (base64, escaped) is not
-// found.
+// Redact replaces each run of characters that belongs to a secret, however the text is
+// wrapped. It does not find a secret in another encoding (base64, escaped).
 func (r *Redactor) Redact(s string) string {
 	s = tokenShape.ReplaceAllString(s, Mask)
 	v := sighting{text: []rune(s)}
 	v.hide = make([]bool, len(v.text))
-	// Once more for secrets in rows that a screen puts a sign in front of.
+	// Search twice: the first search ignores signs, which a screen may put in front of
+	// rows.
 	v.find(isAlnum)
 	v.hideLong(r.long, isAlnum)
 	v.find(text.IsContent)
@@ -117,7 +116,7 @@ func (r *Redactor) Redact(s string) string {
 	return v.String()
 }
 
-// find lists the characters that count.
+// find lists the counted characters.
 func (v *sighting) find(counts func(rune) bool) {
 	v.at = v.at[:0]
 	for i, c := range v.text {
@@ -127,8 +126,8 @@ func (v *sighting) find(counts func(rune) bool) {
 	}
 }
 
-// hideLong hides every piece of Gram characters that count or more. Indexed is
-// the text, which is a screen, and not the secrets, which may be a prompt of
+// hideLong hides every piece of a secret with at least Gram counted characters. It
+// indexes the text, which is a screen, and not the secrets: one may be a prompt of
 // megabytes.
 func (v *sighting) hideLong(secrets []string, counts func(rune) bool) {
 	ends := make(map[window][]int)
@@ -150,13 +149,13 @@ func (v *sighting) hideLong(secrets []string, counts func(rune) bool) {
 					v.hide[at] = true
 				}
 			}
-			delete(ends, w) // found once is found
+			delete(ends, w) // all places of this piece are hidden now
 		}
 	}
 }
 
-// hideShort hides a secret where all of it stands. One of two characters is
-// only a secret as a word of its own.
+// hideShort hides a secret where all of it appears. A secret of two characters is
+// hidden only where it is a word of its own.
 func (v *sighting) hideShort(s shortSecret) {
 	n := len(s.chars)
 	for i := 0; i+n <= len(v.at); i++ {
@@ -173,7 +172,7 @@ func (v *sighting) hideShort(s shortSecret) {
 	}
 }
 
-// begins tells whether s stands at the i-th character that counts.
+// begins tells whether s begins at the i-th counted character.
 func (v *sighting) begins(s shortSecret, i int) bool {
 	for j, c := range s.chars {
 		if v.text[v.at[i+j]] != c {
@@ -196,8 +195,8 @@ func (v *sighting) inWord(i int) bool {
 
 func isAlnum(c rune) bool { return unicode.IsLetter(c) || unicode.IsDigit(c) }
 
-// hideComposed hides each word with a letter that may be composed. Whether it
-// is a secret's can't be told without the tables of Unicode's normalisation.
+// hideComposed hides each word with a letter that may be composed. Only the tables of
+// Unicode's normalization could tell whether the word belongs to a secret.
 func (v *sighting) hideComposed() {
 	for i := 0; i < len(v.text); {
 		end, odd := i, false
@@ -212,7 +211,7 @@ func (v *sighting) hideComposed() {
 	}
 }
 
-// String is the text without what is hidden.
+// String returns the text with Mask in place of the hidden characters.
 func (v *sighting) String() string {
 	var b strings.Builder
 	for i := 0; i < len(v.text); i++ {
@@ -221,8 +220,8 @@ func (v *sighting) String() string {
 			continue
 		}
 		b.WriteString(Mask)
-		// To the end of the row or of the secret: the spaces between its words
-		// go too.
+		// Up to the end of the row or of the secret. The spaces between the secret's
+		// words are hidden too.
 		for end := i; end < len(v.text) && v.text[end] != '\n' && (v.hide[end] || unicode.IsSpace(v.text[end])); end++ {
 			if v.hide[end] {
 				i = end
@@ -232,6 +231,7 @@ func (v *sighting) String() string {
 	return b.String()
 }
 
+// RedactAll redacts each of the texts.
 func (r *Redactor) RedactAll(texts []string) []string {
 	var out []string
 	for _, s := range texts {
@@ -240,7 +240,7 @@ func (r *Redactor) RedactAll(texts []string) []string {
 	return out
 }
 
-// Tail is the end of a screen, fit for an error.
+// Tail returns the last 20 rows of a screen, redacted, for an error.
 func (r *Redactor) Tail(screen string) string {
 	var rows []string
 	for row := range strings.Lines(r.Redact(screen)) {

@@ -1,26 +1,26 @@
-// Command speed compares what a turn costs with what the agent itself costs,
-// against a stand-in for the model's service that answers at once. It runs each
-// way in turns, so that a change of the machine's mood meets all of them:
+// Command speed compares the time of a turn with the agent's own time. The agents talk
+// to a stand-in for the model's service, which answers at once. Each round measures
+// every way once, so that changes in the machine's load affect all ways alike:
 //
 //	print   claude -p, from its start to its end
 //	floor   the interactive agent with its prompt as an argument, from its start to
 //	        the final line of its transcript
 //	cold    Runner.Turn, from the call to its return
-//	warm    the same with an agent that stands ready
-//	next    a turn in a conversation that has had one
-//	own     of warm, what does not lie between the time stamps of the prompt and
+//	warm    Runner.Turn with a ready agent
+//	next    the second turn of a conversation
+//	own     the part of warm that is not between the time stamps of the prompt and
 //	        the answer in the agent's transcript
 //
-// and what cold and warm are made of:
+// The parts of cold and warm are:
 //
 //	ready    until the agent takes a prompt
-//	deliver  until the prompt stands in its input line
-//	submit   until the agent has recorded it
+//	deliver  until the prompt is in its input line
+//	submit   until the agent has recorded the prompt
 //	answer   until the answer is recorded
-//	end      until nothing of the turn is left
+//	end      until the agent and its files are gone
 //
-// It prints medians, with the 10th and 90th percentile, and how they compare. It
-// fails on errors only, never on a figure.
+// Command speed prints the median, the 10th and the 90th percentile, and the ratios to
+// print and floor. It fails on errors only, never because of a number.
 package main
 
 import (
@@ -77,20 +77,20 @@ func main() {
 	w.Flush()
 }
 
-// ways are in the order in which they are measured and printed.
+// ways lists the ways in the order in which they are printed.
 var ways = slices.Concat([]string{"print", "floor", "cold"}, parts("cold"), []string{"warm"}, parts("warm"), []string{"next", "own"})
 
-// parts are the names of what a way is made of.
+// parts returns the names of the parts of a way.
 func parts(way string) []string {
 	return []string{way + " ready", way + " deliver", way + " submit", way + " answer", way + " end"}
 }
 
-// A measurement is that of one version.
+// A measurement measures one version.
 type measurement struct {
 	agent string
 	kind  tuiturn.TerminalKind
 	dir   string
-	env   []string // for the service
+	env   []string // variables that name the service
 	home  tuiauth.Home
 	cold  *tuiturn.Runner
 	warm  *tuiturn.Runner // with a pool
@@ -133,7 +133,7 @@ func (m *measurement) run(n int) (err error) {
 			if err != nil {
 				return fmt.Errorf("%s: %w", way, err)
 			}
-			if i > 0 { // the first fills caches
+			if i > 0 { // the first round fills caches
 				m.times[way] = append(m.times[way], d)
 			}
 		}
@@ -159,7 +159,7 @@ func (m *measurement) environ() []string {
 	return append(tuiauth.Environ(path(), m.home, token), append(m.env, "TMPDIR="+filepath.Join(m.dir, "tmp"))...)
 }
 
-// printMode is the agent's own way of answering one prompt.
+// printMode measures the agent's own way to answer one prompt.
 func (m *measurement) printMode(ctx context.Context) (time.Duration, error) {
 	if _, err := tuiauth.PrepareHome(m.home, filepath.Join(m.dir, "work")); err != nil {
 		return 0, err
@@ -174,7 +174,7 @@ func (m *measurement) printMode(ctx context.Context) (time.Duration, error) {
 	return time.Since(began), err
 }
 
-// interactive is the least that a turn with a terminal takes.
+// interactive measures the least time that a turn with a terminal takes.
 func (m *measurement) interactive(ctx context.Context) (_ time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -210,7 +210,7 @@ func (m *measurement) interactive(ctx context.Context) (_ time.Duration, err err
 func (m *measurement) coldTurn(ctx context.Context) (time.Duration, error) {
 	res, err := m.turn(ctx, m.cold, "cold")
 	if err == nil && res.Warm {
-		err = errors.New("an agent stood ready")
+		err = errors.New("the turn took a ready agent")
 	}
 	return res.Timings.Total, err
 }
@@ -221,15 +221,15 @@ func (m *measurement) warmTurn(ctx context.Context) (time.Duration, error) {
 	}
 	res, err := m.turn(ctx, m.warm, "warm")
 	if err == nil && !res.Warm {
-		err = errors.New("no agent stood ready")
+		err = errors.New("the turn found no ready agent")
 	}
 	if err == nil {
 		var agents time.Duration
 		agents, err = m.agentsTime(res.SessionID)
 		m.times["own"] = append(m.times["own"], res.Timings.Total-agents)
 	}
-	// The one that takes its place starts meanwhile. Wait for it, or the next
-	// measurement pays for it.
+	// A new agent starts meanwhile. Wait for it, or the next measurement includes its
+	// start.
 	return res.Timings.Total, errors.Join(err, m.warm.Warm(ctx, m.request()))
 }
 
@@ -253,8 +253,8 @@ func (m *measurement) nextTurn(ctx context.Context) (_ time.Duration, err error)
 	return total, nil
 }
 
-// agentsTime is what the agent itself took: its turn_duration, which it does not
-// always come to write.
+// agentsTime returns the agent's own time, from the prompt's time stamp to the
+// answer's. The agent does not always record its turn_duration.
 func (m *measurement) agentsTime(session string) (time.Duration, error) {
 	b, err := os.ReadFile(transcript.Path(m.home.Dir, filepath.Join(m.dir, "work"), session))
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package text compares texts that an agent has drawn, recorded or composed anew.
+// Package text compares texts that an agent has drawn, recorded or composed
+// differently.
 package text
 
 import (
@@ -8,16 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// Same tells whether two texts differ only in white space, in characters that
-// cannot be seen, and in how characters are composed.
+// Same tells whether two texts differ only in white space, in invisible characters, and
+// in how characters are composed.
 func Same(a, b string) bool {
 	x, y := Visible(a), Visible(b)
 	return slices.Equal(x, y) || slices.ContainsFunc(x, Composes) && slices.Equal(composed(x), composed(y))
 }
 
-// composing are characters besides marks that normalisation (NFC) may replace:
-// Indic letters with a dot, Hangul jamo, Greek with accents, units and brackets
-// that other characters stand for, presentation forms.
+// composing holds characters besides marks that normalization (NFC) may replace: Indic
+// letters with a dot, Hangul jamo, Greek with accents, units and brackets that other
+// characters become, presentation forms.
 var composing = &unicode.RangeTable{
 	R16: []unicode.Range16{
 		{0x0340, 0x0387, 1}, {0x0900, 0x0fff, 1}, {0x1100, 0x11ff, 1}, {0x1e00, 0x1fff, 1}, {0x2000, 0x2001, 1},
@@ -26,11 +27,12 @@ var composing = &unicode.RangeTable{
 	R32: []unicode.Range32{{0x1d15e, 0x1d1c0, 1}, {0x2f800, 0x2fa1d, 1}},
 }
 
+// Composes tells whether normalization (NFC) may change or combine a character.
 func Composes(c rune) bool { return unicode.In(c, unicode.M, composing) }
 
-// composed is what of s is the same in every normalisation form: the ASCII
-// characters without a mark on them, but for the three that other characters
-// turn into.
+// composed returns the characters of s that are the same in every normalization form:
+// the ASCII characters that no mark follows, without the three that other characters
+// become.
 func composed(s []rune) []rune {
 	var out []rune
 	for i, c := range s {
@@ -42,7 +44,7 @@ func composed(s []rune) []rune {
 	return out
 }
 
-// Visible is s without white space and without what cannot be seen.
+// Visible returns the characters of s that are neither white space nor invisible.
 func Visible(s string) []rune {
 	var out []rune
 	for _, c := range s {
@@ -53,18 +55,18 @@ func Visible(s string) []rune {
 	return out
 }
 
-// IsVisible takes characters that this Go does not know for visible: they may be
-// newer than its tables.
+// IsVisible tells whether a character is neither white space nor invisible. Characters
+// that this Go does not know count as visible: they may be newer than its tables.
 func IsVisible(c rune) bool {
 	return !unicode.IsSpace(c) && !unicode.In(c, unicode.Cc, unicode.Cf,
 		unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }
 
-// IsContent tells whether a character is part of a text as opposed to the white
-// space and the lines that a screen draws around it.
+// IsContent tells whether a character belongs to a text, and not to the white space and
+// the lines that a screen draws around the text.
 func IsContent(c rune) bool { return IsVisible(c) && (c < '\u2500' || c > '\u257f') }
 
-// Squeeze takes out what a screen puts into a text to draw it, and white space.
+// Squeeze removes white space and the lines that a screen draws around a text.
 func Squeeze(text string) string {
 	return strings.Map(func(c rune) rune {
 		if IsContent(c) {
@@ -74,9 +76,9 @@ func Squeeze(text string) string {
 	}, text)
 }
 
-// Normalize ends lines with a newline alone and shows other control characters
-// as the pictures that Unicode has for them, ESC as "␛". Agents remove or obey
-// them, each version differently; U+FFFD stands for those without a picture.
+// Normalize ends lines with a newline, and replaces other control characters by their
+// Unicode pictures, ESC by "␛". Characters without a picture become U+FFFD. Agents
+// remove or obey control characters, each version differently.
 func Normalize(s string) string {
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
 	return strings.Map(func(c rune) rune {

@@ -1,4 +1,4 @@
-// Package uuid makes the names of sessions.
+// Package uuid makes session names.
 package uuid
 
 import (

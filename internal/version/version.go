@@ -1,4 +1,4 @@
-// Package version asks programs for their versions and compares those.
+// Package version asks programs for their versions and compares versions.
 package version
 
 import (
@@ -15,20 +15,20 @@ import (
 )
 
 const (
-	// versionWait is how long a program may take to tell its version.
+	// versionWait is the timeout for a program to print its version.
 	versionWait = 10 * time.Second
 
-	// versionHolds is how long its word is taken for. An update makes another
-	// file, but what is asked may be a script that starts one.
+	// versionHolds is how long a version is cached. An update changes the file, but the
+	// file may be a script that starts another program.
 	versionHolds = 10 * time.Minute
 
-	// failureHolds is the same for a program that could not tell: it may have
-	// been too busy.
+	// failureHolds is how long a failure is cached. It is short because the program may
+	// only have been too busy.
 	failureHolds = 30 * time.Second
 )
 
-// versions remembers what programs have said.
-var versions sync.Map // of programFile to *saidVersion
+// versions caches the programs' answers.
+var versions sync.Map // programFile to *saidVersion
 
 type programFile struct {
 	path string
@@ -43,8 +43,8 @@ type saidVersion struct {
 	err     error
 }
 
-// Of asks a program for its version: "2.1.330". It is asked once for each
-// file, whatever it answered, until that is too long ago.
+// Of returns the version that a program prints for --version, such as "2.1.330".
+// Answers and failures are cached for each file. env is the program's environment.
 func Of(ctx context.Context, path string, env []string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -65,7 +65,7 @@ func Of(ctx context.Context, path string, env []string) (string, error) {
 	if said.when.IsZero() || time.Since(said.when) > holds {
 		version, err := askVersion(ctx, path, env)
 		if ctx.Err() != nil {
-			return "", context.Cause(ctx) // it is not the program's fault
+			return "", context.Cause(ctx) // says nothing about the program, so it is not cached
 		}
 		said.when, said.version, said.err = time.Now(), version, err
 	}
@@ -77,9 +77,9 @@ func askVersion(ctx context.Context, path string, env []string) (string, error) 
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = env
-	cmd.Dir = "/" // where nothing lies that it could read
+	cmd.Dir = "/" // holds no files that instruct the program
 	cmd.WaitDelay = time.Second
-	// Where the program is a script, what hangs is something that it has started.
+	// If the program is a script, a child of the script may be the process that hangs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	began := time.Now()
@@ -92,16 +92,17 @@ func askVersion(ctx context.Context, path string, env []string) (string, error) 
 	}
 	version := versionWord.Find(out)
 	if version == nil {
-		return "", fmt.Errorf("asking %s for its version: there is none in what it prints", path)
+		return "", fmt.Errorf("asking %s for its version: its output holds no version", path)
 	}
 	return string(version), nil
 }
 
-// versionWord begins a line: there may be warnings before it.
+// versionWord matches a version at the beginning of a line. Lines with warnings may
+// stand before it.
 var versionWord = regexp.MustCompile(`(?m)^\d+\.\d+\.\d+\b`)
 
-// AtLeast compares versions number by number. What is no version is older than
-// any.
+// AtLeast tells whether version is oldest or newer, number by number. A string that is
+// no version is older than any version.
 func AtLeast(version, oldest string) bool {
 	have, want := strings.Split(version, "."), strings.Split(oldest, ".")
 	for i := range want {
