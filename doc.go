@@ -19,9 +19,9 @@
 //
 // The agent's input line is made for a person: it runs "!…" in a shell, obeys "/…" and
 // sends any file named after an "@". A prompt given to a Runner reaches the model as
-// text and does nothing else, whatever the prompt says. [Request] says how the text may
-// differ from the prompt for that. It also has options for a host that wants commands
-// or mentions.
+// text and does nothing else, whatever the prompt says. Request.Prompt lists the small
+// changes to the text that this needs. [Request] also has options for a host that wants
+// commands or mentions.
 //
 // # Permissions
 //

@@ -32,7 +32,7 @@ func TestErrorText(t *testing.T) {
 		{&BlockedError{Kind: "question", Options: []string{"Red", "Blue"}}, "the agent waits for a person (question dialog: Red / Blue): a tool asks a question: leave tools that ask out of Request.Tools, set Request.NoTools, or say in the prompt that nobody can answer"},
 		{&BlockedError{Kind: "settings", Options: []string{"Exit"}}, "the agent waits for a person (settings dialog: Exit): a settings file has errors, and the agent would ignore all of the file: correct it"},
 		{&BlockedError{Kind: "trust", Options: []string{"Yes", "No"}}, "the agent waits for a person (trust dialog: Yes / No): start the agent once by hand in its home and answer it"},
-		{&BlockedError{Kind: "login"}, "the agent waits for a person (login dialog): it has no login: set Runner.Token, and log in nowhere"},
+		{&BlockedError{Kind: "login"}, "the agent waits for a person (login dialog): it has no login: set Runner.Token, and do not log in by hand"},
 		{&Error{Op: "answering", Err: multierror.Append(ErrTruncated, fmt.Errorf("tearing down: %w", multierror.Append(nil, io.EOF, io.ErrClosedPipe)))},
 			"answering: the answer is incomplete: it hit a token limit; tearing down: EOF; io: read/write on closed pipe"},
 		{&Error{Op: "answering", Err: &APIError{Message: "Not now.\nTry later.\n"}}, "answering: the service failed: Not now.; Try later."},

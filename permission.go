@@ -71,8 +71,8 @@ type Decision struct {
 // Errors of a decision that cannot be carried out. The turn ends with an error that is
 // also a *BlockedError, and nothing has been allowed.
 var (
-	// ErrUndecided is returned when OnPermission returned an unknown Decision. Use
-	// AllowOnce or Deny, and a Message with Deny alone.
+	// ErrUndecided is returned when OnPermission returned the zero Decision or an
+	// invalid one. Use AllowOnce or Deny, and a Message with Deny alone.
 	ErrUndecided = drive.ErrUndecided
 
 	// ErrCannotAllow is returned when AllowOnce could allow more than this one tool

@@ -11,13 +11,13 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// answer follows the transcript to the turn's outcome.
+// answer follows the transcript until the turn's outcome is known.
 func (t *Turn) answer(ctx context.Context) error {
 	w := watch{pane: t.Pane}
 	tick := time.NewTicker(workLook)
 	defer tick.Stop()
 	answering := false
-	quiet := time.Now() // since when no line has come
+	quiet := time.Now() // when the last line came
 	var repeat repeat
 	for {
 		if !answering && t.log.Outcome().Text != "" {
@@ -28,7 +28,7 @@ func (t *Turn) answer(ctx context.Context) error {
 		if t.log.Done() || t.log.Told() && t.whole() {
 			return nil
 		}
-		// A failure without a status is one of the network, which may pass.
+		// A failure without a status is a failure of the network, which may pass.
 		if retry := t.log.Retrying(); retry != nil && retry.Status != 0 && !retry.Retryable() {
 			return t.failed(retry)
 		}
@@ -36,13 +36,13 @@ func (t *Turn) answer(ctx context.Context) error {
 			return err
 		}
 		if t.deltas != nil && t.pass(t.deltas.Next()) {
-			quiet = time.Now() // the caller may have taken long, and something come
+			quiet = time.Now() // the caller may have taken long, and lines may have come meanwhile
 		}
 		heard, err := t.hear(ctx, tick.C, nil)
 		switch {
 		case errors.Is(err, os.ErrProcessDone):
 			if t.log.State() == transcript.Final {
-				return nil // the answer stood in what it wrote last
+				return nil // the agent's last lines held the answer
 			}
 			return err
 		case err != nil:
@@ -57,13 +57,14 @@ func (t *Turn) answer(ctx context.Context) error {
 	}
 }
 
-// standstill looks whether the agent waits for something. quiet is since when no line
-// has come. over means that the turn has ended, though the transcript does not say so.
+// standstill checks whether the agent waits for something. quiet is the time of the
+// last line. over means that the turn has ended although the transcript does not say
+// so.
 func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over bool, _ error) {
 	err := w.look(ctx)
 	switch {
 	case errors.Is(err, os.ErrProcessDone):
-		return false, nil // what it has written is still to be read
+		return false, nil // the agent's last lines are still to be read
 	case err != nil:
 		return false, t.lateOr(ctx, err)
 	}
@@ -85,7 +86,7 @@ func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over
 	return false, nil
 }
 
-// take takes an event of the transcript, and tells whether it is a line.
+// take handles an event of the transcript, and tells whether the event is a line.
 func (t *Turn) take(ev transcript.Event) bool {
 	t.add(ev)
 	switch b := ev.Body.(type) {
@@ -94,7 +95,7 @@ func (t *Turn) take(ev transcript.Event) bool {
 			t.stopping, t.lastSaid = false, ""
 		}
 	case *transcript.HookOutput:
-		t.stopping = t.stopping && !b.AtStop // they have run
+		t.stopping = t.stopping && !b.AtStop // the Stop hooks have run
 		if b.Prevents {
 			t.halted = b
 		}
@@ -103,13 +104,14 @@ func (t *Turn) take(ev transcript.Event) bool {
 	return !idle
 }
 
-// whole tells whether the transcript has come to what the agent had said when it
+// whole tells whether the transcript holds all text that the agent had said when it
 // stopped.
 func (t *Turn) whole() bool {
 	return t.lastSaid != "" && strings.HasSuffix(strings.TrimSpace(t.log.Outcome().Text), t.lastSaid)
 }
 
-// lateOr is late if ctx has ended, which makes everything else fail too, else err.
+// lateOr returns late's error if ctx has ended, because then everything else fails too.
+// Otherwise it returns err.
 func (t *Turn) lateOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return t.late(ctx)
@@ -117,21 +119,21 @@ func (t *Turn) lateOr(ctx context.Context, err error) error {
 	return err
 }
 
-// late is the error of a context that ended while the agent worked. If the
-// service was failing meanwhile it says so too.
+// late returns the error of a context that ended while the agent worked. If the service
+// was failing meanwhile, the error says that too.
 func (t *Turn) late(ctx context.Context) error {
 	err := Why(ctx)
 	if retry := t.log.Retrying(); retry != nil {
-		return fmt.Errorf("%w, while the agent waited %v to repeat a failed request: %w", err,
+		return fmt.Errorf("%w, while the agent waited %v to retry a failed request: %w", err,
 			retry.Delay.Round(time.Second), t.failed(retry))
 	}
 	if shown := t.repeats(ctx); shown != nil {
-		return fmt.Errorf("%w, while the agent repeated a failed request: %w", err, shown)
+		return fmt.Errorf("%w, while the agent retried a failed request: %w", err, shown)
 	}
 	return err
 }
 
-// failed is the error of a request that the agent repeats.
+// failed returns the error for a failed request that the agent will retry.
 func (t *Turn) failed(r *transcript.APIRetry) *APIError {
 	return &APIError{Status: r.Status, Type: r.Type, Message: t.Redactor.Redact(r.Message), Attempts: r.Attempt}
 }

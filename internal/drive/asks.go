@@ -11,20 +11,21 @@ import (
 	"github.com/tuiturn/tuiturn/internal/hook"
 )
 
-// When the agent asks a person for a permission it draws a dialog and, at the same
-// time, runs its PermissionRequest hook. The hook is given the tool use as data, and
-// what it prints decides on that tool use and on no other. So the hook is both the
-// source and the channel: it reports the question to the turn, waits for the host's
-// decision, and prints it. The screen only shows what a person would see. Text of
-// the model's can bend what is drawn, and cannot reach another hook's process.
-// (2.1.104, 2.1.158, 2.1.294, 2.1.330, 2.1.332; of subagents, too.)
+// When the agent asks a person for a permission, it draws a dialog and runs its
+// PermissionRequest hook at the same time. The hook gets the tool use as data. The
+// hook's output decides on that tool use and on no other. So the hook is both the
+// source of the question and the channel for the answer: it reports the question to the
+// turn, waits for the host's decision, and prints the decision. The screen only shows
+// what a person would see. A text of the model's can change the screen, but cannot
+// reach another hook's process. (2.1.104, 2.1.158, 2.1.294, 2.1.330, 2.1.332; of
+// subagents, too.)
 
 // asked takes a question that a hook has reported.
 func (t *Turn) asked(pid int) {
 	q, err := hook.Read(t.dir, pid)
 	switch {
 	case err != nil:
-		t.Log.Warn("a question of the agent's cannot be read", "session", t.Start.Session, "error", err)
+		t.Log.Warn("cannot read the agent's question", "session", t.Start.Session, "error", err)
 		return
 	case !t.Agent.Asks(q.Tool):
 		q.Drop()
@@ -34,11 +35,12 @@ func (t *Turn) asked(pid int) {
 	t.asking++
 }
 
-// shown is the question that the dialog on the screen is about, nil if none has been
-// reported that is open. Most agents ask one question after the other. Subagents that
-// ask at once have their dialogs in a queue: there the question is taken whose input
-// stands in the dialog. A wrong guess asks the host in another order, and no more:
-// a decision goes to the question that it was made for, whatever is on the screen.
+// shown returns the open question that the dialog on the screen is about, or nil if no
+// open question has been reported. Most agents ask one question after the other.
+// Subagents that ask at the same time have their dialogs in a queue: then shown takes
+// the question whose input the dialog shows. A wrong guess only changes the order in
+// which the host is asked: a decision always goes to its own question, whatever the
+// screen shows.
 func (t *Turn) shown(m *agent.Menu) *hook.Question {
 	t.questions = slices.DeleteFunc(t.questions, func(q *hook.Question) bool {
 		if q.Open() {
@@ -57,7 +59,7 @@ func (t *Turn) shown(m *agent.Menu) *hook.Question {
 	return best
 }
 
-// reply hands the host's decision to the hook that asked.
+// reply gives the host's decision to the hook that asked.
 func (t *Turn) reply(ctx context.Context, q *hook.Question, decision string) error {
 	t.questions = slices.DeleteFunc(t.questions, func(k *hook.Question) bool { return k == q })
 	err := q.Answer(ctx, decision, t.term.Done())
@@ -74,8 +76,8 @@ func (t *Turn) reply(ctx context.Context, q *hook.Question, decision string) err
 	return fmt.Errorf("the decision cannot reach the agent: %w", err)
 }
 
-// dismiss lets the hooks end whose questions nobody has decided: a person has
-// answered at the terminal, or the turn is over.
+// dismiss lets the hooks of undecided questions exit. Either a person has answered at
+// the terminal, or the turn is over.
 func (t *Turn) dismiss() {
 	for _, q := range t.questions {
 		q.Drop()

@@ -13,44 +13,44 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// The editor door: asked to edit its input in $VISUAL, the agent runs a script
-// of ours that copies a FIFO into the file it names, and takes that as the
-// input. The text arrives exactly, no part of it can be a key, and the FIFO
-// being opened proves that the agent takes keys.
+// The door gives the agent a prompt through its external editor. The agent's $VISUAL is
+// a script of ours. On the editor key the agent runs the script with a file's name. The
+// script copies a FIFO into that file, and the agent takes the file as its input. The
+// text arrives exactly, and no part of it can act as a key. When the script opens the
+// FIFO, the agent has proved that it takes keys.
 
 const (
-	// keyAgain is how long the editor is waited for before the key is sent
-	// again, and then twice as long each time. An agent that still starts loses
-	// keys: 2.1.104 took the third at 250 ms.
+	// keyAgain is the time to wait for the editor before the key is sent again. The
+	// time doubles with each key. A starting agent loses keys: 2.1.104 took the third
+	// at 250 ms.
 	keyAgain = 250 * time.Millisecond
 )
 
-// DoorWait is how long an agent that has read its keys, and shows its input
-// line, may take to open the editor before the paste door is used. Less in tests.
+// DoorWait is how long an agent that shows its input line, and has read its keys, may
+// take to open the editor. After that the prompt is pasted. Tests set a shorter time.
 var DoorWait = 8 * time.Second
 
-// door is where prompts go in, one after the other.
+// A door gives prompts to an agent, one after the other. A nil door has no editor.
 type door struct {
 	script string
-	fifo   string // the path of each prompt's FIFO
+	fifo   string // path of the FIFO; each prompt has a new one
 }
 
-// plainPath is a path that stands for itself in every way in which agents have
-// read $VISUAL: 2.1.104 gives it to a shell, 2.1.158 and 2.1.330 split it at
-// spaces.
+// plainPath matches a path that agents read unchanged from $VISUAL. 2.1.104 gives
+// $VISUAL to a shell; 2.1.158 and 2.1.330 split it at spaces.
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
-// newDoor makes the door in dir, a private directory. It is nil where the
-// directory's name does not allow it.
+// newDoor makes the door in dir, a private directory. It returns nil if the directory's
+// name does not match plainPath.
 func newDoor(dir string) (*door, error) {
 	d := &door{script: filepath.Join(dir, "editor"), fifo: filepath.Join(dir, "prompt")}
 	if !plainPath.MatchString(d.script) {
 		return nil, nil
 	}
-	// There is a FIFO while a prompt is handed over. Without one the editor
-	// fails, and all agents then leave their input as it is. It is opened again
-	// by a key too many, and 2.1.330 would take its own input, read back, for a
-	// paste; or by a tool of the agent's that runs $VISUAL, as git does.
+	// The FIFO exists only while a prompt is handed over. Without a FIFO the editor
+	// fails, and all agents then leave their input as it is. A surplus key opens the
+	// editor again, and so does a tool that runs $VISUAL, as git does. With the same
+	// text, 2.1.330 would take its own input for a paste.
 	script := fmt.Sprintf(`[ -p %[1]s ] && exec 3<%[1]s && exec cat <&3 >"$1"
 exit 1
 `, d.fifo)
@@ -60,8 +60,8 @@ exit 1
 	return d, nil
 }
 
-// env makes the agent use the door. Run through sh, the script needs no file
-// system that allows execution.
+// env returns the variables that make the agent use the door. sh runs the script, so
+// the file system need not allow execution.
 func (d *door) env() []string {
 	if d == nil {
 		return nil
@@ -72,10 +72,10 @@ func (d *door) env() []string {
 // errNoDoor says that the agent does not open its editor.
 var errNoDoor = errors.New("the agent does not open an editor")
 
-// deliver makes text all that stands in the input line, through the editor.
+// deliver replaces the content of the input line by text, through the editor.
 //
-// The key is sent again only once the agent has read the one before. 2.1.104
-// takes several that it reads at once for text.
+// The key is sent again only after the agent has read the one before. If 2.1.104 reads
+// several keys at once, it takes them for text.
 func (d *door) deliver(ctx context.Context, p *Pane, text string) error {
 	if d == nil {
 		return errNoDoor
@@ -96,7 +96,7 @@ func (d *door) deliver(ctx context.Context, p *Pane, text string) error {
 		opened <- opening{w, err}
 	}()
 	finish := func(o opening, err error) error {
-		if o.w != nil { // whatever else went wrong, an editor waits
+		if o.w != nil { // an editor waits, even if something else has failed
 			return o.w.Deliver(ctx, []byte(text))
 		}
 		pipe.Remove()
@@ -112,7 +112,8 @@ func (d *door) deliver(ctx context.Context, p *Pane, text string) error {
 	tick := time.NewTicker(keyAgain)
 	defer tick.Stop()
 	for {
-		// Nothing else tells of an agent that was stopped: it leaves its keys unread.
+		// Nothing else reports that an agent was stopped: it only leaves its keys
+		// unread.
 		if !proc.Stopped(p.term.Pid()) {
 			stopped = 0
 		} else if stopped++; time.Duration(stopped)*keyAgain > stoppedStill {
@@ -121,8 +122,8 @@ func (d *door) deliver(ctx context.Context, p *Pane, text string) error {
 		if err := w.lookNow(ctx); err != nil {
 			return giveUp(Cause(ctx, err))
 		}
-		// While the input line is gone the editor is about to open, unless the
-		// agent has something to ask first.
+		// If the input line is gone, the editor is about to open, or the agent asks
+		// something first.
 		if err := w.unblock(ctx); err != nil {
 			return giveUp(err)
 		}
@@ -154,22 +155,22 @@ func (d *door) deliver(ctx context.Context, p *Pane, text string) error {
 	}
 }
 
-// paste puts the prompt into the input line as a bracketed paste. On its way a
-// tab becomes four spaces, and 2.1.330 wraps three lines or more in a tag.
+// paste puts the prompt into the input line as a bracketed paste. A tab becomes four
+// spaces on the way, and 2.1.330 wraps three or more lines in a tag.
 func (t *Turn) paste(ctx context.Context) error {
 	put, err := t.Agent.Pasted(&t.Prompt)
 	if err != nil {
 		return err
 	}
-	// An agent that has no editor may have taken the key for text.
+	// An agent without an editor may have taken the key for text.
 	if err := t.clear(ctx); err != nil {
 		return err
 	}
 	return t.term.Paste(ctx, []byte(put))
 }
 
-// clear empties the input line with keys, each of which takes a row or a line
-// end of it. 2.1.104 takes several that it reads together for text.
+// clear empties the input line with keys. Each key removes a row or a line end. If
+// 2.1.104 reads several keys at once, it takes them for text.
 func (p *Pane) clear(ctx context.Context) error {
 	w := watch{pane: p}
 	for range 10 {

@@ -10,46 +10,44 @@ import (
 )
 
 const (
-	// restQuiet is how long transcript and screen must both have stood still,
-	// with the input line there and empty, to end a turn whose agent records
-	// no end. The agent must be idle, too: 2.1.104 stood still for over two
-	// minutes because it drew a long line, and wrote the last block of a message
-	// a good while after the others.
+	// restQuiet is how long transcript and screen must both be still, with an empty
+	// input line, to end a turn whose agent records no end. The agent must also be
+	// idle. 2.1.104 stood still for over two minutes while it drew a long line. It also
+	// wrote the last block of a message a good while after the others.
 	restQuiet = time.Second
 
-	// idleQuiet is the same where there is a reason to expect more, or no reason
-	// for the stillness is known. Nothing that is stopped is waited for longer
-	// than 5 s.
+	// idleQuiet is the same time if there is a reason to expect more, or if nothing
+	// explains why the agent is still. A turn waits no longer than 5 s for an agent
+	// that has stopped.
 	idleQuiet = 4 * time.Second
 
-	// never: this is no end, however long it lasts.
+	// never says that a standing does not end the turn, however long it lasts.
 	never = time.Duration(-1)
 )
 
-// A standing is what is known of an agent that has its input line there, empty.
+// A standing is the state of an agent whose input line is there and empty.
 type standing struct {
 	state    transcript.State
 	cut      bool // the last message hit a limit, or was refused
 	pending  bool // a tool use has no result
 	retrying bool // a failed request is about to be repeated
 	stopping bool // the Stop hooks have been reported to run
-	said     bool // the agent had said something by then
+	said     bool // the agent had said something before the Stop hooks ran
 	working  bool // the screen says that the agent works
 }
 
-// rests decides what a standing is that lasts: the first row that is true of it
-// tells after how long it is the end of the turn. Each sign is weak. Together with
-// a still transcript, a still screen and an idle agent they are enough. (An agent at
-// work draws a clock. One that waits for a failed request's next attempt draws none
-// on 2.1.330, but says that it works.)
+// rests decides when a lasting standing is the end of the turn. The first row whose
+// "is" holds gives the time. Each sign is weak, but together with a still transcript, a
+// still screen and an idle agent the signs are enough. (A working agent draws a clock.
+// On 2.1.330 an agent that waits for a retry draws no clock, but says that it works.)
 //
-// The ends that the transcript records are not in it: they count at once, whatever
-// the screen shows. See answer.
+// The table leaves out ends that the transcript records. They count at once, whatever
+// the screen shows: see answer.
 var rests = []struct {
 	name  string
 	is    func(s standing) bool
 	after time.Duration
-	known bool // the turn has come to its end; else to one that nobody has recorded
+	known bool // the turn's own end; false: an end that the transcript does not explain
 }{
 	{"a failed request is about to be repeated", func(s standing) bool { return s.retrying }, never, false},
 	{"the last message is final", func(s standing) bool { return s.state == transcript.Final && !s.stopping }, restQuiet, true},
@@ -57,11 +55,11 @@ var rests = []struct {
 	{"the agent works", func(s standing) bool { return s.working }, never, false},
 	{"the last message is final, and hooks run before the agent stops", func(s standing) bool { return s.state == transcript.Final }, idleQuiet, true},
 	{"a message was cut or refused, and the agent may ask for more", func(s standing) bool { return s.state == transcript.Resting }, idleQuiet, true},
-	{"the agent has reported that it stops, having said nothing", func(s standing) bool { return s.stopping && !s.said && !s.pending }, restQuiet, false},
-	{"it is not known why", func(standing) bool { return true }, idleQuiet, false},
+	{"the agent has reported that it stops, and has said nothing", func(s standing) bool { return s.stopping && !s.said && !s.pending }, restQuiet, false},
+	{"the reason is unknown", func(standing) bool { return true }, idleQuiet, false},
 }
 
-// standing is what is known of the agent of a look.
+// standing returns the agent's standing at a look.
 func (t *Turn) standing(w *watch) standing {
 	end := t.log.Outcome().End
 	return standing{
@@ -75,8 +73,8 @@ func (t *Turn) standing(w *watch) standing {
 	}
 }
 
-// over tells whether a turn has ended although the transcript does not say so. quiet
-// is how long the transcript has stood still.
+// over tells whether a turn has ended although the transcript does not say so. quiet is
+// how long the transcript has been still.
 func (t *Turn) over(w *watch, quiet time.Duration) bool {
 	if !w.view.Input || w.view.Text != "" {
 		return false
@@ -97,7 +95,7 @@ func (t *Turn) over(w *watch, quiet time.Duration) bool {
 	return false
 }
 
-// noAnswer is ErrNoAnswer with what is known of the end.
+// noAnswer returns ErrNoAnswer with all that is known about the end.
 func (t *Turn) noAnswer(o transcript.Outcome) error {
 	var known []string
 	if t.halted != nil {
@@ -124,7 +122,7 @@ func (t *Turn) noAnswer(o transcript.Outcome) error {
 	return fmt.Errorf("%w: %s", ErrNoAnswer, t.Redactor.Redact(strings.Join(known, "; ")))
 }
 
-// hookSaid tells which hook has stopped the agent, and why.
+// hookSaid says which hook has stopped the agent, and why.
 func (t *Turn) hookSaid(h *transcript.HookOutput) string {
 	event, reason := h.Event, h.Reason
 	if event == "" {
@@ -136,8 +134,8 @@ func (t *Turn) hookSaid(h *transcript.HookOutput) string {
 	return fmt.Sprintf("a %s hook stopped it: %s", event, t.Redactor.Redact(reason))
 }
 
-// refused is the error of a prompt that a hook of the home's did not let through.
-// Some versions give it back to the input line then.
+// refused returns the error for a prompt that a hook of the home has blocked. Some
+// versions give the prompt back to the input line.
 func (t *Turn) refused(ctx context.Context, h *transcript.HookOutput) error {
 	w := watch{pane: t.Pane}
 	tick := time.NewTicker(bootLook)

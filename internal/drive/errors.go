@@ -10,7 +10,7 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// What a caller branches on. The root documents them.
+// The sentinels of turns. The root documents them.
 var (
 	ErrAuthentication = errors.New("authentication failed")
 	ErrTruncated      = errors.New("the answer is incomplete: it hit a token limit")
@@ -53,12 +53,12 @@ func (e *APIError) Error() string {
 	return b.String()
 }
 
-// Is makes an authentication failure ErrAuthentication.
+// Is reports an authentication failure as ErrAuthentication.
 func (e *APIError) Is(target error) bool {
 	return target == ErrAuthentication && e.recorded().Unauthorized()
 }
 
-// Retryable tells whether the same request may succeed later.
+// Retryable reports whether the same request may succeed later.
 func (e *APIError) Retryable() bool {
 	return e.recorded().Retryable()
 }
@@ -84,9 +84,9 @@ func (e *BlockedError) Error() string {
 	}
 	switch e.Kind {
 	case agent.Permission:
-		return what + ": a tool asked for a permission, and nothing is approved on anyone's behalf"
-	case agent.Login: // whoever answers that makes a login that the agent refreshes
-		return what + ": it has no login: set Runner.Token, and log in nowhere"
+		return what + ": a tool asks for a permission, and nothing is allowed by default: set Request.OnPermission to decide"
+	case agent.Login: // a login by hand would be one that the agent refreshes
+		return what + ": it has no login: set Runner.Token, and do not log in by hand"
 	case agent.Settings:
 		return what + ": a settings file has errors, and the agent would ignore all of the file: correct it"
 	case question:
@@ -99,11 +99,11 @@ func (e *BlockedError) Error() string {
 
 // Kinds of a BlockedError besides those of menus.
 const (
-	question = "question" // another menu while the agent works on a prompt
+	question = "question" // any other menu while the agent works on a prompt
 	unknown  = "unknown"  // a screen that neither changes nor takes a prompt
 )
 
-// blockedBy is the error of an agent that waits in a menu.
+// blockedBy returns the error of an agent that waits in a menu.
 func blockedBy(m *agent.Menu) *BlockedError {
 	return &BlockedError{Kind: m.Kind, Options: m.Options, Highlighted: m.Highlighted}
 }
@@ -116,9 +116,9 @@ func blockedKind(err error) string {
 	return ""
 }
 
-// inTurn is e for a dialog that stands there while the agent works on a prompt.
-// Its words can be a model's then: they make it neither a login nor anything else
-// that an agent asks at its start.
+// inTurn returns e for a dialog that appears while the agent works on a prompt. The
+// dialog's words can then be a model's. So the dialog counts neither as a login nor as
+// another question of the agent's start.
 func (e *BlockedError) inTurn() *BlockedError {
 	if e.Kind == agent.Permission || e.Kind == unknown {
 		return e
@@ -126,12 +126,12 @@ func (e *BlockedError) inTurn() *BlockedError {
 	return &BlockedError{Kind: question, Options: e.Options, Highlighted: e.Highlighted}
 }
 
-// Is makes a login dialog ErrAuthentication.
+// Is reports a login dialog as ErrAuthentication.
 func (e *BlockedError) Is(target error) bool {
 	return target == ErrAuthentication && e.Kind == agent.Login
 }
 
-// An ExitError says that the agent ended in mid-turn.
+// An ExitError says that the agent exited during a turn.
 type ExitError struct{ Status syscall.WaitStatus }
 
 func (e *ExitError) Error() string {

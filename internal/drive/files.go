@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// The files of a pane lie in a directory of its own, below that of its place.
-// Cleaners of temporary files may remove any of them at any time. As long as the
-// place has its directory, which nobody else can write in, each may be made again
-// under its name. When that directory is gone, its name may be anybody's: nothing
-// is read or written there any more.
+// The files of a pane are in a directory of its own, below the directory of its place.
+// Cleaners of temporary files may remove any of them at any time. While the place's
+// directory exists, nobody else can write in it, and each file may be made again under
+// its name. When that directory is gone, anybody may take its name: then nothing is
+// read or written there any more.
 
-// tmp is the agent's TMPDIR: what it leaves there goes with the turn. Keep its name
-// short: 2.1.330 makes a socket some 20 bytes further down, and uses /tmp where the
-// path is too long for one.
+// tmp returns the agent's TMPDIR. The agent's files in it are removed with the turn.
+// Keep the name short: 2.1.330 makes a socket whose path is some 20 bytes longer, and
+// uses /tmp if that is too long for a socket.
 func (p *Pane) tmp() string { return filepath.Join(p.dir, "t") }
 
-// make makes what there is not of the pane's files.
+// make makes those of the pane's files that do not exist.
 func (p *Pane) make() error {
 	for _, dir := range []string{p.dir, p.tmp()} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -37,11 +37,11 @@ func (p *Pane) make() error {
 		}
 		_, err = w.WriteString(f.Content)
 		if err := errors.Join(err, w.Close()); err != nil {
-			os.Remove(f.Path) // or the next look would take it for whole
+			os.Remove(f.Path) // or the next check would take it for complete
 			return err
 		}
 	}
-	if p.term == nil || p.door != nil && isGone(p.door.script) { // one that was given up stays so
+	if p.term == nil || p.door != nil && isGone(p.door.script) { // a door that was given up stays so
 		var err error
 		if p.door, err = newDoor(p.dir); err != nil {
 			return err
@@ -50,8 +50,8 @@ func (p *Pane) make() error {
 	return nil
 }
 
-// mend makes anew what a cleaner of temporary files has taken from the pane. Its
-// error tells that it can't be done.
+// mend makes the pane's files again that a cleaner of temporary files has removed. An
+// error says that this is impossible.
 func (p *Pane) mend() error {
 	if p.Place.Lease.Check() != nil {
 		return Cleaned(p.Place.Lease.Dir())
@@ -59,11 +59,12 @@ func (p *Pane) mend() error {
 	if p.missing() == nil {
 		return nil
 	}
-	p.Log.Warn("what was removed is made again", "session", p.Start.Session, "error", p.missing())
+	p.Log.Warn("files of an agent were removed and are made again", "session", p.Start.Session, "error", p.missing())
 	return p.make()
 }
 
-// missing tells what a cleaner has taken of what the pane needs; nil is nothing.
+// missing returns an error that names a needed file that a cleaner has removed. Nil
+// means that all are there.
 func (p *Pane) missing() error {
 	if p.Place.Lease.Check() != nil {
 		return Cleaned(p.Place.Lease.Dir())
@@ -86,7 +87,8 @@ func (p *Pane) missing() error {
 	return nil
 }
 
-// blame adds to an error that a cleaner has taken what the pane needs, if so.
+// blame adds to err that a cleaner has removed a file that the pane needs, if that is
+// so.
 func (p *Pane) blame(err error) error {
 	if err == nil || errors.Is(err, errCleaned) {
 		return err
@@ -101,7 +103,7 @@ func (p *Pane) blame(err error) error {
 	return fmt.Errorf("%w: %w", err, why)
 }
 
-// notThere returns the path that an error says does not exist, or "".
+// notThere returns the path that an error reports as missing, or "".
 func notThere(err error) string {
 	path, ok := errors.AsType[*fs.PathError](err)
 	link, linked := errors.AsType[*os.LinkError](err)
@@ -116,11 +118,11 @@ func notThere(err error) string {
 	return ""
 }
 
-var errCleaned = errors.New("has been removed while it was in use, by a cleaner of temporary files it seems")
+var errCleaned = errors.New("was removed while it was in use, probably by a cleaner of temporary files")
 
-// Cleaned says that a file or directory of the Runner's is gone.
+// Cleaned returns an error that says that a file or directory of the Runner's is gone.
 func Cleaned(path string) error {
-	return fmt.Errorf("%s %w: exempt tuiturn-* from the cleaner, or name a directory that it spares in Runner.TempDir", path, errCleaned)
+	return fmt.Errorf("%s %w: exempt tuiturn-* from the cleaner, or set Runner.TempDir to a directory that the cleaner spares", path, errCleaned)
 }
 
 func isGone(path string) bool {
@@ -128,7 +130,7 @@ func isGone(path string) bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// FileSize is 0 where there is no file.
+// FileSize returns a file's size, or 0 if the file does not exist.
 func FileSize(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {

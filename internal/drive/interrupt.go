@@ -11,34 +11,36 @@ import (
 )
 
 const (
-	// comeBackWait is how long an agent may take to stop when it is told to, and
-	// then once more until its input line is empty. With an answer begun 2.1.104
-	// to 2.1.330 took 0.2 s until they had recorded it, else 0.1 s, and 0.3 s
-	// once, until the prompt stood in the input line again. An agent that works or
-	// waits for a core may take comeBackMost.
+	// comeBackWait limits how long an agent takes to stop when it is told to, and then
+	// how long it takes until its input line is empty. 2.1.104 to 2.1.330 took 0.2 s to
+	// record an answer that had begun. Otherwise they took 0.1 s, and 0.3 s once, until
+	// the prompt was in the input line again. An agent that works or waits for a core
+	// has comeBackMost.
 	comeBackWait = 2 * time.Second
 	comeBackMost = 10 * comeBackWait
 
-	// stopAgain is how long an agent may go on before it is told again: one that
-	// has just taken a prompt may miss it. One that works, or waits for a core, may
-	// not have come to the key yet, and has stopAgainBusy: the keys too many would
-	// open the list of a rewind, after all has come to rest (2.1.158, 2.1.332).
+	// stopAgain is how long an agent may go on before it is told to stop again: an
+	// agent that has just taken a prompt may miss the first key. An agent that works,
+	// or waits for a core, may not have read the key yet, and has stopAgainBusy.
+	// Surplus keys would open the list of a rewind after the agent has stopped
+	// (2.1.158, 2.1.332).
 	stopAgain     = 500 * time.Millisecond
 	stopAgainBusy = 4 * stopAgain
 
-	// givenBack is how long a text must have stood in the input line after the
-	// key to be the prompt, given back, and not on its way to be taken yet.
+	// givenBack is how long a text must stay in the input line after the key to count
+	// as the prompt, given back. A prompt that the agent is about to take leaves
+	// sooner.
 	givenBack = 150 * time.Millisecond
 )
 
-// greet waits for the agent's input line, and empties it: whatever stands there
-// is not part of the prompt.
+// greet waits for the agent's input line and empties it. What is in it does not belong
+// to the prompt.
 func (t *Turn) greet(ctx context.Context) error {
 	t.declined = 0
 	err := t.ready(ctx)
 	if blocked, ok := err.(*BlockedError); ok && blocked.Kind == unknown {
-		// No agent asks for something between two turns: it is a list, such as that
-		// of a rewind, and Escape leaves it.
+		// No agent asks for something between two turns. So this is a list, such as
+		// that of a rewind, and Escape leaves it.
 		if err = t.term.SendKeys(ctx, t.Agent.Traits().Keys.Stop); err == nil {
 			err = t.ready(ctx)
 		}
@@ -56,8 +58,8 @@ func (t *Turn) greet(ctx context.Context) error {
 	return t.empty(ctx)
 }
 
-// empty empties the input line. Through the door it takes no longer for a long
-// text than for a short one; clearKey takes one row at a time.
+// empty empties the input line. Through the door a long text takes no longer than a
+// short one. The Clear key removes one row at a time.
 func (p *Pane) empty(ctx context.Context) error {
 	if err := p.door.deliver(ctx, p, ""); !errors.Is(err, errNoDoor) {
 		return err
@@ -65,13 +67,13 @@ func (p *Pane) empty(ctx context.Context) error {
 	return p.clear(ctx)
 }
 
-// comeBack makes the agent ready for the next prompt when a turn has been broken
-// off: it stops what it does and empties the input line. What it records
-// meanwhile is part of the turn.
+// comeBack makes the agent ready for the next prompt after a turn was broken off: it
+// stops the agent and empties the input line. Lines that the agent records meanwhile
+// belong to the turn.
 //
-// An agent that has begun to answer records the interruption. One that has not
-// gives the prompt back, in the input line, and records nothing. One that had
-// nothing to stop does neither, which only time tells.
+// An agent that has begun to answer records the interruption. An agent that has not
+// begun gives the prompt back in the input line and records nothing. An agent that had
+// nothing to stop does neither; only time shows that.
 func (t *Turn) comeBack(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -102,8 +104,8 @@ func (t *Turn) comeBack(ctx context.Context) error {
 	return err
 }
 
-// A backLimit is a limit of time for an agent: comeBackWait, unless it has worked,
-// or waited for a core, for a good part of that.
+// A backLimit is a timeout for an agent: comeBackWait, or up to comeBackMost if the
+// agent has worked, or waited for a core, for a good part of that time.
 type backLimit struct {
 	pane *Pane
 
@@ -111,7 +113,7 @@ type backLimit struct {
 	from mark
 }
 
-// again begins anew.
+// again starts the timeout again.
 func (l *backLimit) again() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,15 +130,15 @@ func (l *backLimit) over() bool {
 // errNotBack is the error of an agent that goes on, or does something else.
 var errNotBack = errors.New("the agent did not come back to an empty input line in time")
 
-// stop is comeBack without a limit; hasStopped is called when the agent has stopped.
+// stop is comeBack without a timeout. It calls hasStopped when the agent has stopped.
 func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 	w := watch{pane: t.Pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
-	stopped := !t.entered.again() // it has been given nothing
+	stopped := !t.entered.again() // the agent has got no prompt
 	var told mark
 	tells := 0
-	quiet := time.Now() // since when no line has come
+	quiet := time.Now() // when the last line came
 	for {
 		if t.deaf() { // it has not come back, whatever its last screen shows
 			if _, err := t.hear(ctx, nil, nil); err != nil {
@@ -151,9 +153,9 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 		still := min(w.still(), time.Since(quiet))
 		switch {
 		case w.view.Input && w.view.Text == "":
-			// A prompt that was given back may be recorded up to 100 ms later, and
-			// on a screen that still changes the agent works. Of two keys the second
-			// has had its effect when the agent rests.
+			// A prompt that was given back may be recorded up to 100 ms later. If the
+			// screen still changes, the agent works. After two keys, the second one has
+			// taken effect when the agent rests.
 			rests := still >= transcript.DefaultSettle && t.keysRead(ctx) && !t.worked(told)
 			if t.log.Done() && (tells < 2 || rests) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && told.set() && t.keysRead(ctx) && !w.busy() {
 				return nil
@@ -184,8 +186,8 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 	}
 }
 
-// mustTell tells whether it is time to tell the agent to stop: at once, and again
-// if it goes on. Read together with another key the key would be another one.
+// mustTell tells whether to send the stop key now: at once, and again if the agent goes
+// on. If the agent read it together with another key, it would mean another key.
 func (t *Turn) mustTell(ctx context.Context, w *watch, stopped bool, told mark) bool {
 	again := stopAgain
 	if t.worked(told) {

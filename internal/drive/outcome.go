@@ -6,7 +6,8 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// settle turns the transcript's outcome into the turn's.
+// settle returns the turn's error for the transcript's outcome. op names the step that
+// failed.
 func (t *Turn) settle() (op string, err error) {
 	var diverged error
 	if t.deltas != nil {
@@ -17,7 +18,7 @@ func (t *Turn) settle() (op string, err error) {
 	o := t.log.Outcome()
 	kind := o.Kind
 	if t.unrecorded != "" && kind == transcript.Answer {
-		kind = transcript.Empty // it was to go on from that
+		kind = transcript.Empty // the agent was to go on from that message
 	}
 	switch kind {
 	case transcript.Answer:
@@ -35,7 +36,7 @@ func (t *Turn) settle() (op string, err error) {
 		e := o.APIError
 		err = &APIError{Status: e.Status, Type: e.Type, Kind: e.Kind, Message: t.Redactor.Redact(e.Message), Attempts: e.Attempts}
 	default:
-		err = t.noAnswer(o) // explained later
+		err = t.noAnswer(o)
 	}
 	if diverged != nil {
 		err = multierror.Append(err, diverged)

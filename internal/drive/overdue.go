@@ -10,27 +10,27 @@ import (
 )
 
 // A prompt that is interrupted between Enter and its line in the transcript may be
-// recorded late, when the next turn of the conversation has begun, or never: the
-// agent may not have taken it.
+// recorded late, when the next turn has begun. If the agent has not taken the prompt,
+// it is never recorded.
 //
-// The agent writes its lines in the order in which they were made. So until the
-// next prompt's own line, every other line is the earlier prompt's; and what stood
-// in the file before Enter was pressed for the next prompt is not its line, whatever
-// it says. One case is left: the next prompt says the same, and a line with that
-// text comes after its Enter. It is taken for the next prompt's once that has left
-// the input line and no second such line comes. If a second one does come, later,
-// or an interruption that nobody has asked for, then the first was the earlier
-// prompt's, with all that came after it.
+// The agent writes its lines in the order in which they were made. So before the next
+// prompt's own line, every other line belongs to the earlier prompt. Lines that were in
+// the file before Enter was pressed for the next prompt are not that prompt's line,
+// whatever they say. One case is left: the next prompt has the same text, and a line
+// with that text comes after its Enter. The line counts as the next prompt's once that
+// prompt has left the input line and no second such line comes. A second line may come
+// later, or an interruption that nobody has asked for. Then the first line was the
+// earlier prompt's, with all that came after it.
 type overdue struct {
 	owed  []owed    // prompts whose lines may be on their way, in order
-	since time.Time // when a line came that may be one of them; zero: none did
+	since time.Time // when a line came that may belong to one of owed; zero: none did
 	told  bool      // the agent has been told to stop in this turn
 }
 
-// owed tells whether a text is how a prompt is recorded.
+// An owed tells whether a text is a prompt's line in the transcript.
 type owed func(text string) bool
 
-// owes are the prompts that may still be recorded when the turn is over.
+// owes returns the prompts that may still be recorded after the turn.
 func (t *Turn) owes() []owed {
 	if _, received := t.log.Received(); received && !t.doubtful() {
 		return nil
@@ -42,7 +42,7 @@ func (t *Turn) owes() []owed {
 	return all
 }
 
-// recordedAs is isPrompt, also for a command, which is recorded between tags.
+// recordedAs is isPrompt for prompts and commands. A command is recorded between tags.
 func (t *Turn) recordedAs(text string) bool {
 	if t.isCommand() {
 		return t.Agent.Names(&t.Prompt, text)
@@ -50,9 +50,9 @@ func (t *Turn) recordedAs(text string) bool {
 	return t.isPrompt(text)
 }
 
-// isPrompt tells whether text, which the transcript has as the session's first
-// prompt, is the one that was put in. A command is not compared: the transcript has
-// it in the agent's own form.
+// isPrompt tells whether text, the first prompt in the transcript, is the prompt that
+// was put in. It does not compare commands: the transcript has them in the agent's own
+// form.
 func (t *Turn) isPrompt(text string) bool { return t.isCommand() || t.Agent.Took(&t.Prompt, text) }
 
 // isCommand tells whether the agent may take the prompt for a command of its own.
@@ -60,7 +60,8 @@ func (t *Turn) isCommand() bool {
 	return t.Prompt.Commands && strings.HasPrefix(strings.TrimSpace(t.Prompt.Put), t.Agent.Traits().Command)
 }
 
-// add takes an event of the transcript, unless it is of an earlier prompt.
+// add adds an event of the transcript to the turn, unless the event belongs to an
+// earlier prompt.
 func (t *Turn) add(ev transcript.Event) {
 	u, ok := ev.Body.(*transcript.User)
 	if !ok || ev.Meta || ev.Sidechain {
@@ -73,7 +74,7 @@ func (t *Turn) add(ev transcript.Event) {
 			t.log.Add(ev)
 			return
 		}
-		t.newLog() // it was the earlier prompt's
+		t.newLog() // the first line was the earlier prompt's
 		t.overdue.since = time.Time{}
 	}
 	own := t.recordedAs(u.Text) && t.entered.again() && ev.End > t.entered.from
@@ -92,7 +93,7 @@ func (t *Turn) add(ev transcript.Event) {
 	t.log.Add(ev)
 }
 
-// passed keeps apart what hooks report of an earlier prompt.
+// passed marks a prompt as an earlier one, so that hook reports about it are ignored.
 func (t *Turn) passed(promptID string) {
 	if promptID == "" {
 		return
@@ -105,12 +106,12 @@ func (t *Turn) passed(promptID string) {
 	t.past = past
 }
 
-// doubtful tells whether the line that was taken for the prompt's may be an earlier
-// one's.
+// doubtful tells whether the line that counts as the prompt's may be an earlier
+// prompt's.
 func (t *Turn) doubtful() bool { return !t.overdue.since.IsZero() }
 
-// taken tells whether the prompt has left the input line, and its own line would
-// have come by now if what has come was another's.
+// taken tells whether the agent has taken the prompt: the prompt has left the input
+// line, and its own line would have come by now if the first line were another's.
 func (t *Turn) taken(w *watch) bool {
 	since := time.Since(t.overdue.since)
 	return since >= transcript.DefaultSettle && (!w.view.Input || w.view.Text == "" && !w.busy()) ||

@@ -16,8 +16,8 @@ import (
 	"github.com/tuiturn/tuiturn/internal/hook"
 )
 
-// A Question is what the agent asks a person: may it use a tool? The root documents
-// its fields.
+// A Question is the agent's question to a person whether it may use a tool. The root
+// documents its fields.
 type Question struct {
 	Tool        string
 	Input       json.RawMessage
@@ -32,7 +32,7 @@ type Decision struct {
 	Message string // with Deny
 }
 
-// A Verdict is what a Decision decides.
+// A Verdict is the choice in a Decision.
 type Verdict int
 
 const (
@@ -41,7 +41,7 @@ const (
 	Deny
 )
 
-// A Decider decides on behalf of a person.
+// A Decider decides instead of a person.
 type Decider func(context.Context, Question) (Decision, error)
 
 // same tells whether a menu, which may be nil, is still the question that was asked.
@@ -50,34 +50,34 @@ func same(m, asked *agent.Menu) bool {
 }
 
 const (
-	// reportWait is how long an agent that rests may take to report the question
-	// that its dialog asks. Both come within 0.1 s of each other.
+	// reportWait limits how long an agent that rests takes to report the question in
+	// its dialog. Report and dialog come within 0.1 s of each other.
 	reportWait = 2 * time.Second
 
-	// drawWait is how long an agent that rests may take to draw the dialog of a
+	// drawWait limits how long an agent that rests takes to draw the dialog of a
 	// question that it has reported.
 	drawWait = time.Second
 
-	// effectWait is how long an agent that rests may take to act on a decision.
+	// effectWait limits how long an agent that rests takes to act on a decision.
 	effectWait = 5 * time.Second
 
+	// MaxMessage is the greatest length of Decision.Message, in bytes.
 	MaxMessage = 10_000
 )
 
-// asks tells whether err may be a question for the host: a menu. Whether the agent's
-// hook, or its words, ask for a permission is for permit to know.
+// asks tells whether err may be a question for the host, that is, a menu. permit finds
+// out whether the agent's hook, or its words, ask for a permission.
 func (t *Turn) asks(err error) bool {
 	blocked, ok := err.(*BlockedError)
 	return ok && t.Decide != nil && len(blocked.Options) > 0
 }
 
-// permit has the host decide on the question that w has seen. It returns nil when
-// the question has been answered or is no longer there; what the screen shows
-// then is looked at anew.
+// permit lets the host decide on the question that w has seen. It returns nil if the
+// question has been answered or is gone. The caller then looks at the screen again.
 func (t *Turn) permit(ctx context.Context, w *watch, blocked error) error {
 	asked := w.view.Menu
 	if asked == nil {
-		return blocked // a menu with the words of such a question
+		return blocked // only words that look like a question
 	}
 	req := Question{
 		Options:     t.Redactor.RedactAll(asked.Options),
@@ -96,7 +96,7 @@ func (t *Turn) permit(ctx context.Context, w *watch, blocked error) error {
 	case q != nil:
 		req.Tool, req.Input = q.Tool, q.Input
 	case asked.Kind != agent.Permission:
-		return blocked // neither the hook nor the words say that it is for the host
+		return blocked // neither the hook nor the words ask for a permission
 	}
 	decision, refusal, err := t.consult(ctx, w, asked, req)
 	if refusal != nil {
@@ -114,12 +114,13 @@ func (t *Turn) permit(ctx context.Context, w *watch, blocked error) error {
 	return failed(err)
 }
 
-// errChanged says that the question is not there any more.
+// errChanged says that the question is gone.
 var errChanged = errors.New("the dialog has changed")
 
-// question is the reported question that a dialog is about, nil if none is. On a
-// busy machine the report comes long after the dialog: the hook is a process of its
-// own (0.6 s and more on 2.1.104, whose plan's dialog has words that no rule lists).
+// question returns the reported question that a dialog is about, or nil if there is
+// none. On a busy machine the report comes long after the dialog, because the hook is a
+// process of its own. (2.1.104 took 0.6 s and more, and no rule lists the words of its
+// plan's dialog.)
 func (t *Turn) question(ctx context.Context, w *watch, asked *agent.Menu) (*hook.Question, error) {
 	for rest := t.rest(); ; {
 		if q := t.shown(asked); q != nil || rest.over(reportWait) {
@@ -132,13 +133,13 @@ func (t *Turn) question(ctx context.Context, w *watch, asked *agent.Menu) (*hook
 			return nil, err
 		}
 		if t.log.Told() || !same(w.view.Menu, asked) {
-			return nil, errChanged // or the turn is over, and it is an offer
+			return nil, errChanged // or the turn is over, and the menu is an offer
 		}
 	}
 }
 
-// consult calls OnPermission, and does not wait for it when the question is gone
-// or the turn has to end. refusal is the error that OnPermission returned.
+// consult calls OnPermission. It stops waiting when the question is gone or the turn
+// has to end. refusal is the error that OnPermission returned.
 func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req Question) (_ Decision, refusal, err error) {
 	calling, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -156,7 +157,7 @@ func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req Que
 				panicked, returns = recover(), ErrUndecided
 			}
 			if calling.Err() != nil && panicked != nil {
-				t.Log.Error("OnPermission panicked when its question was gone", "session", t.Start.Session, "panic", panicked)
+				t.Log.Error("OnPermission panicked after its question was gone", "session", t.Start.Session, "panic", panicked)
 			}
 			close(done)
 		}()
@@ -170,7 +171,7 @@ func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req Que
 		select {
 		case <-done:
 			if panicked != nil {
-				panic(panicked) // where the host can recover it, after the turn's teardown
+				panic(panicked) // here the host can recover it, after the turn's teardown
 			}
 			return decision, returns, nil
 		default:
@@ -184,7 +185,7 @@ func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req Que
 	}
 }
 
-// carryOut does what the host has decided. q may be nil.
+// carryOut carries out the host's decision. q may be nil.
 func (t *Turn) carryOut(ctx context.Context, w *watch, asked *agent.Menu, q *hook.Question, d Decision) error {
 	message, err := checkMessage(d.Message)
 	switch {
@@ -193,7 +194,7 @@ func (t *Turn) carryOut(ctx context.Context, w *watch, asked *agent.Menu, q *hoo
 	case err != nil:
 		return err
 	case q == nil && d.Verdict == AllowOnce:
-		return fmt.Errorf("%w: the agent has not reported which one it asks about", ErrCannotAllow)
+		return fmt.Errorf("%w: the agent has not reported which tool use it asks about", ErrCannotAllow)
 	case q == nil && message != "":
 		return fmt.Errorf("%w: the agent has not reported which tool use it asks about", ErrCannotTell)
 	case q == nil:
@@ -208,8 +209,8 @@ func (t *Turn) carryOut(ctx context.Context, w *watch, asked *agent.Menu, q *hoo
 	return t.acted(ctx, w, asked, reported)
 }
 
-// refuse says no to a question that only the screen knows. Escape does what the
-// option that says no does (2.1.104, 2.1.158, 2.1.330), and cannot allow.
+// refuse says no to a question that only the screen shows. Escape does the same as the
+// option that says no (2.1.104, 2.1.158, 2.1.330), and cannot allow anything.
 func (t *Turn) refuse(ctx context.Context, w *watch, asked *agent.Menu) error {
 	if err := w.lookNow(ctx); err != nil {
 		return err
@@ -223,12 +224,12 @@ func (t *Turn) refuse(ctx context.Context, w *watch, asked *agent.Menu) error {
 	return t.acted(ctx, w, asked, t.asking)
 }
 
-// acted waits until a decision has had its effect: the dialog is gone, or is about
-// another question. One that looks the same may be drawn for the next question, which
-// its hook tells, and the agent then rests. Until it is drawn the next question must
-// not be decided: 2.1.332 loses a decision that comes before its dialog.
+// acted waits until a decision has taken effect: the dialog is gone, or is about
+// another question. The next question's dialog may look the same. Then the hook reports
+// the next question, and the agent rests. The next question must not be decided before
+// its dialog is drawn: 2.1.332 loses a decision that comes earlier.
 func (t *Turn) acted(ctx context.Context, w *watch, asked *agent.Menu, reported int) error {
-	var next *rest // since the next question has been reported
+	var next *rest // begins when the next question has been reported
 	for rest := t.rest(); ; {
 		if err := w.lookNow(ctx); err != nil {
 			return err
@@ -245,7 +246,7 @@ func (t *Turn) acted(ctx context.Context, w *watch, asked *agent.Menu, reported 
 	}
 }
 
-// checkMessage returns the message as it goes in.
+// checkMessage returns the message without white space around it.
 func checkMessage(message string) (string, error) {
 	trimmed := strings.TrimSpace(message)
 	switch {
@@ -261,8 +262,8 @@ func checkMessage(message string) (string, error) {
 	return trimmed, nil
 }
 
-// attend takes what the agent reports until d has passed or done is closed. It
-// fails when the turn has to end.
+// attend handles the agent's events until d has passed or done is closed. It fails if
+// the turn has to end.
 func (t *Turn) attend(ctx context.Context, d time.Duration, done <-chan struct{}) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -9,14 +9,14 @@ import (
 	"github.com/tuiturn/tuiturn/tmuxctl"
 )
 
-// A Place is where panes are made: a directory of their own, which says to whoever
-// sweeps up later whose they are, and a tmux server in it.
+// A Place is where panes are made: a private directory and a tmux server in it. The
+// directory's lease tells a later sweep who owns the directory.
 type Place struct {
 	Lease *lease.Lease
 	Tmux  *tmuxctl.Server
 }
 
-// Start starts a program in a terminal: "pty", or else tmux.
+// Start starts a program in a terminal: a pty for kind "pty", otherwise tmux.
 func (p *Place) Start(ctx context.Context, kind string, cfg terminal.Config) (terminal.Terminal, error) {
 	if kind == "pty" {
 		// A nil *Term in a non-nil interface would hide the failure.

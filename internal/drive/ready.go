@@ -11,19 +11,20 @@ import (
 )
 
 const (
-	// maxDeclined is how many questions of its own an agent may begin with.
+	// maxDeclined limits how many menus of its own an agent may show before its first
+	// prompt.
 	maxDeclined = 4
 
-	// declineAgain is how long a declined menu may stay: 2.1.330 took over
-	// 0.4 s to act on an Escape while it started on a busy machine.
+	// declineAgain is how long a declined menu may stay. 2.1.330 took over 0.4 s to act
+	// on an Escape while it started on a busy machine.
 	declineAgain = time.Second
 )
 
-// decline answers a menu that the agent shows before it takes a prompt, an offer
-// or an announcement, with Escape, and tells whether it did. Escape takes no
-// offer and grants nothing. Questions about trust, the login and the settings are
-// for the operator, and Escape would end the agent there, as it does wherever an
-// option is to exit (2.1.104 to 2.1.332).
+// decline answers a menu with Escape, if the agent shows it before it takes a prompt:
+// an offer or an announcement. It tells whether it did. Escape accepts no offer and
+// grants nothing. Questions about trust, the login and the settings are for the
+// operator. Escape would end the agent there, and wherever an option is to exit
+// (2.1.104 to 2.1.332).
 func (p *Pane) decline(ctx context.Context, menu *agent.Menu) bool {
 	switch menu.Kind {
 	case agent.Trust, agent.Login, agent.Onboarding, agent.Settings:
@@ -37,13 +38,13 @@ func (p *Pane) decline(ctx context.Context, menu *agent.Menu) bool {
 	}
 	p.declined++
 	p.refused = blockedBy(menu)
-	p.Log.Info("declined a menu of the agent's", "session", p.Start.Session, "options", p.Redactor.RedactAll(menu.Options))
+	p.Log.Info("declined a menu of the agent", "session", p.Start.Session, "options", p.Redactor.RedactAll(menu.Options))
 	return true
 }
 
 var exits = regexp.MustCompile(`(?i)\b(exit|quit)\b`)
 
-// unblock is blocked for an agent that has no prompt yet, and declines what can be
+// unblock is blocked for an agent that has no prompt yet. It declines menus that can be
 // declined.
 func (w *watch) unblock(ctx context.Context) error {
 	err := w.blocked(bootStill)
@@ -67,7 +68,7 @@ func (p *Pane) ready(ctx context.Context) error {
 			return Cause(ctx, err)
 		}
 		if w.view.Input {
-			p.refused = nil // the agent has lived through it
+			p.refused = nil // the agent has survived the Escape
 			return nil
 		}
 		if err := w.unblock(ctx); err != nil {

@@ -8,17 +8,17 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// A repeat is a failed request that the agent has recorded and will repeat.
+// A repeat is a failed request that the agent has recorded and will retry.
 //
-// How long it waits is the service's to say, in Retry-After: 2.1.104 to 2.1.332
-// wait 20 s and 60 s, and give up at once where an hour is asked for.
+// The service decides how long the agent waits, by Retry-After. 2.1.104 to 2.1.332 wait
+// 20 s and 60 s, and give up at once on an hour.
 type repeat struct {
 	retry *transcript.APIRetry
 	due   time.Time
 }
 
-// tooLate is the turn's error if the agent repeats its request only after ctx's
-// deadline: no answer can come before.
+// tooLate returns an error if the agent retries its request only after ctx's deadline:
+// no answer can come before.
 func (r *repeat) tooLate(ctx context.Context, t *Turn) error {
 	retry := t.log.Retrying()
 	if retry == nil {
@@ -30,13 +30,13 @@ func (r *repeat) tooLate(ctx context.Context, t *Turn) error {
 	if deadline, ok := ctx.Deadline(); !ok || !deadline.Before(r.due) {
 		return nil
 	}
-	return fmt.Errorf("the agent repeats a failed request in %v, which is after the deadline of ctx: %w",
+	return fmt.Errorf("the agent retries a failed request in %v, which is after the deadline of ctx: %w",
 		retry.Delay.Round(time.Second), t.failed(retry))
 }
 
-// repeats is the failure that the screen shows while the agent waits to repeat a
-// request: later versions than 2.1.158 record none. A model can draw the same, so
-// it explains an error and decides nothing.
+// repeats returns the failure that the screen shows while the agent waits for a retry.
+// Versions after 2.1.158 do not record it. A model can draw the same, so the text
+// explains an error and decides nothing.
 func (t *Turn) repeats(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

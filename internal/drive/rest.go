@@ -6,13 +6,13 @@ import (
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
-// A mark is a moment, and how long the agent had worked until then.
+// A mark is a time, and the agent's work time until then.
 type mark struct {
 	at   time.Time
 	work time.Duration
 }
 
-// mark is now.
+// mark returns a mark of now.
 func (p *Pane) mark() mark {
 	work, _ := proc.WorkTime(p.term.Pid())
 	return mark{time.Now(), work}
@@ -21,16 +21,16 @@ func (p *Pane) mark() mark {
 func (m mark) set() bool            { return !m.at.IsZero() }
 func (m mark) since() time.Duration { return time.Since(m.at) }
 
-// worked tells whether the agent has worked for more than a fifth of the time since
-// then, or would have if it had a processor. To wait takes some hundredths. Where a
-// system does not tell, the agent has not.
+// worked tells whether the agent has worked, or waited for a processor, for more than a
+// fifth of the time since m. An idle agent needs some hundredths. On systems that do
+// not tell the work time, the result is false.
 func (p *Pane) worked(m mark) bool {
 	work, ok := proc.WorkTime(p.term.Pid())
 	return ok && work-m.work > m.since()/5
 }
 
-// A rest measures how long the agent has done nothing. A limit on that tells an
-// agent that hangs from one that is slow because the machine is busy.
+// A rest measures how long the agent has been idle. A timeout on that distinguishes an
+// agent that hangs from an agent that is slow on a busy machine.
 type rest struct {
 	pane  *Pane
 	began time.Time
@@ -39,7 +39,7 @@ type rest struct {
 
 func (p *Pane) rest() *rest { return &rest{p, time.Now(), p.mark()} }
 
-// maxRests is how many times its limit an agent may take that works all the while.
+// maxRests is the number of timeouts that an agent may use up if it works all the time.
 const maxRests = 12
 
 // over tells whether the agent has rested for d.

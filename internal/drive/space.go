@@ -12,10 +12,10 @@ import (
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
-// full adds to the error of a turn that the agent's home, or its temporary
-// directory, can't be written to. An agent says nothing of that: its transcript
-// ends, or never begins. Where a cleaner has taken the temporary directory nothing
-// is tried: see files.go.
+// full adds to a turn's error that the agent's home or its temporary directory can't be
+// written to, if that is so. An agent does not report that: its transcript ends, or
+// never begins. If a cleaner has removed the temporary directory, full tries nothing:
+// see files.go.
 func (p *Pane) full(err error) error {
 	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, ErrClosed) || errors.Is(err, ErrInterrupted) || errors.Is(err, errCleaned) {
 		return err
@@ -32,14 +32,14 @@ func (p *Pane) full(err error) error {
 	return err
 }
 
-// tryLength is as much as an agent writes at once: 2.1.330 has lines of 90 KB.
+// tryLength is about as much as an agent writes at once: 2.1.330 has lines of 90 KB.
 const tryLength = 128 << 10
 
-// tryWrite writes a file in dir and removes it. While there is no dir it tries the
-// directories above, up to top, which is never left: what is above top is not ours.
-// It returns an error where the file system is the reason why that fails: no space,
-// no inodes, a quota, or a file system that can only be read. Only an attempt tells:
-// a quota or what is reserved for root don't show in the numbers of a file system.
+// tryWrite writes a file in dir and removes the file. If dir does not exist, it tries
+// the directories above, but none above top, because those are not ours. It returns an
+// error only if the file system is the reason of the failure: no space, no inodes, a
+// quota, or a read-only file system. Only an attempt shows that: a file system's
+// numbers contain neither quotas nor the space reserved for root.
 func tryWrite(dir, top string) error {
 	f, err := os.CreateTemp(dir, ".tuiturn-")
 	if parent := filepath.Dir(dir); errors.Is(err, fs.ErrNotExist) && dir != top && parent != dir {
@@ -47,7 +47,7 @@ func tryWrite(dir, top string) error {
 	}
 	if err == nil {
 		_, err = f.Write(make([]byte, tryLength))
-		if closeErr := f.Close(); err == nil { // a remote file system may tell only now
+		if closeErr := f.Close(); err == nil { // a remote file system may report the error only now
 			err = closeErr
 		}
 		os.Remove(f.Name())

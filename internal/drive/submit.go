@@ -8,19 +8,19 @@ import (
 	"time"
 )
 
-// deliver puts the prompt into the input line, through the editor if it can be.
+// deliver puts the prompt into the input line, through the editor if possible.
 func (t *Turn) deliver(ctx context.Context) error {
 	err := t.door.deliver(ctx, t.Pane, t.Prompt.Put)
 	if !errors.Is(err, errNoDoor) {
 		return Cause(ctx, err)
 	}
-	t.door = nil // nor will the next prompt wait for it
+	t.door = nil // so that the next prompt does not wait for it
 	w := watch{pane: t.Pane}
 	if err := w.look(ctx); err != nil {
 		return Cause(ctx, err)
 	}
 	if !w.view.Input {
-		// Declines or reports what is there instead.
+		// Declines or reports the menu that is there instead.
 		if err := t.ready(ctx); err != nil {
 			return err
 		}
@@ -30,14 +30,14 @@ func (t *Turn) deliver(ctx context.Context) error {
 	return Cause(ctx, t.paste(ctx))
 }
 
-// submit presses Enter until the prompt stands in the transcript. An agent that
-// has just started, or just been pasted into, loses the first.
+// submit presses Enter until the prompt is in the transcript. An agent that has just
+// started, or has just got a paste, loses the first Enter.
 //
-// Enter goes only to an input line that still holds what was put there: once a
-// prompt is accepted the line is empty, and an Enter too many could answer a
-// question that the agent asks meanwhile. And only while the agent rests: on a
-// busy machine 2.1.158 had taken the first Enter and drawn nothing 0.4 s later,
-// and the second then said yes to its question.
+// Enter goes only to an input line that still holds the prompt. Once a prompt is
+// accepted the line is empty, and a surplus Enter could answer a question that the
+// agent asks meanwhile. And Enter is pressed only while the agent rests. On a busy
+// machine 2.1.158 had taken the first Enter and drawn nothing 0.4 s later, and the
+// second Enter then said yes to its question.
 func (t *Turn) submit(ctx context.Context) error {
 	w := watch{pane: t.Pane}
 	tick := time.NewTicker(bootLook)
@@ -45,12 +45,12 @@ func (t *Turn) submit(ctx context.Context) error {
 	for {
 		if !t.deaf() {
 			err := t.press(ctx, &w)
-			if err != nil && !errors.Is(err, os.ErrProcessDone) { // what it has written is still to be read
+			if err != nil && !errors.Is(err, os.ErrProcessDone) { // the agent's last lines are still to be read
 				return Cause(ctx, err)
 			}
 		}
-		// 2.1.158 can show and record parts of an answer before it records the prompt,
-		// and record them in another order than it showed them.
+		// 2.1.158 can show and record parts of an answer before it records the prompt.
+		// It records them in another order than it shows them.
 		heard, err := t.hear(ctx, tick.C, nil)
 		if err != nil {
 			return Cause(ctx, err)
@@ -62,7 +62,7 @@ func (t *Turn) submit(ctx context.Context) error {
 			return Cause(ctx, t.refused(ctx, t.halted))
 		}
 		if t.log.Unmatched() != "" {
-			return fmt.Errorf("%w as it was given: its transcript has another text", ErrNotAccepted)
+			return fmt.Errorf("%w as it was given: the transcript has another text", ErrNotAccepted)
 		}
 	}
 }
@@ -79,18 +79,18 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 			return nil
 		}
 		if t.asks(err) && w.foot.since() < idleQuiet {
-			return nil // 2.1.158 and 2.1.330 may ask before they record the prompt; answer sees to it
+			return nil // 2.1.158 and 2.1.330 may ask before they record the prompt; answer handles that
 		}
 		return err
 	case w.view.Text == "":
-		// Not drawn yet, or taken and not recorded yet. Neither lasts.
+		// The prompt is not drawn yet, or is taken and not recorded yet. Neither lasts.
 		t.entered.taken = t.entered.again()
 		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: %s (see the screen)", ErrNotAccepted, t.Agent.Traits().NotTaken)
 		}
 	case t.entered.taken:
-		// The agent gave it back. With another Enter it would be taken again, and
-		// the hook that blocked it would run again (2.1.330 and 2.1.332).
+		// The agent gave the prompt back. Another Enter would submit it again, and the
+		// hook that blocked it would run again (2.1.330 and 2.1.332).
 		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
 			return fmt.Errorf("%w: it took the prompt, gave it back to the input line and recorded nothing (see the screen)", ErrNotAccepted)
 		}
@@ -99,20 +99,21 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 			t.entered.press(t.Pane)
 			return nil
 		}
-		// Read together with another key, Enter would be part of a text.
+		// If the agent read Enter together with another key, Enter would be part of a
+		// text.
 		if unread, _ := t.term.Unread(ctx); unread > 0 {
 			return nil
 		}
-		// The last look may be old, and a question may stand there by now.
+		// The last look may be old, and a question may be there by now.
 		if err := w.lookNow(ctx); err != nil || !w.view.Input || w.view.Text == "" {
 			return err
 		}
 		if t.entered.times == maxEnters {
-			return fmt.Errorf("%w: the prompt stands in its input line, and it does not take Enter (pressed %d times)", ErrNotAccepted, maxEnters)
+			return fmt.Errorf("%w: the prompt is in its input line, but it does not take Enter (pressed %d times)", ErrNotAccepted, maxEnters)
 		}
 		t.entered.times++
 		again := t.entered.again()
-		t.entered.press(t.Pane) // also if it fails: the key may have gone
+		t.entered.press(t.Pane) // also if SendKeys fails: the key may have arrived
 		if err := t.term.SendKeys(ctx, t.Agent.Traits().Keys.Submit); err != nil {
 			return err
 		}
@@ -123,16 +124,16 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 	return nil
 }
 
-// An enter is when Enter was last pressed, or the agent was last seen to work after
-// it.
+// An enter records when Enter was last pressed, or when the agent was last seen to work
+// after that.
 type enter struct {
 	mark
-	from  int64 // how long the transcript was when it was first pressed
-	times int
-	taken bool // the input line has been empty since
+	from  int64 // the transcript's length when Enter was first pressed
+	times int   // how often Enter was pressed
+	taken bool  // the input line has been empty since
 }
 
-// again tells whether Enter has been pressed.
+// again tells whether Enter has been pressed before.
 func (e *enter) again() bool { return !e.at.IsZero() }
 
 func (e *enter) press(p *Pane) {

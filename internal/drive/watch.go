@@ -10,56 +10,57 @@ import (
 )
 
 const (
-	// bootLook is how often the screen is looked at while the agent starts or
-	// takes its prompt, workLook while it works: only a dialog, or an end that
-	// the transcript does not record, is looked for then.
+	// bootLook is the interval between looks at the screen while the agent starts or
+	// takes its prompt. workLook is the interval while the agent works: then a look
+	// only searches for a dialog, or for an end that the transcript does not record.
 	bootLook = 20 * time.Millisecond
 	workLook = 250 * time.Millisecond
 
-	// enterAgain is how long the receipt of a prompt is waited for before Enter
-	// is pressed again. The agent writes its transcript every 100 ms.
+	// enterAgain is how long submit waits for the prompt's line before it presses Enter
+	// again. The agent writes its transcript every 100 ms.
 	enterAgain = 400 * time.Millisecond
 
-	// maxEnters is how often Enter is pressed: what stands in the input line of an
-	// idle agent for longer than that takes is not going to be sent.
+	// maxEnters limits how often Enter is pressed. If an idle agent has not sent the
+	// prompt by then, it is not going to.
 	maxEnters = 10
 
-	// bootStill, submitStill and workStill are how long a screen that takes no
-	// prompt may stand still before it is an unknown dialog, blankStill one with
-	// nothing on it. After the editor an agent waits for the shell that it ran in;
-	// at work it has its input line there all the time.
+	// bootStill, submitStill and workStill are how long a screen without an input line
+	// may be still before it counts as an unknown dialog. blankStill is that time for
+	// an empty screen. After the editor an agent waits for the shell that ran it. A
+	// working agent shows its input line all the time.
 	bootStill   = 8 * time.Second
 	submitStill = 2 * time.Second
 	workStill   = time.Second
 	blankStill  = 30 * time.Second
 
-	// manyMoves is how often the clock of an agent must move to show that it draws.
+	// manyMoves is how often an agent's clock must move to show that the agent draws.
 	manyMoves = 5
 
-	// toldWait is how long a dialog stands before it counts, in mid-turn: the agent
-	// may have drawn it after the end of the turn, which it writes 100 ms later.
+	// toldWait is how long a dialog must stand during a turn before it counts. The
+	// agent may have drawn it after the end of the turn, and it records the end 100 ms
+	// later.
 	toldWait = 500 * time.Millisecond
 
-	// stoppedStill is how long a screen stands still before the agent is asked
-	// whether it has been stopped. A debugger stops it for less.
+	// stoppedStill is how long the screen is still before the agent's process is
+	// checked for a stop signal. A debugger stops it for a shorter time.
 	stoppedStill = 500 * time.Millisecond
 )
 
-// A watch looks at the screen and knows since when it stands still.
+// A watch looks at the screen and knows how long the screen has been still.
 type watch struct {
 	pane  *Pane
-	when  time.Time // of the last look
+	when  time.Time // time of the last look
 	view  agent.Sees
 	blank bool
 	last  string
-	drawn mark // since when the screen stands still
+	drawn mark // when the screen changed last
 
-	foot  mark // since when view.Foot does; see agent.Sees
-	moves int  // how often the rest of the screen has changed since
+	foot  mark // when view.Foot changed last; see agent.Sees
+	moves int  // how often the rest of the screen has changed since then
 }
 
-// look looks at the screen. One that stands still is looked at less often: a
-// look costs 3 ms of processor time over tmux.
+// look looks at the screen. A still screen is looked at less often: a look costs 3 ms
+// of processor time over tmux.
 func (w *watch) look(ctx context.Context) error {
 	if w.still() > stoppedStill && proc.Stopped(w.pane.term.Pid()) {
 		return ErrStopped
@@ -70,7 +71,7 @@ func (w *watch) look(ctx context.Context) error {
 	return w.lookNow(ctx)
 }
 
-// lookNow looks however still the screen stands.
+// lookNow looks at the screen, however long it has been still.
 func (w *watch) lookNow(ctx context.Context) error {
 	w.when = time.Now()
 	screen, err := w.pane.term.Screen(ctx)
@@ -90,29 +91,29 @@ func (w *watch) lookNow(ctx context.Context) error {
 	return nil
 }
 
-// still is how long the screen has not changed.
+// still returns how long the screen has not changed.
 func (w *watch) still() time.Duration { return w.drawn.since() }
 
-// busy tells whether the agent stands still because it works.
+// busy tells whether the screen is still because the agent works.
 func (w *watch) busy() bool { return w.pane.worked(w.drawn) }
 
-// blocked returns the dialog that the agent waits in: a menu that has been drawn
-// to its end, or one of any kind that has stood still for long without an input
-// line.
+// blocked returns the dialog that the agent waits in: a menu that is completely drawn,
+// or an unknown dialog. An unknown dialog is a screen without an input line that has
+// been still for long.
 func (w *watch) blocked(long time.Duration) error {
 	still := w.foot.since()
 	switch {
 	case w.view.Input:
 		return nil
 	case w.blank:
-		long = blankStill // it may be starting
+		long = blankStill // the agent may be starting
 	}
 	switch {
 	case w.view.Menu != nil && still >= 100*time.Millisecond:
 		return blockedBy(w.view.Menu)
 	case still >= long && !w.pane.worked(w.foot),
-		// It works, but only at its clock: that moves, and what stands below does
-		// not (a form of an MCP server's on 2.1.158).
+		// The agent works, but only at its clock: the clock moves, and the rows below
+		// do not (a form of an MCP server's on 2.1.158).
 		still >= idleQuiet && w.moves >= manyMoves && long < bootStill:
 		return &BlockedError{Kind: unknown, Highlighted: -1}
 	}
