@@ -292,14 +292,15 @@ func (c *Conversation) remember(prompt string) {
 }
 
 // Interrupt stops the running turn as a person would: the agent stops and waits for the
-// next prompt. Without a running turn it does nothing. The turn fails with
-// ErrInterrupted. Its Result holds the part of the answer that the agent has recorded.
+// next prompt. The turn fails with ErrInterrupted. Its Result holds the part of the
+// answer that the agent has recorded. Without a running turn Interrupt does nothing;
+// after the conversation's end it returns ErrEnded or ErrClosed.
 //
 // Interrupt returns when the next turn can begin, 0.2 to 0.9 s later on an idle
 // machine. It returns ctx's error if ctx ends first. It returns ErrEnded if the agent
-// did not stop within two seconds, or did not empty its input line within two more. On
-// a busy machine both limits are higher: an agent that works, or waits for a core, has
-// up to twenty seconds each time.
+// did not stop within two seconds, or if its input line was not empty within two more.
+// On a busy machine both limits are higher: an agent that works, or waits for a core,
+// has up to twenty seconds each time.
 //
 // OnPermission may call Interrupt. The turn's other callbacks must not: Interrupt would
 // wait for them.
