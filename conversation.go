@@ -31,7 +31,7 @@ type Conversation struct {
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
-	unhook func() bool // removes the hook that Runner.Close calls
+	detach func() bool // undoes closeWith
 	once   sync.Once
 	closed error // the teardown's error, set by once
 
@@ -44,8 +44,9 @@ type Conversation struct {
 	prompts []string // prompts that the screen may still show
 }
 
-// talking holds the conversations that this process has open, by their sessions.
-var talking sync.Map // sessionKey to *Conversation
+// openConversations holds the conversations that this process has open, by their
+// sessions.
+var openConversations sync.Map // sessionKey to *Conversation
 
 type sessionKey struct{ home, session string }
 
@@ -108,12 +109,12 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	if setup.resume = resume; resume {
 		// Reserve the session first, so that nobody else writes to the file that find
 		// reads.
-		if _, there := talking.LoadOrStore(sessionKey{r.Home.Dir, t.res.SessionID}, c); there {
+		if _, there := openConversations.LoadOrStore(sessionKey{r.Home.Dir, t.res.SessionID}, c); there {
 			return nil, starting, ErrBusy
 		}
 		defer func() {
 			if !opened {
-				talking.CompareAndDelete(sessionKey{r.Home.Dir, t.res.SessionID}, c)
+				openConversations.CompareAndDelete(sessionKey{r.Home.Dir, t.res.SessionID}, c)
 			}
 		}()
 		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
@@ -139,24 +140,24 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		t.seat.leave = place.turns.Done
 	}
 	key, leave := sessionKey{r.Home.Dir, t.seat.Start.Session}, t.seat.leave
-	talking.Store(key, c)
+	openConversations.Store(key, c)
 	t.seat.leave = func() { // the agent has exited, and Runner.Close still waits
-		talking.CompareAndDelete(key, c)
+		openConversations.CompareAndDelete(key, c)
 		leave()
 	}
 	opened = true
 	c.seat = t.seat
-	c.seat.untold = true // nobody gets the error if Runner.Close closes it
+	c.seat.unreported = true // nobody gets the error if Runner.Close closes it
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
-	c.hook(r.ctx)
+	c.closeWith(r.ctx)
 	return c, "", nil
 }
 
-// hook closes the conversation when ctx ends, or at once if ctx has ended.
-func (c *Conversation) hook(ctx context.Context) {
-	c.mu.Lock() // end reads unhook, and may run before AfterFunc returns
+// closeWith closes the conversation when ctx ends, or at once if ctx has ended.
+func (c *Conversation) closeWith(ctx context.Context) {
+	c.mu.Lock() // end reads detach, and may run before AfterFunc returns
 	defer c.mu.Unlock()
-	c.unhook = context.AfterFunc(ctx, func() { c.Close() })
+	c.detach = context.AfterFunc(ctx, func() { c.Close() })
 }
 
 // SessionID returns the agent's name for the session, as in Result. Runner.Resume takes
@@ -184,7 +185,7 @@ func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, erro
 	}
 	res := &Result{SessionID: c.SessionID(), Terminal: TerminalKind(c.seat.Terminal), Warm: true}
 	t := c.runner.newTurn(&full, res, began)
-	return t.make(ctx, began, func(ctx context.Context) (string, error) { return c.turn(ctx, t) })
+	return t.execute(ctx, began, func(ctx context.Context) (string, error) { return c.turn(ctx, t) })
 }
 
 // errPanicked is the error of a conversation that ended because a callback panicked.
@@ -373,7 +374,7 @@ func (c *Conversation) end(why error) error {
 	}
 	c.mu.Unlock()
 	c.once.Do(func() {
-		c.unhook()
+		c.detach()
 		c.cancel(why)
 		c.closed = c.seat.close()
 	})

@@ -496,7 +496,7 @@ func TestSessionIsFreeBeforeCloseReturns(t *testing.T) {
 	leave := c.seat.leave // what Close waits for
 	c.seat.leave = func() {
 		leave()
-		_, there := talking.Load(sessionKey{s.home, c.SessionID()})
+		_, there := openConversations.Load(sessionKey{s.home, c.SessionID()})
 		free = !there
 	}
 	is.NoErr(c.Close())

@@ -52,7 +52,7 @@ func secretsOfMCP(config string) (secrets []string) {
 			if flag == "header" || flag == "H" {
 				secrets = append(secrets, arg)
 			}
-			name := asName(arg)
+			name := asVariable(arg)
 			environ = append(environ, flag+"="+arg, name)
 			if flag = ""; strings.HasPrefix(arg, "-") && !strings.Contains(name, "=") {
 				flag = name
@@ -63,8 +63,8 @@ func secretsOfMCP(config string) (secrets []string) {
 	return secrets
 }
 
-// asName writes a flag as a variable: "--api-key=VALUE" as "api_key=VALUE".
-func asName(flag string) string {
+// asVariable writes a flag as a variable: "--api-key=VALUE" as "api_key=VALUE".
+func asVariable(flag string) string {
 	name, value, set := strings.Cut(strings.TrimLeft(flag, "-"), "=")
 	if name = strings.ReplaceAll(name, "-", "_"); set {
 		name += "=" + value

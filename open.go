@@ -75,7 +75,7 @@ func (r *Runner) begin() (closed context.Context, err error) {
 			})
 		}
 		if r.Pool.Size > 0 {
-			r.pool = startPool(r.ctx, r.Pool, r.stock, r.current, r.log())
+			r.pool = startPool(r.ctx, r.Pool, r.startReady, r.current, r.log())
 		}
 	}
 	return r.ctx, nil
@@ -102,7 +102,7 @@ func (r *Runner) enter(ctx context.Context) (_ *place, err error) {
 			r.before = r.place.Lease
 			r.retire(r.place)
 			r.place = nil
-			r.pool.stir() // the ready agents in that place are useless
+			r.pool.notify() // the ready agents in that place are useless
 		}
 	}
 	if r.place == nil {
@@ -159,8 +159,8 @@ func (r *Runner) newSeat(place *place, s setup, session string, redactor *redact
 	return &seat{Pane: drive.New(s.config(r.host(), r.agent(), place, kind, session), redactor), place: place, leave: func() {}}, nil
 }
 
-// stock starts an agent for the pool.
-func (r *Runner) stock(ctx context.Context, s setup) (*seat, error) {
+// startReady starts an agent for the pool.
+func (r *Runner) startReady(ctx context.Context, s setup) (*seat, error) {
 	place, err := r.enter(ctx)
 	if err != nil {
 		return nil, drive.Cause(ctx, err)
@@ -172,7 +172,7 @@ func (r *Runner) stock(ctx context.Context, s setup) (*seat, error) {
 		place.turns.Done()
 		return nil, &Error{Op: "choosing a terminal", Err: err}
 	}
-	seat.leave, seat.untold = place.turns.Done, true
+	seat.leave, seat.unreported = place.turns.Done, true
 	op, err := seat.Prepare(ctx)
 	if err == nil {
 		op, err = seat.Boot(ctx)

@@ -47,7 +47,7 @@ func TestConversationIsClosedAtOnce(t *testing.T) {
 		c.ctx, c.cancel = context.WithCancelCause(t.Context())
 		closing, closed := context.WithCancel(t.Context())
 		closed()
-		c.hook(closing)
+		c.closeWith(closing)
 		<-c.ctx.Done()
 	}
 }

@@ -74,12 +74,12 @@ const (
 	firstBackoff = time.Second
 	lastBackoff  = 5 * time.Minute
 
-	// calm is the pause between taking an agent and starting its replacement. The taken
-	// agent has the processor to itself while it gets its prompt.
-	calm = 500 * time.Millisecond
+	// refillDelay is the pause between taking an agent and starting its replacement.
+	// The taken agent has the processor to itself while it gets its prompt.
+	refillDelay = 500 * time.Millisecond
 
-	// handOutWait limits how long a turn checks whether ready agents are usable.
-	handOutWait = time.Second
+	// usableWait limits how long a turn checks whether ready agents are usable.
+	usableWait = time.Second
 )
 
 // A pool keeps agents ready. A nil pool has none.
@@ -138,7 +138,7 @@ func (p *pool) wait() {
 	}
 }
 
-func (p *pool) stir() {
+func (p *pool) notify() {
 	if p == nil {
 		return
 	}
@@ -165,7 +165,7 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 	if p == nil {
 		return nil
 	}
-	wait, cancel := context.WithTimeout(ctx, handOutWait)
+	wait, cancel := context.WithTimeout(ctx, usableWait)
 	defer cancel()
 	for ctx.Err() == nil { // after ctx has ended every agent would seem unusable
 		p.mu.Lock()
@@ -180,12 +180,12 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 			p.counts.Misses++
 		}
 		p.mu.Unlock()
-		p.stir()
+		p.notify()
 		if got == nil {
 			return nil
 		}
 		close(got.taken)
-		if err := p.well(wait, got); err != nil {
+		if err := p.usable(wait, got); err != nil {
 			p.log.Info("a ready agent is not usable and is ended", "session", got.Start.Session, "error", err)
 			p.count(func(c *PoolStats) { c.Unwell++ })
 			go p.end(got) // Close waits for it, because the agent holds its place
@@ -197,8 +197,8 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 	return nil
 }
 
-// well returns nil if the agent takes a prompt now, and the reason if not.
-func (p *pool) well(ctx context.Context, s *spare) error {
+// usable returns nil if the agent takes a prompt now, and the reason if not.
+func (p *pool) usable(ctx context.Context, s *spare) error {
 	if time.Since(s.since) >= p.maxAge() {
 		return errors.New("it has waited longer than Runner.Pool.MaxAge")
 	}
@@ -218,7 +218,7 @@ func (p *pool) warm(ctx context.Context, s setup) error {
 		p.mu.Lock()
 		sh.waiting--
 		p.mu.Unlock()
-		p.stir()
+		p.notify()
 	}()
 	for first := true; ; first = false {
 		p.mu.Lock()
@@ -233,7 +233,7 @@ func (p *pool) warm(ctx context.Context, s setup) error {
 		case err != nil && !first:
 			return err
 		}
-		p.stir()
+		p.notify()
 		select {
 		case <-changed:
 		case <-ctx.Done():
@@ -292,7 +292,7 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 			p.log.Warn("an agent for the pool did not start", "error", err, "again_in", backoff)
 		}
 	}()
-	defer p.stir()
+	defer p.notify()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	sh.booting = false
@@ -308,7 +308,7 @@ func (p *pool) fill(ctx context.Context, sh *shelf) {
 		go func() {
 			select {
 			case <-s.Done():
-				p.stir()
+				p.notify()
 			case <-s.taken:
 			}
 		}()
@@ -440,8 +440,8 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	if agents >= p.total() {
 		want = nil
 	}
-	if want != nil && now.Before(p.taken.Add(calm)) {
-		until(p.taken.Add(calm))
+	if want != nil && now.Before(p.taken.Add(refillDelay)) {
+		until(p.taken.Add(refillDelay))
 		return nil, next
 	}
 	p.taken = time.Time{}

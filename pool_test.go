@@ -335,7 +335,7 @@ func TestWarmSeesItsAgent(t *testing.T) {
 	is.Equal(s.spare(t), first)
 	wait("a", -1)
 	wait("b", 0)
-	s.pool.stir()
+	s.pool.notify()
 	is.True(eventually(func() bool { return s.Stats().Pool.Boots == 2 }))
 }
 

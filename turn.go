@@ -25,14 +25,14 @@ func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
 	res := &Result{SessionID: uuid.New()}
 	t := r.newTurn(&req, res, began)
-	return t.make(ctx, began, t.run)
+	return t.execute(ctx, began, t.run)
 }
 
 // errPanic is the error that the statistics count for a turn whose callback panicked.
 var errPanic = errors.New("a callback has panicked")
 
-// make runs a turn and returns what Turn returns.
-func (t *turn) make(ctx context.Context, began time.Time, run func(context.Context) (op string, err error)) (*Result, error) {
+// execute runs a turn and returns what Turn returns.
+func (t *turn) execute(ctx context.Context, began time.Time, run func(context.Context) (op string, err error)) (*Result, error) {
 	returned := false
 	defer func() {
 		if !returned {
@@ -188,7 +188,7 @@ func (t *turn) queued() func() {
 // start takes a ready agent of the pool, or starts a new one.
 func (t *turn) start(ctx context.Context, place *place, setup setup) (op string, err error) {
 	if s := t.fromPool(ctx, setup); s != nil {
-		s.Redactor, s.untold = t.redactor, false
+		s.Redactor, s.unreported = t.redactor, false
 		t.seat = s
 		t.res.SessionID, t.res.Terminal, t.res.Warm = s.Start.Session, TerminalKind(s.Terminal), true
 		return s.Recheck(ctx)
