@@ -55,7 +55,7 @@ type Request struct {
 	// schedules are never sent, and servers that it names are never started.
 	//
 	// Without AllowProject the agent learns nothing of the directory's git repository,
-	// whose configuration may name programs. With NoTools too, its git finds no
+	// whose configuration may name programs. With NoTools too, the agent's git finds no
 	// repository. SECURITY.md has the table.
 	AllowProject bool
 
@@ -112,8 +112,8 @@ type Request struct {
 	// turn's error wraps OnPermission's. Without OnPermission the turn ends with a
 	// *BlockedError.
 	//
-	// The agent asks about every tool use on its own, also about those of subagents.
-	// For several tool uses in one message it asks one after the other. OnPermission is
+	// Each call is about one tool use, which can be a subagent's. For several tool uses
+	// in one message, the agent asks one question after the other. OnPermission is
 	// called again for the same tool use if the screen changed before it decided.
 	//
 	// OnPermission may take as long as the turn's context lasts. Its own context ends
