@@ -19,7 +19,7 @@ func (in *instance) startDaemon(ctx context.Context) error {
 	in.can.foreground = false
 	in.ended = make(chan struct{})
 	// Cut short, the client could not tell whether there is a server.
-	whole, cancel := prolong(ctx)
+	whole, cancel := in.prolong(ctx)
 	defer cancel()
 	err := in.keep(whole)
 	if err == nil {

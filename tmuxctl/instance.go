@@ -27,10 +27,6 @@ import (
 // limit (macOS: 104 bytes with the NUL; Linux: 108).
 const maxSocketPath = 103
 
-// commandTimeout bounds one tmux command whose context has no deadline: a
-// server that was stopped answers nobody.
-const commandTimeout = 10 * time.Second
-
 // An instance is one running tmux server process. A Server whose instance has
 // ended gets a new one, in a new directory: ids such as "$3" mean nothing there.
 type instance struct {
@@ -231,7 +227,7 @@ var errNoSocket = errors.New("the server has no socket")
 func (in *instance) listening(ctx context.Context, absent time.Duration) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	none, late := time.After(absent), time.After(commandTimeout)
+	none, late := time.After(absent), time.After(busyFactor*commandTimeout)
 	for {
 		conn, err := net.Dial("unix", in.socket())
 		if err == nil {
@@ -265,7 +261,7 @@ func (in *instance) run(ctx context.Context, stdin []byte, args ...string) ([]by
 	}
 	if _, ok := ctx.Deadline(); !ok {
 		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, commandTimeout)
+		ctx, stop = in.patient(ctx, commandTimeout)
 		defer stop()
 	}
 	began := time.Now()
@@ -295,15 +291,15 @@ func (in *instance) runWhole(ctx context.Context, args ...string) ([]byte, error
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("tmux %s: %w", args[0], context.Cause(ctx))
 	}
-	whole, cancel := prolong(ctx)
+	whole, cancel := in.prolong(ctx)
 	defer cancel()
 	return in.run(whole, nil, args...)
 }
 
 // prolong returns a context that ends, for the same cause, cutDelay after ctx
-// does or commandTimeout is over.
-func prolong(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+// does, or when the server has not answered in time.
+func (in *instance) prolong(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := in.patient(ctx, commandTimeout)
 	whole, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
 		time.AfterFunc(cutDelay, func() { cut(context.Cause(ctx)) })

@@ -59,7 +59,7 @@ func (in *instance) keep(ctx context.Context) error {
 		setOptions(sessionOptions, "set-option", "-gq"),
 		setOptions(windowOptions, "set-window-option", "-gq"))
 	args = append(args, "new-session", "-d", "-P", "-F", "#{pid}", "-s", keeper, "-c", "/", "/bin/sh", "-c", "exit")
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := in.patient(ctx, commandTimeout)
 	defer cancel()
 	out, err := in.process(ctx, nil, args...)
 	if err != nil {
@@ -75,7 +75,7 @@ func (in *instance) keep(ctx context.Context) error {
 
 // prepare makes the control connection and finds out what this tmux supports.
 func (in *instance) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := in.patient(ctx, commandTimeout)
 	defer cancel()
 	// Not before the keeper's pane is dead for good: a control client attached
 	// to where one dies ends a tmux 3.2a with a fault (tmux issue 2828).

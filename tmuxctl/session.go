@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -184,7 +183,7 @@ func (in *instance) makeSession(ctx context.Context, cfg SessionConfig, env stri
 	unlock()
 	if _, refused := errors.AsType[refusal](err); err != nil && !refused {
 		// The session may have been made, or may still be made.
-		end, cancel := context.WithTimeout(context.Background(), statusDelay)
+		end, cancel := in.patient(context.Background(), statusDelay)
 		in.endPanes(end, in.mark(filepath.Base(env)))
 		cancel()
 		if in.gone() {
@@ -488,18 +487,10 @@ func (t *Session) Close(ctx context.Context) error {
 	return nil
 }
 
-// closeDelay is how long a busy server may take to end a session. Of 60 that 20
-// processes closed at once on two busy cores, 4 took more than 2 s.
-const closeDelay = 5 * time.Second
-
 // endPane ends the session in tmux. On a shared server it ends only our pane,
 // wherever a person has put it.
 func (t *Session) endPane(ctx context.Context) error {
-	limit := closeDelay
-	if t.in.shared != nil && proc.Stopped(t.in.server.Pid) {
-		limit = statusDelay // ours is woken
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := t.in.patient(ctx, statusDelay)
 	defer cancel()
 	if t.in.shared != nil {
 		return t.in.endPanes(ctx, t.mark)

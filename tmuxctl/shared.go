@@ -137,7 +137,7 @@ func peer(ctx context.Context, socket string) (pid int, err error) {
 }
 
 // sizeDelay is how long a new terminal may take to get its size.
-const sizeDelay = time.Second
+const sizeDelay = 5 * time.Second
 
 // awaitSize waits until the program's terminal has the requested size. If the server's
 // configuration adds a border, the terminal is too small at first. It grows a moment
@@ -221,7 +221,7 @@ func (in *instance) exclusive(ctx context.Context) (unlock func()) {
 // endShared ends our panes and stops watching the server. While a pane is left the
 // directory stays, so that a sweep finds the pane.
 func (in *instance) endShared() error {
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	ctx, cancel := in.patient(context.Background(), commandTimeout)
 	defer cancel()
 	if err := in.endPanes(ctx, in.mark("")); err != nil {
 		return err

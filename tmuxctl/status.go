@@ -27,7 +27,7 @@ const (
 // status. A further SIGCHLD makes it look again: 200 of 200, at most 22 ms.
 func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall.WaitStatus, known bool) {
 	var told time.Time
-	ctx, cancel := context.WithTimeout(ctx, statusDelay)
+	ctx, cancel := in.patient(ctx, statusDelay)
 	defer cancel()
 	go in.keepAwake(ctx)
 	tick := time.NewTicker(statusTick)

@@ -17,8 +17,9 @@ import (
 const (
 	// lockWait bounds the wait for another process of ours, and the retries
 	// against a foreign program that keeps changing the file. An update takes
-	// milliseconds.
-	lockWait = 30 * time.Second
+	// milliseconds; 100 of 25 processes at once, with twenty busy programs on two cores,
+	// took more than 30 s.
+	lockWait = time.Minute
 
 	// tornWait is how long a malformed file must stay the same before it is an
 	// error. A program that writes in place leaves a torn file for less than a
