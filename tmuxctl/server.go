@@ -70,7 +70,8 @@ func (s *Server) Socket() string {
 
 // Run gives the server one tmux command and returns what the command prints. The
 // server must have been started by a session. Without a deadline in ctx the command
-// may take 10 seconds, or 30 if it was not stopped but is busy. When ctx ends first, the command may still be carried out.
+// may take 10 seconds if the server is stopped, and 30 if it is busy. When ctx ends
+// first, the command may still be carried out.
 //
 // Give each command its target (-t). Besides those of NewSession the server has a
 // session "(tuiturn)" without a program, and without a target tmux may choose it.
