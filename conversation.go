@@ -85,7 +85,11 @@ func (r *Runner) Open(ctx context.Context, req Request) (*Conversation, error) {
 
 func (r *Runner) converse(ctx context.Context, session string, req Request, resume bool) (*Conversation, error) {
 	req.Prompt, req.AllowCommands = "", false
-	t := r.newTurn(&req, &Result{SessionID: session}, time.Now())
+	t := r.newTurn(&req, &Result{}, time.Now())
+	t.session, t.res.SessionID = session, session
+	if !resume {
+		t.res.SessionID = r.named(session)
+	}
 	c, op, err := t.open(ctx, resume)
 	if err != nil {
 		return nil, t.fault(op, err)
@@ -106,7 +110,7 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	}
 	c = &Conversation{runner: r, opened: *t.req, setup: setup.Request}
 	opened := false // stays false after an error, and after a callback's panic
-	if setup.resume = resume; resume {
+	if resume {
 		// Reserve the session first, so that nobody else writes to the file that find
 		// reads.
 		if _, there := openConversations.LoadOrStore(sessionKey{r.Home.Dir, t.res.SessionID}, c); there {
@@ -117,7 +121,7 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 				openConversations.CompareAndDelete(sessionKey{r.Home.Dir, t.res.SessionID}, c)
 			}
 		}()
-		if err := c.find(setup.workdir, t.res.SessionID); err != nil {
+		if setup.resume, err = c.find(setup.workdir, t.res.SessionID); err != nil {
 			return nil, "finding the session", err
 		}
 		t.redactor = redact.New(append(r.secrets(t.req), c.prompts...)...)
@@ -139,18 +143,26 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		place.turns.Add(1)
 		t.seat.leave = place.turns.Done
 	}
-	key, leave := sessionKey{r.Home.Dir, t.seat.Start.Session}, t.seat.leave
-	openConversations.Store(key, c)
-	t.seat.leave = func() { // the agent has exited, and Runner.Close still waits
-		openConversations.CompareAndDelete(key, c)
-		leave()
-	}
 	opened = true
 	c.seat = t.seat
 	c.seat.unreported = true // nobody gets the error if Runner.Close closes it
+	c.seat.Named = c.named
+	if session := c.SessionID(); session != "" {
+		c.named(session)
+	}
+	leave := c.seat.leave
+	c.seat.leave = func() { // the agent has exited, and Runner.Close still waits
+		openConversations.CompareAndDelete(sessionKey{r.Home.Dir, c.SessionID()}, c)
+		leave()
+	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.closeWith(r.ctx)
 	return c, "", nil
+}
+
+// named keeps others from opening the conversation's session.
+func (c *Conversation) named(session string) {
+	openConversations.Store(sessionKey{c.runner.Home.Dir, session}, c)
 }
 
 // closeWith closes the conversation when ctx ends, or at once if ctx has ended.
@@ -162,7 +174,7 @@ func (c *Conversation) closeWith(ctx context.Context) {
 
 // SessionID returns the agent's name for the session, as in Result. Runner.Resume takes
 // it.
-func (c *Conversation) SessionID() string { return c.seat.Start.Session }
+func (c *Conversation) SessionID() string { return c.seat.SessionID() }
 
 // Turn gives the agent the next prompt and returns the answer. The Result and the error
 // are as Runner.Turn's, with two differences. Timings.Boot is the time until the agent
@@ -334,7 +346,7 @@ func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, 
 		if drive.FileSize(c.transcript()) == 0 {
 			return // the agent creates the transcript with the first prompt
 		}
-		for ev, err := range transcript.Read(c.transcript()) {
+		for ev, err := range c.runner.agent().Traits().Log.Read(c.transcript()) {
 			if ctx.Err() != nil {
 				yield(transcript.Event{}, drive.Why(ctx))
 				return
@@ -381,25 +393,26 @@ func (c *Conversation) end(why error) error {
 	return c.closed
 }
 
-// find starts the conversation where an earlier session has ended. The agent continues
-// in the same file and does not repeat its earlier lines (2.1.104 to 2.1.330).
-func (c *Conversation) find(workdir, session string) error {
-	home := c.runner.Home.Dir
-	path, err := transcript.FindIn(home, workdir, session)
+// find starts the conversation where an earlier session has ended, and returns the path
+// of its log. The agent continues in the same file and does not repeat its earlier lines
+// (2.1.104 to 2.1.330).
+func (c *Conversation) find(workdir, session string) (path string, err error) {
+	home, log := c.runner.Home.Dir, c.runner.agent().Traits().Log
+	path, err = log.FindIn(home, workdir, session)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if path != transcript.Path(home, workdir, session) {
-		return fmt.Errorf("session %s belongs to another working directory: set Request.WorkDir to that directory: %w", session, fs.ErrNotExist)
+	if log.Path != nil && path != log.Path(home, workdir, session) {
+		return "", fmt.Errorf("session %s belongs to another working directory: set Request.WorkDir to that directory: %w", session, fs.ErrNotExist)
 	}
-	for ev, err := range transcript.Read(path) {
+	for ev, err := range log.Read(path) {
 		if err != nil {
-			return err
+			return "", err
 		}
 		if user, ok := ev.Body.(*transcript.User); ok && !ev.Meta && !ev.Sidechain {
 			c.remember(user.Text) // a resumed agent draws it again
 		}
 	}
 	c.session.Skip(path)
-	return nil
+	return path, nil
 }

@@ -182,9 +182,9 @@ func (r *Runner) startReady(ctx context.Context, s setup) (*seat, error) {
 	}
 	screen, err := seat.Explain(ctx, err)
 	if closeErr := seat.close(); closeErr != nil {
-		r.log().Warn("cannot end an agent that did not start", "session", seat.Start.Session, "error", closeErr)
+		r.log().Warn("cannot end an agent that did not start", seat.LogID(), "error", closeErr)
 	}
-	return nil, &Error{Op: op, SessionID: seat.Start.Session, Screen: screen, Err: public(err)}
+	return nil, &Error{Op: op, SessionID: seat.SessionID(), Screen: screen, Err: public(err)}
 }
 
 // Warm waits until an agent is ready for requests like req. It ignores req.Prompt, and

@@ -186,7 +186,7 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 		}
 		close(got.taken)
 		if err := p.usable(wait, got); err != nil {
-			p.log.Info("a ready agent is not usable and is ended", "session", got.Start.Session, "error", err)
+			p.log.Info("a ready agent is not usable and is ended", got.LogID(), "error", err)
 			p.count(func(c *PoolStats) { c.Unwell++ })
 			go p.end(got) // Close waits for it, because the agent holds its place
 			continue
@@ -398,7 +398,7 @@ func (s *spare) gone() bool {
 
 func (p *pool) end(s *spare) {
 	if err := s.close(); err != nil {
-		p.log.Warn("cannot end an agent of the pool", "session", s.Start.Session, "error", err)
+		p.log.Warn("cannot end an agent of the pool", s.LogID(), "error", err)
 	}
 }
 

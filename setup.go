@@ -20,7 +20,7 @@ type setup struct {
 	Request
 	workdir string // without symbolic links: the agent names its transcript's folder after it
 	stream  bool   // the agent reports what it shows
-	resume  bool   // the agent resumes an earlier session
+	resume  string // the log of the session to resume; empty: a new session
 }
 
 // newSetup returns the setup for a request.
@@ -74,12 +74,12 @@ func (s *setup) config(host *drive.Host, a agent.Agent, place *place, kind Termi
 	return drive.Config{
 		Agent: a, Host: host, Place: &place.Place, Terminal: string(kind),
 		Start: agent.Start{
-			Session: session, Resume: s.resume,
+			Session: session, Resume: s.resume != "",
 			Model: s.Model, Effort: s.Effort, SystemPrompt: s.SystemPrompt, MCPConfig: s.MCPConfig,
 			Tools: s.Tools, NoTools: s.NoTools, AllowProject: s.AllowProject, AllowMentions: s.AllowMentions,
 			Stream: s.stream,
 		},
-		Workdir: s.workdir, Env: s.Env,
+		Workdir: s.workdir, Env: s.Env, Resumed: s.resume,
 	}
 }
 

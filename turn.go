@@ -23,8 +23,9 @@ import (
 // *Error. A complete answer can come with an error about the teardown.
 func (r *Runner) Turn(ctx context.Context, req Request) (*Result, error) {
 	began := time.Now()
-	res := &Result{SessionID: uuid.New()}
-	t := r.newTurn(&req, res, began)
+	t := r.newTurn(&req, &Result{}, began)
+	t.session = uuid.New()
+	t.res.SessionID = r.named(t.session)
 	return t.execute(ctx, began, t.run)
 }
 
@@ -70,6 +71,7 @@ type turn struct {
 	runner   *Runner
 	req      *Request
 	res      *Result
+	session  string // its name, unless the agent has another one
 	redactor *redact.Redactor
 
 	seat  *seat // nil until the turn has one
@@ -93,6 +95,15 @@ func (r *Runner) newTurn(req *Request, res *Result, began time.Time) *turn {
 		t.drive.OnDelta = func(d transcript.Delta) { onDelta(Delta{Message: d.Message, Text: d.Text, Aside: d.Aside}) }
 	}
 	return t
+}
+
+// named returns a session's name that we have chosen, or "" if only the agent names its
+// sessions.
+func (r *Runner) named(session string) string {
+	if r.agent().Traits().Log.Path == nil {
+		return ""
+	}
+	return session
 }
 
 // reached records the time of the stage that the turn has completed, and calls the
@@ -190,10 +201,10 @@ func (t *turn) start(ctx context.Context, place *place, setup setup) (op string,
 	if s := t.fromPool(ctx, setup); s != nil {
 		s.Redactor, s.unreported = t.redactor, false
 		t.seat = s
-		t.res.SessionID, t.res.Terminal, t.res.Warm = s.Start.Session, TerminalKind(s.Terminal), true
+		t.res.SessionID, t.res.Terminal, t.res.Warm = s.SessionID(), TerminalKind(s.Terminal), true
 		return s.Recheck(ctx)
 	}
-	t.seat, err = t.runner.newSeat(place, setup, t.res.SessionID, t.redactor)
+	t.seat, err = t.runner.newSeat(place, setup, t.session, t.redactor)
 	if err != nil {
 		return "choosing a terminal", err
 	}
@@ -213,7 +224,7 @@ func (t *turn) start(ctx context.Context, place *place, setup setup) (op string,
 
 // fromPool returns a ready agent of the pool, or nil if there is none.
 func (t *turn) fromPool(ctx context.Context, setup setup) *seat {
-	if setup.resume {
+	if setup.resume != "" {
 		return nil
 	}
 	return t.runner.pool.take(ctx, setup)
@@ -231,6 +242,7 @@ func (t *turn) record() {
 	o, res := t.drive.Outcome(), t.res
 	res.Text, res.StopReason, res.Model = o.Text, o.StopReason, o.Model
 	res.Usage, res.AgentVersion = o.Usage, o.Version
+	res.SessionID = t.drive.SessionID()
 	if screen := t.drive.Screen(); screen != "" {
 		t.screen = screen
 	}

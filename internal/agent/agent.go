@@ -84,7 +84,12 @@ type Traits struct {
 	// NotTaken says why the agent may have ignored a prompt without a line in its log.
 	NotTaken string
 
-	Log *transcript.Format // the format of session logs and of hook reports
+	// Log is the format of session logs and of hook reports. If Log.Path is nil, the
+	// agent names its sessions itself and ignores Start.Session. A hook must then
+	// report a *transcript.Started with the name and the path, when the agent starts or
+	// with its first prompt. Until then Result.SessionID, Error.SessionID and
+	// Conversation.SessionID are empty.
+	Log *transcript.Format
 
 	TokenVar string   // the variable that carries the token
 	HomeVars []string // variables that move the agent's home, besides HOME
@@ -101,7 +106,7 @@ type Keys struct {
 // A Start describes a session to be started: the caller's wishes, and where the
 // session's files stand.
 type Start struct {
-	Session string // a UUID
+	Session string // a UUID; with Resume, the agent's name for the session
 	Resume  bool   // the session exists
 
 	Model, Effort string // empty: the agent's default

@@ -25,7 +25,7 @@ func (t *Turn) asked(pid int) {
 	q, err := hook.Read(t.dir, pid)
 	switch {
 	case err != nil:
-		t.Log.Warn("cannot read the agent's question", "session", t.Start.Session, "error", err)
+		t.Log.Warn("cannot read the agent's question", t.LogID(), "error", err)
 		return
 	case !t.Agent.Asks(q.Tool):
 		q.Drop()

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
 	"time"
@@ -88,15 +89,17 @@ func (t *Turn) deaf() bool { return t.ear.ended == nil }
 
 // newLog begins to gather what the transcript tells of the turn.
 func (t *Turn) newLog() {
-	t.log = &transcript.Turn{SessionID: t.Start.Session, Match: t.isPrompt, Settle: -1}
+	t.log = &transcript.Turn{SessionID: t.SessionID(), Match: t.isPrompt, Settle: -1}
 	if t.OnDelta != nil {
 		t.deltas = transcript.NewDeltas(t.log)
 	}
 }
 
 // follow begins to read the transcript and what the hooks report, mostly from
-// before there is any, until stop is called.
+// before there is any, until stop is called. The transcript is read once its path is
+// known.
 func (t *Turn) follow(ctx context.Context) (stop func()) {
+	next := t.learn()
 	t.newLog()
 	t.ear = ear{sounds: make(chan sound), ended: t.term.Done()}
 	// Not with the turn: an agent that is told to stop has something to say.
@@ -109,24 +112,28 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 			return false
 		}
 	}
-	format := t.Agent.Traits().Log
 	lines := transcript.Follower{
-		Format: format,
-		Path:   t.Transcript(),
+		Format: t.Agent.Traits().Log,
 		Offset: t.offset,
 		Idle:   transcript.DefaultSettle,
 		Drift:  t.Drift,
 		Log:    t.Log,
 	}
 	reports := transcript.Follower{
-		Format: &transcript.Format{Decode: format.Report},
+		Format: t.reports(),
 		Path:   t.hooksFile(),
-		Offset: FileSize(t.hooksFile()),
+		Offset: next,
 		Log:    t.Log,
 	}
 	t.release() // what was asked since the last turn
 	var following sync.WaitGroup
 	following.Go(func() {
+		select {
+		case <-t.known:
+		case <-ctx.Done():
+			return
+		}
+		lines.Path = t.Transcript()
 		for ev, err := range lines.Events(ctx) {
 			if err != nil {
 				hear(sound{err: err})
@@ -142,8 +149,15 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 	following.Go(func() {
 		for ev, err := range reports.Events(ctx) {
 			if err != nil {
-				if ctx.Err() == nil {
-					t.Log.Warn("what the agent's hooks report is not read any more", "session", t.Start.Session, "error", err)
+				switch {
+				case ctx.Err() != nil:
+				case t.SessionID() == "": // nothing else tells where the transcript is
+					if errors.Is(err, transcript.ErrRemoved) || errors.Is(err, transcript.ErrReplaced) {
+						err = Cleaned(t.hooksFile())
+					}
+					hear(sound{err: err})
+				default:
+					t.Log.Warn("what the agent's hooks report is not read any more", t.LogID(), "error", err)
 				}
 				return
 			}

@@ -59,7 +59,7 @@ func (p *Pane) mend() error {
 	if p.missing() == nil {
 		return nil
 	}
-	p.Log.Warn("files of an agent were removed and are made again", "session", p.Start.Session, "error", p.missing())
+	p.Log.Warn("files of an agent were removed and are made again", p.LogID(), "error", p.missing())
 	return p.make()
 }
 

@@ -9,10 +9,46 @@ import (
 // The agent's hooks tell what its transcript does not, or later: what it shows
 // of an answer, and that it is about to stop. Each hook appends the line of JSON
 // that it is given to a file of the turn's, which is followed like a transcript.
-// Nothing rests on a hook alone: a policy can switch them off, and a line can be
-// lost.
+// A policy can switch hooks off, and a line can be lost. So nothing rests on a hook
+// alone but the name of a session that only the agent names.
 
 func (p *Pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
+
+// reports is the format of the hooks' file.
+func (p *Pane) reports() *transcript.Format {
+	return &transcript.Format{Decode: p.Agent.Traits().Log.Report}
+}
+
+// started takes the agent's name for the session. The first one counts: it comes before
+// the first prompt's line, and a tool that the model runs could write another one later.
+func (p *Pane) started(s *transcript.Started) {
+	if p.SessionID() != "" || s.SessionID == "" || s.Path == "" {
+		return
+	}
+	p.Log.Debug("the agent has named its session", p.LogID(), "name", s.SessionID, "path", s.Path)
+	if p.Named != nil {
+		p.Named(s.SessionID)
+	}
+	p.know(s.SessionID, s.Path)
+}
+
+// learn looks for the session's name in what has been reported so far. It returns
+// where the next report begins.
+func (p *Pane) learn() (next int64) {
+	if p.SessionID() != "" {
+		return FileSize(p.hooksFile())
+	}
+	for ev, err := range p.reports().Read(p.hooksFile()) {
+		if err != nil {
+			break // the follower tells
+		}
+		if s, ok := ev.Body.(*transcript.Started); ok && !ev.Sidechain {
+			p.started(s)
+		}
+		next = ev.End
+	}
+	return next
+}
 
 // hooked takes an event of a hook. In a conversation one of the turn before may
 // come late: each is a process of its own, and some are later than the Stop hook
@@ -25,6 +61,9 @@ func (t *Turn) hooked(ev transcript.Event) {
 		t.ids[ev.TurnID] = true
 	}
 	switch b := ev.Body.(type) {
+	case *transcript.Started:
+		t.started(b)
+		t.log.SessionID = t.SessionID()
 	case *transcript.Asked:
 		t.asked(b.Pid)
 	case *transcript.Shown:

@@ -49,14 +49,19 @@ type Config struct {
 	Start    agent.Start // Dir, Tmp and Version are the Pane's
 	Workdir  string      // physical: the agent names its log's folder after it
 	Env      []string    // beside the Host's
+
+	// Resumed is the log of the session that Start resumes.
+	Resumed string
 }
 
 // A Pane is an agent in its terminal, with a directory of its own. It takes one
-// prompt, or those of a conversation. What it needs exists, and is known by its
-// session's name, before the agent is started.
+// prompt, or those of a conversation. What it needs exists, and bears the name
+// Start.Session, before the agent is started.
 type Pane struct {
 	Config
 	Redactor *redact.Redactor // knows what no error and no log may show
+
+	identity
 
 	dir      string       // the door, the agent's files, what its hooks report, its TMPDIR
 	files    []agent.File // in it, TMPDIR and the door's aside
@@ -69,7 +74,13 @@ type Pane struct {
 
 // New is a pane to be.
 func New(cfg Config, redactor *redact.Redactor) *Pane {
-	return &Pane{Config: cfg, Redactor: redactor}
+	p := &Pane{Config: cfg, Redactor: redactor, identity: identity{ours: cfg.Start.Session, known: make(chan struct{})}}
+	if path := cfg.Agent.Traits().Log.Path; path != nil {
+		p.know(cfg.Start.Session, path(cfg.Home.Dir, cfg.Workdir, cfg.Start.Session))
+	} else if cfg.Start.Resume {
+		p.know(cfg.Start.Session, cfg.Resumed)
+	}
+	return p
 }
 
 // Done is closed when the agent has ended, and Status then tells how. The agent has
@@ -81,11 +92,6 @@ func (p *Pane) Exit() error { return &ExitError{p.term.Status()} }
 
 // Term is the agent's terminal.
 func (p *Pane) Term() terminal.Terminal { return p.term }
-
-// Transcript is the path of the session's log.
-func (p *Pane) Transcript() string {
-	return p.Agent.Traits().Log.Path(p.Home.Dir, p.Workdir, p.Start.Session)
-}
 
 // Prepare does all that can fail before a process is started. op names the part
 // that failed.
@@ -141,7 +147,7 @@ func (p *Pane) prepare(ctx context.Context) (op string, err error) {
 func (p *Pane) version(ctx context.Context, path string) string {
 	version, err := p.Agent.Version(ctx, path, p.Tokenless())
 	if err != nil {
-		p.Log.Warn("what only some versions have is not used", "session", p.Start.Session, "error", err)
+		p.Log.Warn("what only some versions have is not used", p.LogID(), "error", err)
 	}
 	return version
 }
@@ -150,7 +156,7 @@ func (p *Pane) version(ctx context.Context, path string) string {
 // is worth a warning: it still lies beside its old place.
 func (p *Pane) prepareHome(ctx context.Context) error {
 	report, err := tuiauth.PrepareHomeContext(ctx, p.Home, p.Workdir)
-	log := p.Log.With("session", p.Start.Session)
+	log := p.Log.With(p.LogID())
 	if len(report.MovedAside)+len(report.Unlinked) > 0 {
 		log.Warn("there was a login in the agent's home", "moved_aside", report.MovedAside, "unlinked", report.Unlinked)
 	}
@@ -166,7 +172,7 @@ func (p *Pane) audit(env []string) error {
 		workdir = p.Workdir
 	}
 	sources, err := tuiauth.Audit(p.Home, workdir, env)
-	p.Log.Debug("credentials audited", "session", p.Start.Session, "sources", sources)
+	p.Log.Debug("credentials audited", p.LogID(), "sources", sources)
 	return err
 }
 
@@ -185,6 +191,7 @@ func (p *Pane) Boot(ctx context.Context) (op string, err error) {
 		}
 		err := p.ready(ctx)
 		if err == nil {
+			p.learn()
 			return "", nil
 		}
 		blocked, _ := err.(*BlockedError)
@@ -193,12 +200,15 @@ func (p *Pane) Boot(ctx context.Context) (op string, err error) {
 		if !untrusted && !missed || n == maxBoots {
 			return "waiting for the agent to take a prompt", err
 		}
-		p.Log.Info("the directory's trust was undone, or files are gone; starting again", "session", p.Start.Session)
+		p.Log.Info("the directory's trust was undone, or files are gone; starting again", p.LogID())
 		if err := p.endAgent(); err != nil {
 			return "starting the agent again", err
 		}
 		if op, err := p.Recheck(ctx); err != nil {
 			return op, err
+		}
+		if err := os.Truncate(p.hooksFile(), 0); err != nil { // the agent that has ended may have told its name
+			return "starting the agent again", err
 		}
 	}
 }

@@ -157,7 +157,7 @@ func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req Que
 				panicked, returns = recover(), ErrUndecided
 			}
 			if calling.Err() != nil && panicked != nil {
-				t.Log.Error("OnPermission panicked after its question was gone", "session", t.Start.Session, "panic", panicked)
+				t.Log.Error("OnPermission panicked after its question was gone", t.LogID(), "panic", panicked)
 			}
 			close(done)
 		}()

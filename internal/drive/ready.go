@@ -38,7 +38,7 @@ func (p *Pane) decline(ctx context.Context, menu *agent.Menu) bool {
 	}
 	p.declined++
 	p.refused = blockedBy(menu)
-	p.Log.Info("declined a menu of the agent", "session", p.Start.Session, "options", p.Redactor.RedactAll(menu.Options))
+	p.Log.Info("declined a menu of the agent", p.LogID(), "options", p.Redactor.RedactAll(menu.Options))
 	return true
 }
 

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-
-	"github.com/tuiturn/tuiturn/transcript"
 )
 
 // full adds to a turn's error that the agent's home or its temporary directory can't be
@@ -21,8 +19,12 @@ func (p *Pane) full(err error) error {
 		return err
 	}
 	home := filepath.Clean(p.Host.Home.Dir)
+	logs := home
+	if path := p.Transcript(); path != "" {
+		logs = filepath.Dir(path)
+	}
 	for _, place := range []struct{ what, dir, top string }{
-		{"the agent's home", filepath.Dir(transcript.Path(home, p.Workdir, p.Start.Session)), home},
+		{"the agent's home", logs, home},
 		{"the agent's temporary directory", p.dir, p.dir},
 	} {
 		if unwritable := tryWrite(place.dir, place.top); unwritable != nil {

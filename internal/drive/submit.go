@@ -26,7 +26,7 @@ func (t *Turn) deliver(ctx context.Context) error {
 		}
 	}
 	t.Prompt.Pasted = true
-	t.Log.Warn("the agent does not open an editor; the prompt is pasted", "session", t.Start.Session)
+	t.Log.Warn("the agent does not open an editor; the prompt is pasted", t.LogID())
 	return Cause(ctx, t.paste(ctx))
 }
 
@@ -67,6 +67,9 @@ func (t *Turn) submit(ctx context.Context) error {
 	}
 }
 
+// errUnnamed is the error of an agent that does not tell what it calls the session.
+var errUnnamed = errors.New("the agent has not reported its name for the session, so its log cannot be read: perhaps its hooks are switched off")
+
 // press looks at the screen and presses Enter if it is time.
 func (t *Turn) press(ctx context.Context, w *watch) error {
 	if err := w.look(ctx); err != nil {
@@ -86,6 +89,9 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 		// The prompt is not drawn yet, or is taken and not recorded yet. Neither lasts.
 		t.entered.taken = t.entered.again()
 		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
+			if t.SessionID() == "" {
+				return errUnnamed
+			}
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: %s (see the screen)", ErrNotAccepted, t.Agent.Traits().NotTaken)
 		}
 	case t.entered.taken:

@@ -100,7 +100,7 @@ func (t *Turn) talk(ctx context.Context) (op string, err error) {
 	if errors.Is(err, ErrNotAccepted) && t.entered == (enter{}) {
 		// Enter was not pressed, for the input line stayed empty. A cleaner of
 		// temporary files took what the editor had written before the agent read it.
-		t.Log.Warn("the prompt did not reach the input line; it is handed over again", "session", t.Start.Session)
+		t.Log.Warn("the prompt did not reach the input line; it is handed over again", t.LogID())
 		if err = t.handOver(ctx); err == nil {
 			err = t.submit(ctx)
 		}

@@ -1,0 +1,160 @@
+package drive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/agent"
+	"github.com/tuiturn/tuiturn/internal/lease"
+	"github.com/tuiturn/tuiturn/internal/redact"
+	"github.com/tuiturn/tuiturn/internal/terminal"
+	"github.com/tuiturn/tuiturn/transcript"
+)
+
+// secretive is an agent that names its sessions itself. Its log has claude's lines.
+type secretive struct{ agent.Agent }
+
+func (secretive) Traits() agent.Traits {
+	format := transcript.Claude()
+	format.Path = nil
+	return agent.Traits{Log: format}
+}
+
+func (secretive) Took(p *agent.Prompt, recorded string) bool { return p.Text == recorded }
+
+// still is the terminal of an agent that does nothing.
+type still struct{ terminal.Terminal }
+
+func (still) Pid() int              { return os.Getpid() }
+func (still) Done() <-chan struct{} { return nil }
+
+// newSecretive returns a turn of an agent that has not told its name, and the path of
+// its log.
+func newSecretive(t *testing.T) (*Turn, string) {
+	p := New(Config{
+		Host:  &Host{Log: slog.New(slog.DiscardHandler), Drift: new(transcript.Drift)},
+		Agent: secretive{},
+		Place: &Place{Lease: new(lease.Lease)},
+		Start: agent.Start{Session: "ours"},
+	}, redact.New())
+	p.dir, p.term = t.TempDir(), still{}
+	return &Turn{Pane: p, Prompt: agent.Prompt{Text: "hello"}}, filepath.Join(t.TempDir(), "2026", "log.jsonl")
+}
+
+// appendTo appends lines of JSON to a file.
+func appendTo(t *testing.T, path string, lines ...map[string]any) {
+	t.Helper()
+	is := is.New(t)
+	is.NoErr(os.MkdirAll(filepath.Dir(path), 0o700))
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	is.NoErr(err)
+	defer f.Close()
+	for _, line := range lines {
+		is.NoErr(json.NewEncoder(f).Encode(line))
+	}
+}
+
+func startedAs(session, path string) map[string]any {
+	return map[string]any{"hook_event_name": "SessionStart", "session_id": session, "transcript_path": path}
+}
+
+func promptLine(text, id string) map[string]any {
+	return map[string]any{"type": "user", "uuid": "u-" + id, "promptId": id, "sessionId": "theirs", "message": map[string]any{"role": "user", "content": text}}
+}
+
+func answerLine(text string) map[string]any {
+	return map[string]any{"type": "assistant", "uuid": "a-" + text, "sessionId": "theirs", "message": map[string]any{
+		"id": "m-" + text, "role": "assistant", "stop_reason": "end_turn", "content": []any{map[string]any{"type": "text", "text": text}}}}
+}
+
+// hears listens until ok.
+func hears(t *testing.T, turn *Turn, ok func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for !ok() {
+		if _, err := turn.hear(ctx, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// The log is read from its first line, once the agent has told where it is, and by the
+// next turn from where this one has ended. Nothing is read twice.
+func TestLogIsFollowedOnceItsPathIsKnown(t *testing.T) {
+	for name, early := range map[string]bool{"told before the turn": true, "told in the turn": false} {
+		t.Run(name, func(t *testing.T) {
+			is := is.New(t)
+			turn, path := newSecretive(t)
+			var named []string
+			turn.Named = func(session string) { named = append(named, session+"/"+turn.SessionID()) }
+			is.Equal(turn.SessionID()+turn.Transcript(), "")
+			is.Equal(turn.LogID(), slog.String("session", "ours"))
+			tell := func() {
+				appendTo(t, turn.hooksFile(), map[string]any{"hook_event_name": "SessionStart", "session_id": "a-subagent's", "transcript_path": "/nowhere", "agent_id": "1"})
+				appendTo(t, turn.hooksFile(), map[string]any{"hook_event_name": "SessionStart", "session_id": "theirs"}) // not where
+				appendTo(t, turn.hooksFile(), startedAs("theirs", path), startedAs("another", "/nowhere"))
+			}
+			if early {
+				tell()
+			}
+			stop := turn.follow(t.Context())
+			is.Equal(turn.SessionID() != "", early)
+			turn.entered.press(turn.Pane)
+			appendTo(t, path, promptLine("hello", "p1"), answerLine("one"))
+			if !early {
+				tell()
+			}
+			hears(t, turn, func() bool { return turn.log.State() == transcript.Final })
+			stop()
+			is.Equal(turn.Outcome().Text, "one")
+			is.Equal(turn.SessionID(), "theirs")
+			is.Equal(turn.Transcript(), path)
+			is.Equal(turn.LogID(), slog.String("session", "theirs"))
+			is.Equal(named, []string{"theirs/"}) // once, and before others know
+			is.Equal(turn.offset, FileSize(path))
+
+			next := &Turn{Pane: turn.Pane, Prompt: agent.Prompt{Text: "hello"}, offset: turn.offset}
+			stop = next.follow(t.Context())
+			defer stop()
+			next.entered.press(next.Pane)
+			appendTo(t, path, promptLine("hello", "p2"), answerLine("two"))
+			hears(t, next, func() bool { return next.log.State() == transcript.Final })
+			is.Equal(next.Outcome().Text, "two")
+			is.Equal(next.log.PromptID(), "p2")
+		})
+	}
+}
+
+// Without the hooks' file nobody tells where the log is. The turn does not wait for that.
+func TestHooksFileIsCleanedAway(t *testing.T) {
+	is := is.New(t)
+	turn, _ := newSecretive(t)
+	appendTo(t, turn.hooksFile())
+	stop := turn.follow(t.Context())
+	defer stop()
+	appendTo(t, turn.hooksFile(), map[string]any{"hook_event_name": "Stop"})
+	_, err := turn.hear(t.Context(), nil, nil)
+	is.NoErr(err) // the file is being read
+	is.NoErr(os.Remove(turn.hooksFile()))
+	_, err = turn.hear(t.Context(), nil, nil)
+	is.True(errors.Is(err, errCleaned))
+}
+
+// A log that is known from the start needs no report.
+func TestNameIsKnownFromTheStart(t *testing.T) {
+	is := is.New(t)
+	cfg := Config{Host: new(Host), Agent: secretive{}, Start: agent.Start{Session: "theirs", Resume: true}, Resumed: "/log"}
+	p := New(cfg, nil)
+	is.Equal(p.SessionID()+p.Transcript(), "theirs/log")
+	p.started(&transcript.Started{SessionID: "another", Path: "/nowhere"})
+	is.Equal(p.SessionID()+p.Transcript(), "theirs/log")
+}
