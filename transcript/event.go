@@ -47,7 +47,7 @@ type Event struct {
 // [*ToolResults], [*Assistant], [*APIError], [*TurnDuration], [*APIRetry],
 // [*CompactSummary], [*HookOutput], [*System], [*Started], [*Unknown] and
 // [*Malformed]; in a report one of [*Started], [*Shown], [*Stopping], [*Asked],
-// [*Unknown] and [*Malformed]. A [Follower] adds [*Idle]. Later versions may have
+// [*APIError], [*Unknown] and [*Malformed]. A [Follower] adds [*Idle]. Later versions may have
 // more bodies: a switch needs a default.
 type Body interface{ body() }
 

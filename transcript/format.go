@@ -26,8 +26,9 @@ type Format struct {
 	Decode func(line []byte) Event
 
 	// Report is Decode for a line that a hook of the agent has appended to a file
-	// (see [Started], [Shown], [Stopping] and [Asked]). The event of a subagent's
-	// hook has Sidechain set. If nil, the agent has no hooks.
+	// (see [Started], [Shown], [Stopping] and [Asked]; an agent that records no
+	// errors can report an [APIError]). The event of a subagent's hook has Sidechain
+	// set. If nil, the agent has no hooks.
 	Report func(line []byte) Event
 
 	// Drift returns names for what the agent was not known to write, as

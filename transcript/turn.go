@@ -88,7 +88,8 @@ type tool struct {
 }
 
 // Add takes the next event. After the turn has ended by anything but silence,
-// further events change nothing. Reports of hooks never change anything.
+// further events change nothing. Of the reports of hooks only an [APIError] changes
+// anything.
 func (t *Turn) Add(ev Event) {
 	if t.ended() || isReport(ev.Body) {
 		return

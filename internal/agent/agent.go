@@ -89,6 +89,10 @@ type Traits struct {
 	// report a *transcript.Started with the name and the path, when the agent starts or
 	// with its first prompt. Until then Result.SessionID, Error.SessionID and
 	// Conversation.SessionID are empty.
+	//
+	// If a hook reports a *transcript.APIError, the turn fails with that error. Its
+	// PromptID should be the one of the prompt's line in the log. Otherwise an error
+	// of the previous turn, reported late, can end the next turn.
 	Log *transcript.Format
 
 	TokenVar string   // the variable that carries the token

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func (t *Turn) answer(ctx context.Context) error {
 			t.Reached(Answering)
 			quiet = time.Now()
 		}
-		if t.log.Done() || t.log.Told() && t.whole() {
+		if t.log.Done() || t.log.Told() && t.whole() || t.fails(quiet, transcript.DefaultSettle) {
 			return nil
 		}
 		// A failure without a status is a failure of the network, which may pass.
@@ -41,7 +42,7 @@ func (t *Turn) answer(ctx context.Context) error {
 		heard, err := t.hear(ctx, tick.C, nil)
 		switch {
 		case errors.Is(err, os.ErrProcessDone):
-			if t.log.State() == transcript.Final {
+			if t.fails(quiet, 0) || t.log.State() == transcript.Final {
 				return nil // the agent's last lines held the answer
 			}
 			return err
@@ -84,6 +85,30 @@ func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over
 	}
 	*w, *quiet = watch{pane: t.Pane}, time.Now()
 	return false, nil
+}
+
+// A failure is an error that a hook has reported.
+type failure struct {
+	transcript.Event
+	at time.Time
+}
+
+// fails tells whether a hook has reported an error that ends the turn. The agent's last
+// lines may come after the report, so the error counts once no line has come for settle.
+// A report of the previous turn may be late, so the error must be of this prompt. quiet
+// is the time of the last line.
+func (t *Turn) fails(quiet time.Time, settle time.Duration) bool {
+	prompt := t.log.PromptID()
+	i := slices.IndexFunc(t.failures, func(f failure) bool {
+		own := f.PromptID == "" || prompt == "" || f.PromptID == prompt
+		return own && min(time.Since(quiet), time.Since(f.at)) >= settle
+	})
+	if i < 0 {
+		return false
+	}
+	t.log.Add(t.failures[i].Event)
+	t.failures = slices.Delete(t.failures, i, i+1)
+	return t.log.Told()
 }
 
 // take handles an event of the transcript, and tells whether the event is a line.

@@ -2,6 +2,7 @@ package drive
 
 import (
 	"path/filepath"
+	"time"
 
 	"github.com/tuiturn/tuiturn/transcript"
 )
@@ -10,7 +11,8 @@ import (
 // of an answer, and that it is about to stop. Each hook appends the line of JSON
 // that it is given to a file of the turn's, which is followed like a transcript.
 // A policy can switch hooks off, and a line can be lost. So nothing rests on a hook
-// alone but the name of a session that only the agent names.
+// alone, with two exceptions: the name of a session that only the agent names, and an
+// error that the agent does not record.
 
 func (p *Pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
 
@@ -64,6 +66,10 @@ func (t *Turn) hooked(ev transcript.Event) {
 	case *transcript.Started:
 		t.started(b)
 		t.log.SessionID = t.SessionID()
+	case *transcript.APIError:
+		if t.entered.again() { // else it is the turn before that has failed
+			t.failures = append(t.failures, failure{ev, time.Now()})
+		}
 	case *transcript.Asked:
 		t.asked(b.Pid)
 	case *transcript.Shown:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,11 +25,19 @@ type secretive struct{ agent.Agent }
 
 func (secretive) Traits() agent.Traits {
 	format := transcript.Claude()
-	format.Path = nil
+	format.Path, format.Report = nil, secretiveReport
 	return agent.Traits{Log: format}
 }
 
 func (secretive) Took(p *agent.Prompt, recorded string) bool { return p.Text == recorded }
+
+func secretiveReport(line []byte) transcript.Event {
+	ev := transcript.Claude().Report(line)
+	if u, ok := ev.Body.(*transcript.Unknown); ok && u.Type == "TurnFailed" {
+		ev.Body = &transcript.APIError{Status: 529}
+	}
+	return ev
+}
 
 // still is the terminal of an agent that does nothing.
 type still struct{ terminal.Terminal }
@@ -64,6 +73,10 @@ func appendTo(t *testing.T, path string, lines ...map[string]any) {
 
 func startedAs(session, path string) map[string]any {
 	return map[string]any{"hook_event_name": "SessionStart", "session_id": session, "transcript_path": path}
+}
+
+func failedAt(prompt string) map[string]any {
+	return map[string]any{"hook_event_name": "TurnFailed", "prompt_id": prompt}
 }
 
 func promptLine(text, id string) map[string]any {
@@ -157,4 +170,52 @@ func TestNameIsKnownFromTheStart(t *testing.T) {
 	is.Equal(p.SessionID()+p.Transcript(), "theirs/log")
 	p.started(&transcript.Started{SessionID: "another", Path: "/nowhere"})
 	is.Equal(p.SessionID()+p.Transcript(), "theirs/log")
+}
+
+// An error that only a hook reports ends the turn whose error it is, whether it is heard
+// before or after the prompt's line.
+func TestErrorThatAHookReports(t *testing.T) {
+	for name, c := range map[string]struct {
+		idle, working []string // the prompts' ids of errors before Enter, and after it
+		fails         bool
+	}{
+		"none":                                 {},
+		"of this turn":                         {nil, []string{"p1"}, true},
+		"of this turn, without an id":          {nil, []string{""}, true},
+		"of the turn before":                   {nil, []string{"p0"}, false},
+		"of the turn before, without an id":    {[]string{""}, nil, false},
+		"of both turns":                        {[]string{"p0"}, []string{"p0", "p1"}, true},
+		"of both turns, in the opposite order": {nil, []string{"p1", "p0"}, true},
+	} {
+		for _, first := range []string{"the error", "the prompt"} {
+			t.Run(name+", first "+first, func(t *testing.T) {
+				is := is.New(t)
+				turn, path := newSecretive(t)
+				appendTo(t, turn.hooksFile(), startedAs("theirs", path))
+				stop := turn.follow(t.Context())
+				defer stop()
+				report := func(ids []string) {
+					for _, id := range ids {
+						b, err := json.Marshal(failedAt(id))
+						is.NoErr(err)
+						turn.hooked(turn.reports().Decode(b))
+					}
+				}
+				report(c.idle)
+				turn.entered.press(turn.Pane)
+				if first == "the error" {
+					report(c.working)
+				}
+				appendTo(t, path, promptLine("hello", "p1"))
+				hears(t, turn, func() bool { _, ok := turn.log.Received(); return ok })
+				if first == "the prompt" {
+					report(c.working)
+				}
+				is.Equal(turn.fails(time.Now(), time.Minute), false) // a line may still come
+				is.Equal(turn.fails(time.Now(), 0), c.fails)
+				_, err := turn.settle()
+				is.Equal(fmt.Sprint(err) == "the service failed with HTTP 529", c.fails)
+			})
+		}
+	}
 }

@@ -51,6 +51,7 @@ type Turn struct {
 
 	halted     *transcript.HookOutput // by which a hook has stopped the turn
 	unrecorded string                 // what is known of an end that nobody has recorded
+	failures   []failure              // that hooks have reported
 
 	// Of a session with several turns: where this one begins in the transcript, or
 	// ends once it is no longer followed, and the ids of the turn before and of this
