@@ -238,7 +238,9 @@ func (a *agent) boot() {
 	if a.script.Offer == AtBoot {
 		a.offer()
 	}
-	a.hook("SessionStart", map[string]any{"source": "startup"})
+	if a.script.Rollout != AtSubmit {
+		a.name()
+	}
 	deaf := a.script.StrictHooks && !a.hooks.known()
 	a.do(func() {
 		a.boxed, a.ready = true, a.script.DeafDelay <= 0 && !deaf
@@ -410,12 +412,16 @@ func (a *agent) accept(text string) {
 		return
 	}
 	t := a.script.turn(n)
+	first := a.turns == 0
 	a.turns++
 	a.stalled = t.Tool != nil && t.Tool.Stall > 0
 	a.screen.say("❯ " + text)
 	a.screen.status = "✻ Working… (esc to interrupt)"
 	a.draw()
 	go func() {
+		if first && a.script.Rollout == AtSubmit {
+			a.name()
+		}
 		a.play(ctx, t, text)
 		cancel()
 		a.do(func() {

@@ -52,15 +52,19 @@ func (e *APIError) retry(attempt int) entry {
 	}
 }
 
+// reason is the error's name in the agent's own words.
+func (e *APIError) reason() string {
+	if e.refused() {
+		return "authentication_failed"
+	}
+	return "unknown"
+}
+
 // final returns the line of 2.1.330 that ends the turn.
 func (e *APIError) final() entry {
-	reason := "unknown"
-	if e.refused() {
-		reason = "authentication_failed"
-	}
 	stop, sequence := "stop_sequence", ""
 	return entry{
-		Type: "assistant", Error: reason, IsAPIError: true, APIErrorStatus: e.status(), APIErrorType: e.kind(),
+		Type: "assistant", Error: e.reason(), IsAPIError: true, APIErrorStatus: e.status(), APIErrorType: e.kind(),
 		Message: assistantMessage{
 			ID: uuid.New(), Type: "message", Role: "assistant", Model: "<synthetic>",
 			Content:    []block{{Type: "text", Text: e.text()}},

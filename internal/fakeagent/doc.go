@@ -17,7 +17,8 @@
 // that a prompt did none of these.
 //
 // The behaviour was observed on claude 2.1.104 and 2.1.330. Where they differ, the zero
-// [Script] draws like 2.1.104 and writes its transcript like 2.1.330.
+// [Script] draws like 2.1.104 and writes its transcript like 2.1.330. With Script.Rollout
+// the agent keeps its sessions in a second manner, which resembles codex: see there.
 //
 // The agent ends when its terminal ends, unless its script says otherwise. A process that
 // a script makes immune to signals ends by itself after two minutes, so that a failed

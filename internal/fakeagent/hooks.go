@@ -44,6 +44,7 @@ func (h hooks) known() bool {
 	for event := range h {
 		switch event {
 		case "SessionStart", "UserPromptSubmit", "PreToolUse", "PermissionRequest", "Stop":
+		case "TurnFailed": // see Script.Rollout
 		default:
 			return false
 		}

@@ -82,13 +82,14 @@ func newAgent(s Script, args []string) (*agent, error) {
 	if o.resume != "" {
 		session = o.resume
 	}
-	if session == "" {
+	rollout := s.Rollout != ""
+	if session == "" || rollout && o.resume == "" {
 		session = uuid.New()
 	}
 	if model == "" {
 		model = "claude-fake-1"
 	}
-	if a.rec, err = newRecorder(a.home.dir, a.dir, strings.ToLower(session), model, o.resume != ""); err != nil {
+	if a.rec, err = newRecorder(a.home.dir, a.dir, strings.ToLower(session), model, o.resume != "", rollout); err != nil {
 		if o.resume == "" {
 			err = fmt.Errorf("Error: %w", err)
 		}

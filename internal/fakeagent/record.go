@@ -22,6 +22,7 @@ type recorder struct {
 	path                string
 	session, dir, model string
 	version             string
+	rollout             bool // see Script.Rollout
 
 	mu      sync.Mutex
 	off     bool   // nothing is written
@@ -40,10 +41,18 @@ type recorder struct {
 
 // newRecorder finds the transcript of a session. A resumed session continues after the
 // last line of its file.
-func newRecorder(home, dir, session, model string, resume bool) (*recorder, error) {
-	r := &recorder{
-		path:    filepath.Join(home, ".claude", "projects", munge(dir), session+".jsonl"),
-		session: session, dir: dir, model: model,
+func newRecorder(home, dir, session, model string, resume, rollout bool) (_ *recorder, err error) {
+	r := &recorder{session: session, dir: dir, model: model, rollout: rollout}
+	switch {
+	case !rollout:
+		r.path = filepath.Join(home, ".claude", "projects", munge(dir), session+".jsonl")
+	case resume:
+		r.path, err = findRollout(home, session)
+	default:
+		r.path = rolloutPath(home, session)
+	}
+	if err != nil {
+		return nil, err
 	}
 	f, err := os.Open(r.path)
 	if !resume {
@@ -57,17 +66,25 @@ func newRecorder(home, dir, session, model string, resume bool) (*recorder, erro
 		return nil, fmt.Errorf("No conversation found with session ID: %s", session)
 	}
 	defer f.Close()
+	return r, r.resume(f)
+}
+
+// resume finds the line that the next one follows.
+func (r *recorder) resume(f *os.File) error {
 	for b := bufio.NewReader(f); ; {
 		l, err := b.ReadBytes('\n')
-		var last struct{ UUID string }
-		if json.Unmarshal(l, &last) == nil && last.UUID != "" {
-			r.parent = last.UUID
+		var last struct {
+			UUID    string
+			Payload struct{ UUID string }
+		}
+		if json.Unmarshal(l, &last) == nil && last.UUID+last.Payload.UUID != "" {
+			r.parent = last.UUID + last.Payload.UUID
 		}
 		if err == io.EOF {
-			return r, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
 }
@@ -315,6 +332,9 @@ func (r *recorder) write(l []byte) {
 	if r.off {
 		return
 	}
+	if r.rollout {
+		l = wrapped(l)
+	}
 	r.pending = append(r.pending, l)
 	switch {
 	case r.hold:
@@ -334,6 +354,9 @@ func (r *recorder) torn(l []byte, pieces int, pause func()) {
 	if whole {
 		r.write(l)
 		return
+	}
+	if r.rollout {
+		l = wrapped(l)
 	}
 	for i := range pieces {
 		r.mu.Lock()
@@ -377,5 +400,8 @@ func (r *recorder) flush() {
 		return
 	}
 	defer f.Close()
+	if info, err := f.Stat(); r.rollout && err == nil && info.Size() == 0 {
+		b = append(r.meta(), b...)
+	}
 	f.Write(b)
 }

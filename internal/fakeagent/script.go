@@ -70,6 +70,14 @@ type Script struct {
 	// taking any input, as 2.1.104 does.
 	StrictHooks bool
 
+	// Rollout, if not empty, makes the agent name its session itself, whatever name it
+	// is given. The log has another place and another shape than claude's: its name
+	// has the time in it, and its lines are wrapped, behind one that names the session.
+	// The SessionStart hook tells the name and the path, before the agent takes a
+	// prompt (AtReady) or with the first one (AtSubmit). The log has neither errors nor
+	// retries. The TurnFailed hook tells of an error that ends a turn.
+	Rollout Stage
+
 	// End is how the agent ends by itself while it starts: AtBoot or AtReady.
 	End *End
 
@@ -140,8 +148,8 @@ type Turn struct {
 	Shown     []string
 	ShowDelay time.Duration
 
-	// LateHooks delays the hook that reports the last piece. The agent does not wait
-	// for that hook.
+	// LateHooks delays the hooks that report the last piece and an error (see
+	// Script.Rollout). The agent does not wait for them.
 	LateHooks time.Duration
 
 	// Objection is a Stop hook's objection to the first answer, ObjectDelay after it.
@@ -181,7 +189,8 @@ type Turn struct {
 	// NoTranscript writes nothing to the transcript.
 	NoTranscript bool
 
-	// APIError fails the turn.
+	// APIError fails the turn. A Hang with an APIError never fails, but if it is
+	// interrupted, the agent reports the error (see Script.Rollout).
 	APIError *APIError
 
 	// UnknownDialog shows a dialog of no known wording before the answer and

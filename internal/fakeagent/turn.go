@@ -134,6 +134,9 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 			a.rec.add(entry{Type: "assistant", Message: a.message("msg_"+uuid.New(), "null", usage{}, block{Type: "text", Text: t.Partial})})
 			a.say("● " + t.Partial)
 		}
+		if t.APIError != nil && a.script.Rollout != "" {
+			a.failed(t)
+		}
 		return "", false
 	}
 	if t.UnknownDialog {
@@ -164,7 +167,7 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 	}
 	if e := t.APIError; e != nil {
 		for n := range e.Retries {
-			if !e.Unrecorded {
+			if !e.Unrecorded && a.script.Rollout == "" {
 				a.rec.add(e.retry(n + 1))
 			}
 			a.say(fmt.Sprintf("  ⎿  %d · retrying in 1s · attempt %d/%d", e.status(), n+1, maxRetries))
@@ -173,7 +176,11 @@ func (a *agent) respond(ctx context.Context, t Turn, prompt string) (answer stri
 			}
 		}
 		if !e.Recovers {
-			a.rec.add(e.final())
+			if a.script.Rollout == "" {
+				a.rec.add(e.final())
+			} else {
+				a.failed(t)
+			}
 			a.say("  ⎿  " + e.text())
 			return "", true
 		}
