@@ -28,15 +28,15 @@ type cleaning struct {
 
 // cleanings runs a test on each terminal, with a seed that is printed.
 func cleanings(t *testing.T, pool Pool, test func(t *testing.T, c *cleaning)) {
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		seed, err := strconv.ParseUint(os.Getenv("TUITURN_SEED"), 10, 64)
 		if err != nil {
 			seed = rand.Uint64()
 		}
 		t.Logf("TUITURN_SEED=%d", seed)
-		s := newStage(t, kind, answers(fakeagent.Turn{Delay: 20 * time.Millisecond}))
+		s := on.newStage(t, answers(fakeagent.Turn{Delay: 20 * time.Millisecond}))
 		s.Pool = pool
-		test(t, &cleaning{stage: s, r: rand.New(rand.NewPCG(seed, uint64(len(kind))))})
+		test(t, &cleaning{stage: s, r: rand.New(rand.NewPCG(seed, uint64(len(on.kind))))})
 	})
 }
 
@@ -136,9 +136,9 @@ func TestACleanerComesIntoAConversation(t *testing.T) {
 // it: that is not the Runner's directory any more.
 func TestTheAgentMakesItsDirectoryAnew(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, answers(fakeagent.Turn{Tool: &fakeagent.Tool{Ask: true}}))
+		s := on.newStage(t, answers(fakeagent.Turn{Tool: &fakeagent.Tool{Ask: true}}))
 		anew := false
 		for range 2 {
 			var dir string
@@ -169,9 +169,9 @@ func TestTheDirectoryIsSomebodyElses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, fakeagent.Script{})
+				s := on.newStage(t, fakeagent.Script{})
 				victim := filepath.Join(s.work, "victim")
 				is.NoErr(os.Mkdir(victim, 0o700))
 				is.NoErr(os.WriteFile(filepath.Join(victim, "precious"), nil, 0o600))
@@ -201,9 +201,9 @@ func TestTheDirectoryIsSomebodyElses(t *testing.T) {
 // made again.
 func TestACleanerTakesWhatStandsReady(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 1})
+		s := pooled(t, on, fakeagent.Script{}, Pool{Size: 1})
 		is.NoErr(s.warm(Request{}))
 		dir := s.spare(t).Start.Dir
 		is.NoErr(os.RemoveAll(dir))

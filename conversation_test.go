@@ -54,7 +54,7 @@ func (s *stage) talking(c *Conversation, err error) *talk {
 		if err := c.Close(); err != nil {
 			s.t.Errorf("closing the conversation: %v", err)
 		}
-		if pids := processes(c.SessionID()); len(pids) > 0 {
+		if pids := processes(c.seat.Start.Session); len(pids) > 0 {
 			s.t.Errorf("Close returned and left the processes %v", pids)
 		}
 	})
@@ -110,7 +110,7 @@ func (c *talk) prompts() (all []string) {
 
 func TestConversation(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		for name, script := range map[string]fakeagent.Script{
 			"by the door":          {Turns: []fakeagent.Turn{{}}},
 			"by paste":             {NoEditor: true},
@@ -121,7 +121,7 @@ func TestConversation(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
-				s := newStage(t, kind, script)
+				s := on.newStage(t, script)
 				c := s.talk(Request{})
 				is.Equal(len(c.prompts()), 0)
 				said := []string{"one", "two", "two", "two", "/exit is text", "several\nlines\n\nof it", "two"}
@@ -143,13 +143,14 @@ func TestConversation(t *testing.T) {
 
 func TestConversationOfAWarmAgent(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 1})
+		s := pooled(t, on, fakeagent.Script{}, Pool{Size: 1})
 		is.NoErr(s.warm(Request{}))
-		session := s.spare(t).Start.Session
+		spare := s.spare(t)
 		c := s.talk(Request{})
-		is.Equal(c.SessionID(), session)
+		is.Equal(c.seat.Start.Session, spare.Start.Session)
+		is.Equal(c.SessionID(), spare.SessionID())
 		c.echoed("one")
 		c.echoed("two")
 		is.Equal(s.Stats().Pool.Hits, int64(1))
@@ -184,7 +185,7 @@ func TestConversationIsBusy(t *testing.T) {
 
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		long := "first\n" + strings.Repeat("a line\n", 200) + "last"
 		for name, x := range map[string]struct {
 			turn     fakeagent.Turn
@@ -202,7 +203,7 @@ func TestInterrupt(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
-				s := newStage(t, kind, fakeagent.Script{NoEditor: x.noEditor, Turns: []fakeagent.Turn{{}, x.turn, {}}})
+				s := on.newStage(t, fakeagent.Script{NoEditor: x.noEditor, Turns: []fakeagent.Turn{{}, x.turn, {}}})
 				// Asked for a permission the host is still thinking.
 				c := s.talk(Request{OnPermission: func(ctx context.Context, _ PermissionRequest) (Decision, error) {
 					<-ctx.Done()
@@ -234,7 +235,7 @@ func TestInterrupt(t *testing.T) {
 // conversation goes on.
 func TestConversationSurvivesAContext(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		for name, stage := range map[string]func(*Trace, func()){
 			"ready":     func(tr *Trace, f func()) { tr.Ready = f },
 			"submitted": func(tr *Trace, f func()) { tr.Submitted = f },
@@ -244,7 +245,7 @@ func TestConversationSurvivesAContext(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
-				s := newStage(t, kind, fakeagent.Script{Turns: []fakeagent.Turn{{Delay: 200 * time.Millisecond}}})
+				s := on.newStage(t, fakeagent.Script{Turns: []fakeagent.Turn{{Delay: 200 * time.Millisecond}}})
 				c := s.talk(Request{})
 				for i := range 3 {
 					ctx, cancel := context.WithCancel(t.Context())
@@ -267,8 +268,8 @@ func TestConversationSurvivesAContext(t *testing.T) {
 // A list that stands there when the next turn begins is left.
 func TestRewindIsLeft(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
-		s := newStage(t, kind, fakeagent.Script{Rewinds: true})
+	onEachSetting(t, func(t *testing.T, on setting) {
+		s := on.newStage(t, fakeagent.Script{Rewinds: true})
 		c := s.talk(Request{})
 		c.echoed("before")
 		for range 2 {
@@ -284,9 +285,9 @@ func TestRewindIsLeft(t *testing.T) {
 // An agent that does not stop is ended, and the conversation says so.
 func TestInterruptIsIgnored(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{Turns: []fakeagent.Turn{{}, {Deaf: true}}})
+		s := on.newStage(t, fakeagent.Script{Turns: []fakeagent.Turn{{}, {Deaf: true}}})
 		c := s.talk(Request{})
 		c.echoed("one")
 		ctx, cancel := context.WithCancel(t.Context())
@@ -297,7 +298,7 @@ func TestInterruptIsIgnored(t *testing.T) {
 		is.True(errors.Is(err, ErrEnded))
 		is.True(inTime(time.Since(at), 5*time.Second)) // two to stop, two to end
 		is.True(res.Timings.Teardown > 0)
-		is.Equal(len(processes(c.SessionID())), 0)
+		is.Equal(len(processes(c.seat.Start.Session)), 0)
 		_, err = c.say(t.Context(), "three")
 		is.True(errors.Is(err, ErrEnded))
 		is.True(errors.Is(c.Interrupt(t.Context()), ErrEnded))
@@ -310,9 +311,9 @@ func TestInterruptIsIgnored(t *testing.T) {
 
 func TestConversationLosesItsAgent(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{Turns: []fakeagent.Turn{{}, {End: &fakeagent.End{At: fakeagent.AtReceipt, Status: 7}}}})
+		s := on.newStage(t, fakeagent.Script{Turns: []fakeagent.Turn{{}, {End: &fakeagent.End{At: fakeagent.AtReceipt, Status: 7}}}})
 
 		c := s.talk(Request{}) // between two turns
 		c.echoed("one")
@@ -336,7 +337,7 @@ func TestConversationLosesItsAgent(t *testing.T) {
 
 func TestConversationIsClosed(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		for name, closing := range map[string]func(*talk) error{
 			"itself": func(c *talk) error { return c.Close() },
 			"Runner": func(c *talk) error { return c.s.Close() },
@@ -345,7 +346,7 @@ func TestConversationIsClosed(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, busy %v", name, busy), func(t *testing.T) {
 					t.Parallel()
 					is := is.New(t)
-					s := newStage(t, kind, fakeagent.Script{Turns: []fakeagent.Turn{{}, {Hang: true}}})
+					s := on.newStage(t, fakeagent.Script{Turns: []fakeagent.Turn{{}, {Hang: true}}})
 					c := s.talk(Request{})
 					c.echoed("one")
 					if busy {
@@ -358,7 +359,7 @@ func TestConversationIsClosed(t *testing.T) {
 					} else {
 						is.NoErr(closing(c))
 					}
-					is.Equal(len(processes(c.SessionID())), 0)
+					is.Equal(len(processes(c.seat.Start.Session)), 0)
 					is.NoErr(c.Close())
 					_, err := c.say(t.Context(), "three")
 					is.True(errors.Is(err, ErrClosed))
@@ -371,9 +372,9 @@ func TestConversationIsClosed(t *testing.T) {
 // A host that starts again goes on where it was.
 func TestResume(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{})
+		s := on.newStage(t, fakeagent.Script{})
 		c := s.talk(Request{})
 		c.echoed("one")
 		c.echoed("again")
@@ -387,10 +388,12 @@ func TestResume(t *testing.T) {
 
 		_, err := s.Resume(t.Context(), uuid.New(), Request{WorkDir: s.work})
 		is.True(errors.Is(err, fs.ErrNotExist))
-		other := s.work + "/other"
-		is.NoErr(os.Mkdir(other, 0o700))
-		_, err = s.Resume(t.Context(), c.SessionID(), Request{WorkDir: other})
-		is.True(errors.Is(err, fs.ErrNotExist))
+		if on.rollout == "" { // else a session belongs to no directory
+			other := s.work + "/other"
+			is.NoErr(os.Mkdir(other, 0o700))
+			_, err = s.Resume(t.Context(), c.SessionID(), Request{WorkDir: other})
+			is.True(errors.Is(err, fs.ErrNotExist))
+		}
 		is.Equal(s.Stats().Boots, int64(3)) // and no agent was started for those
 	})
 }
@@ -398,9 +401,9 @@ func TestResume(t *testing.T) {
 // What a turn shows is its own, also when the hooks of the one before are late.
 func TestConversationStreams(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{Version: "2.1.330", Turns: []fakeagent.Turn{{}, {Text: "one\ntwo\nthree", ShowDelay: 50 * time.Millisecond, LateHooks: 300 * time.Millisecond}, {}}})
+		s := on.newStage(t, fakeagent.Script{Version: "2.1.330", Turns: []fakeagent.Turn{{}, {Text: "one\ntwo\nthree", ShowDelay: 50 * time.Millisecond, LateHooks: 300 * time.Millisecond}, {}}})
 		var streamed strings.Builder
 		c := s.talk(Request{OnDelta: func(d Delta) { streamed.WriteString(d.Text) }})
 		for i := range 4 {
@@ -440,15 +443,15 @@ func TestConversationCallbackPanics(t *testing.T) {
 	}()
 	_, err := c.say(t.Context(), "three")
 	is.True(errors.Is(err, ErrEnded))
-	is.Equal(len(processes(c.SessionID())), 0)
+	is.Equal(len(processes(c.seat.Start.Session)), 0)
 }
 
 // What the host decides, it decides in every turn.
 func TestConversationAsksForPermission(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{Version: "2.1.330", Turns: []fakeagent.Turn{{Tool: &fakeagent.Tool{Ask: true}}}})
+		s := on.newStage(t, fakeagent.Script{Version: "2.1.330", Turns: []fakeagent.Turn{{Tool: &fakeagent.Tool{Ask: true}}}})
 		asked := 0
 		c := s.talk(Request{OnPermission: func(context.Context, PermissionRequest) (Decision, error) {
 			asked++

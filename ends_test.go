@@ -102,9 +102,9 @@ func TestBlockedPrompt(t *testing.T) {
 		{fakeagent.Rest{Blocked: true}, []string{"its input line is empty", "UserPromptSubmit hook"}},
 	} {
 		t.Run(fmt.Sprintf("%+v", c.rest), func(t *testing.T) {
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, fakeagent.Script{Turns: []fakeagent.Turn{{Rest: &c.rest}, {}}})
+				s := on.newStage(t, fakeagent.Script{Turns: []fakeagent.Turn{{Rest: &c.rest}, {}}})
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				_, err := s.turn(ctx, Request{Prompt: "what?"})
@@ -140,9 +140,9 @@ func TestBlockedPromptOfAConversation(t *testing.T) {
 // TestDialogUnderAClock: an agent that works at its clock alone waits for a person.
 func TestDialogUnderAClock(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, answers(fakeagent.Turn{UnknownDialog: true, NoOptions: true, Busy: true}))
+		s := on.newStage(t, answers(fakeagent.Turn{UnknownDialog: true, NoOptions: true, Busy: true}))
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		_, err := s.turn(ctx, Request{Prompt: "what?"})

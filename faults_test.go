@@ -35,9 +35,9 @@ func TestPartialAnswers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, answers(c.turn))
+				s := on.newStage(t, answers(c.turn))
 				res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				is.True(errors.Is(err, c.want))
 				is.Equal(res.Text, "the beginning")
@@ -65,9 +65,12 @@ func TestServiceFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, answers(fakeagent.Turn{APIError: &c.failure}))
+				if on.rollout != "" && c.failure.RetryDelay > time.Second {
+					t.Skip("the agent tells of no retries")
+				}
+				s := on.newStage(t, answers(fakeagent.Turn{APIError: &c.failure}))
 				res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				failure := as[*APIError](t, err)
 				is.Equal(failure.Status, c.status)
@@ -159,9 +162,9 @@ func TestDeadline(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, script)
+				s := on.newStage(t, script)
 				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 				defer cancel()
 				res, err := s.turn(ctx, Request{Prompt: "hello"})
@@ -204,9 +207,9 @@ func TestBlocked(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, answers(c.turn))
+				s := on.newStage(t, answers(c.turn))
 				res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				is.Equal(*as[*BlockedError](t, err), c.want)
 				is.True(!errors.Is(err, ErrAuthentication))
@@ -376,9 +379,9 @@ func TestAgentEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, fakeagent.Script{End: c.boot, Turns: []fakeagent.Turn{{End: c.turn}}})
+				s := on.newStage(t, fakeagent.Script{End: c.boot, Turns: []fakeagent.Turn{{End: c.turn}}})
 				res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				got := as[*ExitError](t, err).Status
 				is.Equal(got.ExitStatus(), c.status.ExitStatus())
@@ -394,9 +397,9 @@ func TestAgentEnds(t *testing.T) {
 // and although the terminal knew of the end before the transcript was read.
 func TestAgentEndsAfterItsAnswer(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, answers(fakeagent.Turn{End: &fakeagent.End{At: fakeagent.AtAnswer, Status: 1}}))
+		s := on.newStage(t, answers(fakeagent.Turn{End: &fakeagent.End{At: fakeagent.AtAnswer, Status: 1}}))
 		for range 3 {
 			res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 			is.NoErr(err)
@@ -425,14 +428,14 @@ func TestStubbornAgents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
 				root, err := os.MkdirTemp("", "tt")
 				is.NoErr(err)
 				defer os.RemoveAll(root)
 				script := script
 				script.ChildLog = filepath.Join(root, "children")
-				s := newStage(t, kind, script)
+				s := on.newStage(t, script)
 				res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				is.NoErr(err)
 				is.Equal(res.Text, "You said: hello")

@@ -148,6 +148,9 @@ func newStage(t testing.TB, kind TerminalKind, script fakeagent.Script) *stage {
 		// The race detector makes a program sleep for a second when it ends.
 		Env: append(script.Environ(), "GORACE=atexit_sleep_ms=0"),
 	}
+	if script.Rollout != "" {
+		s.Agent = rolloutAgent{s.Agent.agent()}
+	}
 	t.Cleanup(func() {
 		if turns, _ := filepath.Glob(filepath.Join(temp, "*", "t-*")); len(turns) > 0 && s.Pool.Size == 0 {
 			t.Errorf("directories of turns are left: %q", turns)
@@ -181,7 +184,7 @@ func (s *stage) turn(ctx context.Context, req Request) (*Result, error) {
 		s.t.Fatal("Turn returned no Result")
 	}
 	addUp(s.t, res.Timings)
-	if pids := processes(res.SessionID); len(pids) > 0 {
+	if pids := s.processes(res); len(pids) > 0 {
 		s.t.Errorf("Turn returned and left the processes %v", pids)
 	}
 	if err != nil {
@@ -204,10 +207,22 @@ func addUp(t testing.TB, x Timings) {
 	}
 }
 
-// processes are those that carry the mark of a session, zombies aside. Only
-// Linux tells.
-func processes(sessionID string) (pids []string) {
-	return carrying("TUITURN_SESSION=turn-" + sessionID + "@")
+// processes are those that carry the mark of a session, by the name that we have given
+// it, zombies aside. Only Linux tells.
+func processes(session string) (pids []string) {
+	return carrying("TUITURN_SESSION=turn-" + session + "@")
+}
+
+// processes are those of a turn's session. A session that its agent has named has the
+// mark in its log.
+func (s *stage) processes(res *Result) (pids []string) {
+	if _, ok := s.Agent.(rolloutAgent); !ok {
+		return processes(res.SessionID)
+	}
+	if mark := rolloutMark(s.home, res.SessionID); mark != "" {
+		return carrying("TUITURN_SESSION=" + mark + "\x00")
+	}
+	return nil // no prompt was recorded
 }
 
 // as is errors.AsType that fails the test.

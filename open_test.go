@@ -22,9 +22,9 @@ import (
 // A conversation that is being opened counts until its agent is gone.
 func TestCloseWhileAConversationOpens(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{BootDelay: time.Minute, IgnoreHangup: true, IgnoreTerm: true})
+		s := on.newStage(t, fakeagent.Script{BootDelay: time.Minute, IgnoreHangup: true, IgnoreTerm: true})
 		opened := make(chan error)
 		go func() {
 			_, err := s.Open(t.Context(), Request{WorkDir: s.work})

@@ -46,7 +46,7 @@ func takes(t *testing.T, dir string, n int) func() bool {
 // The interrupted prompt's lines come with those of the next one, or never.
 func TestPromptThatIsRecordedLate(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		late := fakeagent.Turn{Hang: true, WriteDelay: time.Hour}
 		half := late
 		half.Partial = "half of an answer"
@@ -68,7 +68,7 @@ func TestPromptThatIsRecordedLate(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
 				dir := t.TempDir()
-				s := newStage(t, kind, fakeagent.Script{Turns: x.turns, Prompts: dir})
+				s := on.newStage(t, fakeagent.Script{Turns: x.turns, Prompts: dir})
 				c := s.talk(Request{})
 				last := len(x.prompts) - 1
 				for i, prompt := range x.prompts[:last] {

@@ -196,9 +196,9 @@ func TestPermission(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, asking(slices.Clone(c.tools)...))
+				s := on.newStage(t, asking(slices.Clone(c.tools)...))
 				p := permitter{decisions: c.decisions}
 				res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
 				is.True(errors.Is(err, c.err))
@@ -240,10 +240,10 @@ func TestEnterAgainAnswersNoQuestion(t *testing.T) {
 
 func TestPermissionRequest(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
 		const secret = "the-secret-of-the-host-1234"
-		s := newStage(t, kind, asking(fakeagent.Tool{
+		s := on.newStage(t, asking(fakeagent.Tool{
 			Command: "echo " + secret, Options: []string{"Yes", "Yes, and always for " + secret, "No"}, Highlighted: 1,
 		}))
 		s.Env = append(s.Env, "API_KEY="+secret)
@@ -329,9 +329,9 @@ func TestPermissionAgentEnds(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the agent is found in /proc")
 	}
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, asking(fakeagent.Tool{}))
+		s := on.newStage(t, asking(fakeagent.Tool{}))
 		told := make(chan bool)
 		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: func(ctx context.Context, req PermissionRequest) (Decision, error) {
 			for _, s := range carrying(hook.FileVar + "=" + s.TempDir) {
@@ -385,11 +385,11 @@ func TestPermissionQuestionChanges(t *testing.T) {
 // The question comes before the prompt is recorded.
 func TestPermissionBeforeTheReceipt(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
 		script := asking(fakeagent.Tool{})
 		script.Turns[0].WriteDelay = 700 * time.Millisecond
-		s := newStage(t, kind, script)
+		s := on.newStage(t, script)
 		p := permitter{decisions: []Decision{allow}}
 		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
 		is.NoErr(err)
@@ -402,9 +402,9 @@ func TestPermissionBeforeTheReceipt(t *testing.T) {
 // 2.1.104 about an empty plan are "Exit plan mode?".
 func TestPermissionReportedLate(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, asking(fakeagent.Tool{Words: "Exit plan mode?", Options: []string{"Yes", "No"}, LateReport: time.Second}))
+		s := on.newStage(t, asking(fakeagent.Tool{Words: "Exit plan mode?", Options: []string{"Yes", "No"}, LateReport: time.Second}))
 		p := permitter{decisions: []Decision{allow}}
 		res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
 		is.NoErr(err)

@@ -20,8 +20,8 @@ import (
 )
 
 // pooled is a stage with a pool.
-func pooled(t *testing.T, kind TerminalKind, script fakeagent.Script, pool Pool) *stage {
-	s := newStage(t, kind, script)
+func pooled(t *testing.T, on setting, script fakeagent.Script, pool Pool) *stage {
+	s := on.newStage(t, script)
 	s.Pool = pool
 	return s
 }
@@ -42,9 +42,9 @@ func (s *stage) ready(n int) bool {
 
 func TestPool(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 2})
+		s := pooled(t, on, fakeagent.Script{}, Pool{Size: 2})
 
 		cold, err := s.turn(t.Context(), Request{Prompt: "first"})
 		is.NoErr(err)
@@ -74,7 +74,7 @@ func TestPool(t *testing.T) {
 func TestPoolKinds(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 2, Total: 3})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 2, Total: 3})
 	other := filepath.Join(s.work, "other")
 	is.NoErr(os.Mkdir(other, 0o700))
 
@@ -101,9 +101,9 @@ func TestPoolKinds(t *testing.T) {
 // handed out.
 func TestPoolLosesAgents(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 1})
+		s := pooled(t, on, fakeagent.Script{}, Pool{Size: 1})
 		is.NoErr(s.warm(Request{}))
 		is.NoErr(syscall.Kill(s.spare(t).Term().Pid(), syscall.SIGKILL))
 		is.True(eventually(func() bool { p := s.Stats().Pool; return p.Boots == 2 && p.Ready == 1 }))
@@ -140,7 +140,7 @@ func (s *stage) spare(t *testing.T) *spare {
 func TestPoolBootFails(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{End: &fakeagent.End{At: fakeagent.AtBoot, Status: 7}}, Pool{Size: 3})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{End: &fakeagent.End{At: fakeagent.AtBoot, Status: 7}}, Pool{Size: 3})
 	for range 2 {
 		err := s.warm(Request{})
 		is.Equal(as[*ExitError](t, err).Status.ExitStatus(), 7)
@@ -157,7 +157,7 @@ func TestPoolBootFails(t *testing.T) {
 func TestPoolBootHangs(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 1})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	err := s.Warm(ctx, Request{WorkDir: s.work, Env: fakeagent.Script{BootDelay: time.Hour}.Environ()})
@@ -189,7 +189,7 @@ func TestPoolStartsNoMoreThanTotal(t *testing.T) {
 func TestPoolAges(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, MaxAge: 200 * time.Millisecond, MaxIdle: 2 * time.Second})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 1, MaxAge: 200 * time.Millisecond, MaxIdle: 2 * time.Second})
 	is.NoErr(s.warm(Request{}))
 	is.True(eventually(func() bool { return s.Stats().Pool.Boots >= 2 })) // replaced
 	is.True(eventually(func() bool {                                      // and nobody asks any more
@@ -202,9 +202,9 @@ func TestPoolAges(t *testing.T) {
 
 func TestPoolIsClosed(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 3})
+		s := pooled(t, on, fakeagent.Script{}, Pool{Size: 3})
 		is.NoErr(s.warm(Request{}))
 		session := s.spare(t).Start.Session
 		is.NoErr(s.Close()) // in mid-boot, mostly
@@ -224,7 +224,7 @@ func TestWarmNeedsAPool(t *testing.T) {
 func TestPoolMoves(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 1})
 	is.NoErr(s.warm(Request{}))
 	old := s.spare(t)
 	is.True(eventually(func() bool { // the Runner may write a file meanwhile
@@ -242,9 +242,9 @@ func TestPoolMoves(t *testing.T) {
 // Each caller gets the answer to its own prompt.
 func TestPoolUnderLoad(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := pooled(t, kind, fakeagent.Script{}, Pool{Size: 4})
+		s := pooled(t, on, fakeagent.Script{}, Pool{Size: 4})
 		is.NoErr(s.warm(Request{}))
 		var all sync.WaitGroup
 		for i := range 16 {
@@ -267,7 +267,7 @@ func TestPoolUnderLoad(t *testing.T) {
 func TestPoolIsNotDrained(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 3})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 3})
 	is.NoErr(s.warm(Request{}))
 	is.True(s.ready(3))
 	setup, _, err := s.setup(Request{WorkDir: s.work})
@@ -286,7 +286,7 @@ func TestPoolAgentIsStopped(t *testing.T) {
 		t.Skip("whether a process is stopped is known on Linux only")
 	}
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 1})
 	is.NoErr(s.warm(Request{}))
 	pid := s.spare(t).Term().Pid()
 	is.NoErr(syscall.Kill(pid, syscall.SIGSTOP))
@@ -302,7 +302,7 @@ func TestPoolAgentIsStopped(t *testing.T) {
 func TestWarmWithoutAShare(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, Total: 1})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 1, Total: 1})
 	var all sync.WaitGroup
 	for _, model := range []string{"a", "b", "c"} {
 		all.Go(func() {
@@ -319,7 +319,7 @@ func TestWarmWithoutAShare(t *testing.T) {
 func TestWarmSeesItsAgent(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{}, Pool{Size: 1, Total: 1})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{}, Pool{Size: 1, Total: 1})
 	is.NoErr(s.warm(Request{Model: "a"}))
 	first := s.spare(t)
 	wait := func(model string, n int) {
@@ -370,7 +370,7 @@ func (n nosy) WithAttrs([]slog.Attr) slog.Handler { return n }
 
 func TestLogMayAskForStats(t *testing.T) {
 	t.Parallel()
-	s := pooled(t, Pty, fakeagent.Script{End: &fakeagent.End{At: fakeagent.AtBoot, Status: 7}}, Pool{Size: 1})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{End: &fakeagent.End{At: fakeagent.AtBoot, Status: 7}}, Pool{Size: 1})
 	logged := make(chan bool, 1000)
 	s.Log = slog.New(nosy{look: func() { logged <- s.Stats().Pool.BootFailures > 0 }})
 	as[*ExitError](t, s.warm(Request{}))
@@ -387,7 +387,7 @@ func TestLogMayAskForStats(t *testing.T) {
 func TestWarmIsClosed(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := pooled(t, Pty, fakeagent.Script{BootDelay: time.Minute}, Pool{Size: 1})
+	s := pooled(t, setting{kind: Pty}, fakeagent.Script{BootDelay: time.Minute}, Pool{Size: 1})
 	warmed := make(chan error)
 	go func() { warmed <- s.warm(Request{}) }()
 	is.True(eventually(func() bool { return len(carrying("HOME="+s.home+"\x00")) > 0 }))

@@ -22,15 +22,15 @@ import (
 
 func TestTurn(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{})
+		s := on.newStage(t, fakeagent.Script{})
 		res, err := s.turn(t.Context(), Request{Prompt: "hello", Model: "claude-of-the-test"})
 		is.NoErr(err)
 		is.Equal(res.Text, "You said: hello")
 		is.Equal(res.StopReason, "end_turn")
 		is.Equal(res.Model, "claude-of-the-test")
-		is.Equal(res.Terminal, kind)
+		is.Equal(res.Terminal, on.kind)
 		is.Equal(res.AgentVersion, fakeagent.Version)
 		is.True(res.Usage.InputTokens > 0 && res.Usage.OutputTokens > 0)
 		is.True(regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(res.SessionID))
@@ -64,9 +64,9 @@ func TestAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, answers(c.turn))
+				s := on.newStage(t, answers(c.turn))
 				res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				is.NoErr(err)
 				is.True(res.Text == c.want) // not is.Equal: 200 KB of report
@@ -78,9 +78,9 @@ func TestAnswer(t *testing.T) {
 // Some builds write neither a stop reason nor the end of the turn.
 func TestAnswerWithoutAnEnd(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, answers(fakeagent.Turn{
+		s := on.newStage(t, answers(fakeagent.Turn{
 			StopReason: "null",
 			NoDuration: true,
 			NoSummary:  true,
@@ -118,9 +118,9 @@ func TestSlowAgents(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, script)
+				s := on.newStage(t, script)
 				res, err := s.turn(t.Context(), Request{Prompt: "hello\n\tworld"})
 				is.NoErr(err)
 				is.Equal(res.Text, "You said: hello\n\tworld")
@@ -228,16 +228,19 @@ func TestAllowCommands(t *testing.T) {
 	})
 }
 
-// transcript is the agent's own record of a turn.
+// transcript is the agent's own record of a turn, as claude writes it.
 func (s *stage) transcript(res *Result) string {
 	s.t.Helper()
-	files, _ := filepath.Glob(filepath.Join(s.home, ".claude", "projects", "*", res.SessionID+".jsonl"))
-	if len(files) != 1 {
-		s.t.Fatalf("transcripts of %s: %q", res.SessionID, files)
-	}
-	b, err := os.ReadFile(files[0])
+	path, err := s.Agent.agent().Traits().Log.Find(s.home, res.SessionID)
 	if err != nil {
 		s.t.Fatal(err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, ok := s.Agent.(rolloutAgent); ok {
+		return unwrapped(b)
 	}
 	return string(b)
 }
@@ -249,8 +252,8 @@ func exists(path string) bool {
 
 func TestConcurrentTurns(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
-		s := newStage(t, kind, fakeagent.Script{})
+	onEachSetting(t, func(t *testing.T, on setting) {
+		s := on.newStage(t, fakeagent.Script{})
 		var all sync.WaitGroup
 		for i := range 8 {
 			all.Go(func() {
@@ -267,9 +270,9 @@ func TestConcurrentTurns(t *testing.T) {
 
 func TestTrace(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, answers(fakeagent.Turn{Delay: 100 * time.Millisecond}))
+		s := on.newStage(t, answers(fakeagent.Turn{Delay: 100 * time.Millisecond}))
 		var seen []string
 		trace := &Trace{}
 		for name, f := range callbacks(trace) {
@@ -311,8 +314,8 @@ func TestCancelAtEachStage(t *testing.T) { // not parallel: it has limits of tim
 	for _, name := range []string{"Booting", "Ready", "Delivered", "Submitted", "Answering", "Done", "Ended"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
-				s := newStage(t, kind, script)
+			onEachSetting(t, func(t *testing.T, on setting) {
+				s := on.newStage(t, script)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				var cancelled time.Time
@@ -337,8 +340,8 @@ func TestCancelAtEachStage(t *testing.T) { // not parallel: it has limits of tim
 }
 
 func TestCancelAtAnyTime(t *testing.T) { // not parallel: it has limits of time
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
-		s := newStage(t, kind, answers(fakeagent.Turn{Delay: 50 * time.Millisecond}))
+	onEachSetting(t, func(t *testing.T, on setting) {
+		s := on.newStage(t, answers(fakeagent.Turn{Delay: 50 * time.Millisecond}))
 		prompt := strings.Repeat("hello\n", 2000)
 		var all sync.WaitGroup
 		for range 3 {
@@ -382,9 +385,9 @@ func TestPanicInTrace(t *testing.T) {
 	for _, name := range []string{"Booting", "Submitted", "Done"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+			onEachSetting(t, func(t *testing.T, on setting) {
 				is := is.New(t)
-				s := newStage(t, kind, fakeagent.Script{})
+				s := on.newStage(t, fakeagent.Script{})
 				trace := &Trace{}
 				*callbacks(trace)[name] = func() { panic(name) }
 				var recovered any
@@ -419,9 +422,9 @@ func anyMarked(home string) (n int) {
 }
 
 func TestClose(t *testing.T) { // not parallel: it has limits of time
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, answers(fakeagent.Turn{Hang: true}))
+		s := on.newStage(t, answers(fakeagent.Turn{Hang: true}))
 		const n = 3
 		submitted := make(chan bool, n)
 		errs := make(chan error, n)
@@ -483,9 +486,9 @@ func TestServerEnds(t *testing.T) {
 // Something that cleans temporary directories takes an idle Runner's.
 func TestPrivateDirectoryRemoved(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, fakeagent.Script{})
+		s := on.newStage(t, fakeagent.Script{})
 		for range 2 {
 			res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 			is.NoErr(err)

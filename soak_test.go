@@ -62,7 +62,7 @@ var mishaps = func() (all []mishap) {
 // and with limits that change, while somebody ends, stops or robs the tmux
 // server, and looks afterwards for whatever is left. A foreign session,
 // on a server of its own or on the same, sees nothing of it. 16 turns each way,
-// or 700 (2,100 in all) with TUITURN_LONG.
+// or 700 (2,800 in all) with TUITURN_LONG.
 func TestSoak(t *testing.T) {
 	turns := 16
 	if os.Getenv("TUITURN_LONG") != "" {
@@ -70,38 +70,39 @@ func TestSoak(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name   string
-		kind   TerminalKind
+		on     setting
 		shared bool
 	}{
-		{"tmux", Tmux, false},
-		{"shared tmux", Tmux, true},
-		{"pty", Pty, false},
+		{"tmux", setting{kind: Tmux}, false},
+		{"shared tmux", setting{kind: Tmux}, true},
+		{"pty", setting{kind: Pty}, false},
+		{"rollout", setting{Pty, fakeagent.AtSubmit}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var foreign foreignSession
 			var socket string
-			if c.kind == Tmux {
+			if c.on.kind == Tmux {
 				foreign = newForeignSession(t)
 			}
 			if c.shared {
 				socket = foreign.server.Socket
 			}
 			files, goroutines := descriptors(), runtime.NumGoroutine()
-			t.Run("turns", func(t *testing.T) { soak(t, c.kind, socket, turns) })
+			t.Run("turns", func(t *testing.T) { soak(t, c.on, socket, turns) })
 			if !eventually(func() bool { return descriptors() <= files && runtime.NumGoroutine() <= goroutines }) {
 				t.Errorf("%d descriptors and %d goroutines, there were %d and %d", descriptors(), runtime.NumGoroutine(), files, goroutines)
 			}
-			if c.kind == Tmux {
+			if c.on.kind == Tmux {
 				foreign.check(t)
 			}
 		})
 	}
 }
 
-func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
+func soak(t *testing.T, on setting, socket string, turns int) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
-	s := newStage(t, kind, fakeagent.Script{})
+	s := on.newStage(t, fakeagent.Script{})
 	s.TmuxSocket = socket
 	s.Pool = Pool{Size: 2, Total: 5}
 	s.Limits = Limits{Turns: 5, Waiting: 6}
@@ -116,6 +117,7 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 				if m.cancel {
 					time.AfterFunc(time.Duration(rnd.Int64N(int64(1500*time.Millisecond))), cancel)
 				}
+				m.script.Rollout = on.rollout
 				req := Request{Prompt: fmt.Sprint("What is ", rnd.Uint64(), "?"), Env: m.script.Environ()}
 				var streamed strings.Builder
 				if rnd.IntN(4) == 0 {
@@ -142,7 +144,7 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 		})
 	}
 	over, vandals := make(chan struct{}), sync.WaitGroup{}
-	if kind == Tmux {
+	if on.kind == Tmux {
 		vandals.Go(func() { vandalise(s, rand.New(rand.NewPCG(seed, 1)), over) })
 	}
 	for n := range turns {
@@ -175,9 +177,9 @@ func soak(t *testing.T, kind TerminalKind, socket string, turns int) {
 // and each turn ends once.
 func TestCloseInTheMiddle(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		for range 2 {
-			s := newStage(t, kind, fakeagent.Script{})
+			s := on.newStage(t, fakeagent.Script{})
 			s.Pool, s.Limits = Pool{Size: 2}, Limits{Turns: 4}
 			var turns sync.WaitGroup
 			for n := range 12 {

@@ -60,7 +60,7 @@ func (s *stage) stream(ctx context.Context, req Request) (x streamed, err error)
 
 func TestStream(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		for name, c := range map[string]struct {
 			script fakeagent.Script
 			text   string
@@ -80,7 +80,7 @@ func TestStream(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
-				s := newStage(t, kind, c.script)
+				s := on.newStage(t, c.script)
 				x, err := s.stream(t.Context(), Request{Prompt: "hello"})
 				is.NoErr(err)
 				is.Equal(strings.Join(x.pieces, ""), c.text)
@@ -122,9 +122,9 @@ func TestStreamDiverges(t *testing.T) {
 
 func TestStreamIsBrokenOff(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, shows(fakeagent.Turn{Text: strings.Repeat("line\n", 100), ShowDelay: 50 * time.Millisecond}))
+		s := on.newStage(t, shows(fakeagent.Turn{Text: strings.Repeat("line\n", 100), ShowDelay: 50 * time.Millisecond}))
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		n := 0
@@ -163,9 +163,9 @@ func TestStreamPanics(t *testing.T) {
 // longer than any silence that is waited for objects here.
 func TestStopHookObjects(t *testing.T) {
 	t.Parallel()
-	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+	onEachSetting(t, func(t *testing.T, on setting) {
 		is := is.New(t)
-		s := newStage(t, kind, answers(fakeagent.Turn{Text: "first", Objection: "more", ObjectDelay: 700 * time.Millisecond, NoDuration: true}))
+		s := on.newStage(t, answers(fakeagent.Turn{Text: "first", Objection: "more", ObjectDelay: 700 * time.Millisecond, NoDuration: true}))
 		res, err := s.turn(t.Context(), Request{Prompt: "hello"})
 		is.NoErr(err)
 		is.Equal(res.Text, "Then: more")
