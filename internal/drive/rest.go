@@ -21,12 +21,16 @@ func (p *Pane) mark() mark {
 func (m mark) set() bool            { return !m.at.IsZero() }
 func (m mark) since() time.Duration { return time.Since(m.at) }
 
-// worked tells whether the agent has worked, or waited for a processor, for more than a
-// fifth of the time since m. An idle agent needs some hundredths. On systems that do
-// not tell the work time, the result is false.
+// busyShare is the share of its time, 1/busyShare, that a busy process works or waits for
+// a core. An idle agent needs some hundredths.
+const busyShare = 5
+
+// worked tells whether the agent has been busy since m, or waits for a process that it
+// has started since then and that is busy: its editor or a hook. On systems that do not
+// tell the work time, the result is false.
 func (p *Pane) worked(m mark) bool {
 	work, ok := proc.WorkTime(p.term.Pid())
-	return ok && work-m.work > m.since()/5
+	return m.set() && ok && (work-m.work > m.since()/busyShare || proc.Delegates(p.term.Pid(), m.since(), busyShare))
 }
 
 // A rest measures how long the agent has been idle. A timeout on that distinguishes an
