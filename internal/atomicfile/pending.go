@@ -74,11 +74,11 @@ func Stage(path string, data []byte) (*Pending, error) {
 //
 // On Linux and macOS the two files change places in one step, and then the old file is
 // compared too. So another program's write between the comparison and the replacement is
-// noticed and put back. One race remains: a program that reads in the microseconds
-// before that, and later writes a result of what it read, undoes the write that was put
-// back. Where files can't be exchanged (other systems, some file systems), another
-// program's write between the comparison and the rename is lost; that window is some 20
-// µs.
+// noticed and put back. One race remains: a program that reads just before that, and
+// later writes a result of what it read, undoes the write that was put back. Where files
+// can't be exchanged (other systems, some file systems), another program's write between
+// the comparison and the rename is lost. Both windows are some 20 µs, and longer if this
+// process loses its core in one.
 func (p *Pending) Commit(old []byte) (bool, error) {
 	current, err := os.ReadFile(p.path)
 	switch {
