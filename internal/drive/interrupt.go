@@ -14,10 +14,9 @@ const (
 	// comeBackWait limits how long an agent takes to stop when it is told to, and then
 	// how long it takes until its input line is empty. 2.1.104 to 2.1.330 took 0.2 s to
 	// record an answer that had begun. Otherwise they took 0.1 s, and 0.3 s once, until
-	// the prompt was in the input line again. An agent that works or waits for a core
-	// has comeBackMost.
+	// the prompt was in the input line again. For an agent that works or waits for a
+	// core, see rest.
 	comeBackWait = 2 * time.Second
-	comeBackMost = 10 * comeBackWait
 
 	// stopAgain is how long an agent may go on before it is told to stop again: an
 	// agent that has just taken a prompt may miss the first key. An agent that works,
@@ -77,23 +76,9 @@ func (p *Pane) empty(ctx context.Context) error {
 func (t *Turn) comeBack(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	waiting := &backLimit{pane: t.Pane, from: t.mark()}
-	go func() {
-		tick := time.NewTicker(comeBackWait / 10)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				if waiting.over() {
-					cancel(errNotBack)
-					return
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	err := t.stop(ctx, waiting.again)
+	stopped := make(chan struct{})
+	go t.limitComeBack(ctx, stopped, cancel)
+	err := t.stop(ctx, sync.OnceFunc(func() { close(stopped) }))
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -104,27 +89,24 @@ func (t *Turn) comeBack(ctx context.Context) error {
 	return err
 }
 
-// A backLimit is a timeout for an agent: comeBackWait, or up to comeBackMost if the
-// agent has worked, or waited for a core, for a good part of that time.
-type backLimit struct {
-	pane *Pane
-
-	mu   sync.Mutex
-	from mark
-}
-
-// again starts the timeout again.
-func (l *backLimit) again() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.from = l.pane.mark()
-}
-
-func (l *backLimit) over() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	waited := l.from.since()
-	return waited >= comeBackMost || waited >= comeBackWait && !l.pane.worked(l.from)
+// limitComeBack cancels with errNotBack once the agent has rested for comeBackWait and has
+// not come back. The time begins again when the agent has stopped.
+func (t *Turn) limitComeBack(ctx context.Context, stopped <-chan struct{}, cancel context.CancelCauseFunc) {
+	tick := time.NewTicker(comeBackWait / 10)
+	defer tick.Stop()
+	for rest := t.rest(); ; {
+		select {
+		case <-tick.C:
+			if rest.over(comeBackWait) {
+				cancel(errNotBack)
+				return
+			}
+		case <-stopped:
+			rest, stopped = t.rest(), nil
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // errNotBack is the error of an agent that goes on, or does something else.
@@ -151,17 +133,22 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 		}
 		stopped = stopped || t.log.Done()
 		still := min(w.still(), time.Since(quiet))
+		// An average since the key would hide for seconds that a busy agent rests now.
+		since := told
+		if w.drawn.at.After(told.at) {
+			since = w.drawn
+		}
+		rests := func() bool { return t.keysRead(ctx) && !t.worked(since) }
 		switch {
 		case w.view.Input && w.view.Text == "":
 			// A prompt that was given back may be recorded up to 100 ms later. If the
 			// screen still changes, the agent works. After two keys, the second one has
 			// taken effect when the agent rests.
-			rests := still >= transcript.DefaultSettle && t.keysRead(ctx) && !t.worked(told)
-			if t.log.Done() && (tells < 2 || rests) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && told.set() && t.keysRead(ctx) && !w.busy() {
+			if t.log.Done() && (tells < 2 || still >= transcript.DefaultSettle && rests()) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && told.set() && t.keysRead(ctx) && !w.busy() {
 				return nil
 			}
 		case w.view.Input && (!t.entered.again() ||
-			told.set() && min(w.still(), told.since()) >= givenBack && t.keysRead(ctx) && !t.worked(told)):
+			told.set() && min(w.still(), told.since()) >= givenBack && rests()):
 			if !stopped {
 				stopped = true
 				hasStopped()
