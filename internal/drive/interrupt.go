@@ -133,18 +133,14 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 		}
 		stopped = stopped || t.log.Done()
 		still := min(w.still(), time.Since(quiet))
-		// An average since the key would hide for seconds that a busy agent rests now.
-		since := told
-		if w.drawn.at.After(told.at) {
-			since = w.drawn
-		}
-		rests := func() bool { return t.keysRead(ctx) && !t.worked(since) }
+		rests := func() bool { return w.rests() && t.keysRead(ctx) }
 		switch {
 		case w.view.Input && w.view.Text == "":
 			// A prompt that was given back may be recorded up to 100 ms later. If the
 			// screen still changes, the agent works. After two keys, the second one has
 			// taken effect when the agent rests.
-			if t.log.Done() && (tells < 2 || still >= transcript.DefaultSettle && rests()) || still >= transcript.DefaultSettle && stopped && !w.busy() || still >= restQuiet && told.set() && t.keysRead(ctx) && !w.busy() {
+			settled := still >= transcript.DefaultSettle && rests()
+			if t.log.Done() && tells < 2 || settled && stopped || still >= restQuiet && told.set() && rests() {
 				return nil
 			}
 		case w.view.Input && (!t.entered.again() ||
@@ -177,7 +173,7 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 // on. If the agent read it together with another key, it would mean another key.
 func (t *Turn) mustTell(ctx context.Context, w *watch, stopped bool, told mark) bool {
 	again := stopAgain
-	if t.worked(told) {
+	if !w.rests() {
 		again = stopAgainBusy
 	}
 	switch {

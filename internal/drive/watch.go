@@ -41,6 +41,11 @@ const (
 	// later.
 	toldWait = 500 * time.Millisecond
 
+	// restWindow is how long an agent that rests is idle. Beside four busy loops on two
+	// cores an idle agent works, or waits for a core, for some hundredths of such a
+	// time, and one that works for all of it.
+	restWindow = 150 * time.Millisecond
+
 	// stoppedStill is how long the screen is still before the agent's process is
 	// checked for a stop signal. A debugger stops it for a shorter time.
 	stoppedStill = 500 * time.Millisecond
@@ -57,11 +62,16 @@ type watch struct {
 
 	foot  mark // when view.Foot changed last; see agent.Sees
 	moves int  // how often the rest of the screen has changed since then
+
+	lately, now mark // the starts of the last two windows of restWindow; see rests
 }
 
 // look looks at the screen. A still screen is looked at less often: a look costs 3 ms
 // of processor time over tmux.
 func (w *watch) look(ctx context.Context) error {
+	if !w.now.set() || w.now.since() >= restWindow {
+		w.lately, w.now = w.now, w.pane.mark()
+	}
 	if w.still() > stoppedStill && proc.Stopped(w.pane.term.Pid()) {
 		return ErrStopped
 	}
@@ -96,6 +106,12 @@ func (w *watch) still() time.Duration { return w.drawn.since() }
 
 // busy tells whether the screen is still because the agent works.
 func (w *watch) busy() bool { return w.pane.worked(w.drawn) }
+
+// rests tells whether the agent has been idle lately, for restWindow at least. Unlike
+// busy it does not take an average over all the time that the screen is still, in which
+// a burst of work would hide for long that the agent rests now. An agent that is looked
+// at for a shorter time does not rest.
+func (w *watch) rests() bool { return w.lately.set() && !w.pane.worked(w.lately) }
 
 // blocked returns the dialog that the agent waits in: a menu that is completely drawn,
 // or an unknown dialog. An unknown dialog is a screen without an input line that has
