@@ -321,7 +321,9 @@ func TestDialogsThatEscapeEndsTheAgentIn(t *testing.T) {
 				_, err := s.turn(t.Context(), Request{Prompt: "hello"})
 				is.Equal(*as[*BlockedError](t, err), c.want)
 				_, exited := errors.AsType[*ExitError](err)
-				is.Equal(exited, c.exited)
+				if exited != c.exited {
+					t.Fatalf("exited: %v: %v", exited, err)
+				}
 				for _, words := range c.says {
 					is.True(strings.Contains(err.Error(), words)) // says
 				}

@@ -16,30 +16,32 @@ const (
 	maxDeclined = 4
 
 	// declineAgain is how long a declined menu may stay. 2.1.330 took over 0.4 s to act
-	// on an Escape while it started on a busy machine.
-	declineAgain = time.Second
+	// on an Escape while it started on a busy machine. An agent that works, or waits
+	// for a core, has declineAgainBusy.
+	declineAgain     = time.Second
+	declineAgainBusy = 4 * declineAgain
 )
 
 // decline answers a menu with Escape, if the agent shows it before it takes a prompt:
-// an offer or an announcement. It tells whether it did. Escape accepts no offer and
-// grants nothing. Questions about trust, the login and the settings are for the
+// an offer or an announcement. It returns blocked if it may not. Escape accepts no offer
+// and grants nothing. Questions about trust, the login and the settings are for the
 // operator. Escape would end the agent there, and wherever an option is to exit
 // (2.1.104 to 2.1.332).
-func (p *Pane) decline(ctx context.Context, menu *agent.Menu) bool {
+func (p *Pane) decline(ctx context.Context, menu *agent.Menu, blocked error) error {
 	switch menu.Kind {
 	case agent.Trust, agent.Login, agent.Onboarding, agent.Settings:
-		return false
+		return blocked
 	}
-	if slices.ContainsFunc(menu.Options, exits.MatchString) {
-		return false
+	if slices.ContainsFunc(menu.Options, exits.MatchString) || p.declined >= maxDeclined {
+		return blocked
 	}
-	if p.declined >= maxDeclined || p.term.SendKeys(ctx, p.Agent.Traits().Keys.Stop) != nil {
-		return false
+	if err := p.term.SendKeys(ctx, p.Agent.Traits().Keys.Stop); err != nil {
+		return Cause(ctx, err) // perhaps the Escape before has ended it
 	}
 	p.declined++
 	p.refused = blockedBy(menu)
 	p.Log.Info("declined a menu of the agent", p.LogID(), "options", p.Redactor.RedactAll(menu.Options))
-	return true
+	return nil
 }
 
 var exits = regexp.MustCompile(`(?i)\b(exit|quit)\b`)
@@ -51,9 +53,16 @@ func (w *watch) unblock(ctx context.Context) error {
 	if err == nil {
 		return nil
 	}
-	if w.view.Menu == nil || !w.pane.decline(ctx, w.view.Menu) {
+	if w.view.Menu == nil {
 		return err
 	}
+	if w.escaped.set() && w.escaped.since() < declineAgainBusy && !w.rests() {
+		return nil
+	}
+	if err := w.pane.decline(ctx, w.view.Menu, err); err != nil {
+		return err
+	}
+	w.escaped = w.pane.mark()
 	w.foot.at = time.Now().Add(declineAgain)
 	return nil
 }

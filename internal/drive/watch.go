@@ -63,6 +63,8 @@ type watch struct {
 	foot  mark // when view.Foot changed last; see agent.Sees
 	moves int  // how often the rest of the screen has changed since then
 
+	escaped mark // when a menu was declined last; see unblock
+
 	lately, now mark // the starts of the last two windows of restWindow; see rests
 }
 
