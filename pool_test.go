@@ -252,8 +252,11 @@ func TestPoolUnderLoad(t *testing.T) {
 				prompt := fmt.Sprint("number ", i)
 				res, err := s.turn(t.Context(), Request{Prompt: prompt})
 				if err != nil || res.Text != "You said: "+prompt {
-					e, _ := errors.AsType[*Error](err)
-					t.Errorf("%s: %q, %v, %+v", prompt, res.Text, err, e)
+					var screen string
+					if e, ok := errors.AsType[*Error](err); ok {
+						screen = e.Screen
+					}
+					t.Errorf("%s: %q, %v\n%s", prompt, res.Text, err, screen)
 				}
 			})
 		}

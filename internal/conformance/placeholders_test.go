@@ -85,7 +85,8 @@ func TestPlaceholdersAreText(t *testing.T) {
 
 func placeholders(t *testing.T, h *host, n int) {
 	t.Helper()
-	rng := rand.New(rand.NewPCG(rand.Uint64(), 0))
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 0))
 	var log lockedLog
 	h.runner.Log = slog.New(slog.NewTextHandler(&log, nil))
 	var c *talk
@@ -104,7 +105,7 @@ func placeholders(t *testing.T, h *host, n int) {
 		cancel()
 		asked := c.asked()[before:]
 		if err != nil || len(asked) != 1 {
-			t.Fatalf("prompt %d, %s, made %d requests, %v", i, excerpt(prompt), len(asked), err)
+			t.Fatalf("prompt %d of seed %d, %s, made %d requests, %v\n%s", i, seed, excerpt(prompt), len(asked), err, screenOf(err))
 		}
 		got := asked[0].Prompt()
 		if got != prompt {
@@ -115,7 +116,7 @@ func placeholders(t *testing.T, h *host, n int) {
 			return
 		}
 		if !promised(prompt, got) {
-			t.Fatalf("prompt %d, %s, arrived as %s", i, excerpt(prompt), excerpt(got))
+			t.Fatalf("prompt %d of seed %d, %s, arrived as %s", i, seed, excerpt(prompt), excerpt(got))
 		}
 	}
 	t.Logf("%d prompts, %d of them with a placeholder that was broken", n, changed)
