@@ -150,6 +150,20 @@ func TestDialogUnderAClock(t *testing.T) {
 	})
 }
 
+// TestScreenInPieces: what an agent has drawn over its own input line is no dialog.
+func TestScreenInPieces(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, fakeagent.Script{InPieces: true})
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		res, err := s.turn(ctx, Request{Prompt: "hello"})
+		is.NoErr(err)
+		is.Equal(res.Text, "You said: hello")
+	})
+}
+
 // TestEntersThatAreNotTaken: an agent that rests and takes no Enter is told of.
 func TestEntersThatAreNotTaken(t *testing.T) {
 	t.Parallel()

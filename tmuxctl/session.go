@@ -439,6 +439,20 @@ func (t *Session) Unread(ctx context.Context) (int, error) {
 	return n, nil
 }
 
+// Redraw makes the program draw its screen anew: for a fifth of a second its terminal is
+// a column narrower. tmux does not notice, nor does a client that shows the session. The
+// program may still draw when Redraw returns.
+func (t *Session) Redraw(ctx context.Context) error {
+	err := t.alive()
+	if err == nil {
+		err = terminal.Redraw(ctx, t.tty)
+	}
+	if err != nil {
+		return fmt.Errorf("redrawing tmux session %s: %w", t.name, err)
+	}
+	return nil
+}
+
 // Screen returns the visible rows, each without trailing blanks and ended by a
 // newline. Between the program's end and Close it returns the last screen. (Before
 // tmux 3.3 that lacks the first row of an alternate screen.)

@@ -98,19 +98,26 @@ func inputLine(rows []string) (text string, ok bool) {
 }
 
 // clippedInput reads an input line with more rows than the screen. Its glyph is out of
-// sight, and before 2.1.330 its upper rule too. All visible rows are indented. Nothing
-// else that fills the screen down to a rule is indented throughout.
+// sight, and before 2.1.330 its upper rule too. All visible rows are indented, but for
+// what a terminal has wrapped because to it a character is wider than to the agent.
+// Nothing else that fills the screen down to a rule is indented throughout.
 func clippedInput(rows []string) (text string, ok bool) {
 	for i, row := range rows {
 		if i == 0 {
 			row = strings.Replace(row, "❯", " ", 1)
 		}
-		if strings.TrimSpace(row) != "" && !strings.HasPrefix(row, "  ") {
+		if strings.TrimSpace(row) != "" && !strings.HasPrefix(row, "  ") && (i == 0 || !disputed(rows[i-1])) {
 			return "", false
 		}
 	}
 	text = strings.TrimSpace(strings.Join(rows, "\n"))
 	return text, text != ""
+}
+
+// disputed tells whether terminals disagree about a row's width: whether it has emoji,
+// of which some are several characters in one.
+func disputed(row string) bool {
+	return strings.ContainsFunc(row, func(c rune) bool { return c >= 0x1f000 || c == '\u200d' || c == '\ufe0f' })
 }
 
 // isRule tells whether a row is a horizontal line, perhaps with a title in it. A rule

@@ -46,6 +46,26 @@ var claudeScreens = map[string]struct {
 ─
                                               ctrl+g to edit in Editor`, agent.Sees{Input: true, Text: "line one\nline two tabbed\nline three ünï 👩‍👩‍👧"}},
 
+	"2.1.158 with a text higher than the screen, of which tmux has wrapped a row": {`
+  xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx "quoted" 👩🏽👩🏽
+👩🏽
+
+
+  "quoted" word
+─
+                                              ctrl+g to edit in Sh`, agent.Sees{Input: true, Text: `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx "quoted" 👩🏽👩🏽
+👩🏽
+
+
+  "quoted" word`}},
+
+	"an answer higher than the screen, and the editor": {`
+  a line of an answer
+● another answer
+  its second line
+─
+                                          Save and close editor to continue...`, agent.Sees{}},
+
 	"the editor": {`
 ─
                                           Save and close editor to continue...

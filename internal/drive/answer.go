@@ -69,7 +69,7 @@ func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over
 	case err != nil:
 		return false, t.lateOr(ctx, err)
 	}
-	err = w.blocked(workStill)
+	err = w.blocked(ctx, workStill)
 	switch {
 	case err == nil:
 		return t.over(w, time.Since(*quiet)), nil

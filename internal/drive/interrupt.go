@@ -143,6 +143,10 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 			if t.log.Done() && tells < 2 || settled && stopped || still >= restQuiet && told.set() && rests() {
 				return nil
 			}
+		case !w.view.Input && w.view.Menu == nil && !w.redrawn && w.foot.since() >= comeBackWait/2 && rests():
+			if err := w.redraw(ctx); err != nil {
+				return err
+			}
 		case w.view.Input && (!t.entered.again() ||
 			told.set() && min(w.still(), told.since()) >= givenBack && rests()):
 			if !stopped {

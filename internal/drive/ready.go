@@ -49,7 +49,7 @@ var exits = regexp.MustCompile(`(?i)\b(exit|quit)\b`)
 // unblock is blocked for an agent that has no prompt yet. It declines menus that can be
 // declined.
 func (w *watch) unblock(ctx context.Context) error {
-	err := w.blocked(bootStill)
+	err := w.blocked(ctx, bootStill)
 	if err == nil {
 		return nil
 	}

@@ -77,7 +77,7 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 	}
 	switch {
 	case !w.view.Input:
-		err := w.blocked(submitStill)
+		err := w.blocked(ctx, submitStill)
 		if w.foot.since() < toldWait {
 			return nil
 		}

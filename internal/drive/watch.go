@@ -46,6 +46,11 @@ const (
 	// time, and one that works for all of it.
 	restWindow = 150 * time.Millisecond
 
+	// redrawing is how long an agent takes to draw its screen anew. An agent that works,
+	// or waits for a core, has redrawingBusy.
+	redrawing     = 300 * time.Millisecond
+	redrawingBusy = 2 * time.Second
+
 	// stoppedStill is how long the screen is still before the agent's process is
 	// checked for a stop signal. A debugger stops it for a shorter time.
 	stoppedStill = 500 * time.Millisecond
@@ -62,6 +67,11 @@ type watch struct {
 
 	foot  mark // when view.Foot changed last; see agent.Sees
 	moves int  // how often the rest of the screen has changed since then
+
+	redrawn bool   // since the input line was there last
+	dialog  string // the Foot that stood then
+	stood   mark   // since then
+	asked   mark   // when the agent was asked to redraw
 
 	escaped mark // when a menu was declined last; see unblock
 
@@ -96,8 +106,14 @@ func (w *watch) lookNow(ctx context.Context) error {
 		w.view = w.pane.Agent.See(screen)
 		w.blank = len(text.Visible(screen)) == 0
 		w.moves++
+		if w.view.Input {
+			w.redrawn = false
+		}
 		if w.view.Foot != before || !w.foot.set() {
 			w.foot, w.moves = w.drawn, 0
+			if w.redrawn && w.view.Foot == w.dialog {
+				w.foot = w.stood // it is the same dialog, drawn anew
+			}
 		}
 	}
 	return nil
@@ -117,8 +133,8 @@ func (w *watch) rests() bool { return w.lately.set() && !w.pane.worked(w.lately)
 
 // blocked returns the dialog that the agent waits in: a menu that is completely drawn,
 // or an unknown dialog. An unknown dialog is a screen without an input line that has
-// been still for long.
-func (w *watch) blocked(long time.Duration) error {
+// been still for long, and that the agent has drawn twice.
+func (w *watch) blocked(ctx context.Context, long time.Duration) error {
 	still := w.foot.since()
 	switch {
 	case w.view.Input:
@@ -127,13 +143,34 @@ func (w *watch) blocked(long time.Duration) error {
 		long = blankStill // the agent may be starting
 	}
 	switch {
+	case w.redrawn && (w.asked.since() < redrawing || w.asked.since() < redrawingBusy && !w.rests()):
+		return nil
 	case w.view.Menu != nil && still >= 100*time.Millisecond:
+		if w.view.Menu.Kind == agent.Other && !w.redrawn {
+			return w.redraw(ctx) // a prompt in an input line in pieces looks like a menu
+		}
 		return blockedBy(w.view.Menu)
+	case still >= long/2 && !w.redrawn && !w.pane.worked(w.foot):
+		return w.redraw(ctx)
 	case still >= long && !w.pane.worked(w.foot),
 		// The agent works, but only at its clock: the clock moves, and the rows below
 		// do not (a form of an MCP server's on 2.1.158).
 		still >= idleQuiet && w.moves >= manyMoves && long < bootStill:
 		return &BlockedError{Kind: unknown, Highlighted: -1}
 	}
+	return nil
+}
+
+// redraw makes the agent draw its screen anew. An agent and its terminal may disagree
+// about the width of a character, and then about the cursor's row: the agent overwrites
+// the wrong rows, and its input line is in pieces until it draws everything (2.1.158 in
+// tmux 3.3a, one of 40 prompts with emoji of several code points).
+func (w *watch) redraw(ctx context.Context) error {
+	w.redrawn, w.dialog, w.stood = true, w.view.Foot, w.foot
+	w.pane.Log.Info("the agent's screen has no input line; it is drawn anew", w.pane.LogID())
+	if err := w.pane.term.Redraw(ctx); err != nil {
+		return Cause(ctx, err)
+	}
+	w.asked = w.pane.mark()
 	return nil
 }

@@ -130,6 +130,7 @@ func (a *agent) run() int {
 			}
 		case s := <-a.signals:
 			if s == syscall.SIGWINCH {
+				a.screen.pieces = false
 				a.draw()
 			} else {
 				a.signal(s)

@@ -42,6 +42,7 @@ func (a *agent) edit() {
 		return
 	}
 	a.tty.resume(raw)
+	a.screen.pieces = a.script.InPieces
 	if a.script.AltScreen {
 		io.WriteString(os.Stdout, "\x1b[2J\x1b[H")
 	} else {

@@ -13,6 +13,7 @@ type screen struct {
 	status string   // the line above the box while a turn runs
 	footer string
 	bottom bool // the box stands at the bottom, not below the text
+	pieces bool // the box lacks its upper rule
 }
 
 // maxLog limits the paragraphs kept for drawing.
@@ -48,7 +49,11 @@ func (s *screen) frame(cols, rows int, l *line, d *dialog) string {
 			curRow = max(1, curRow-(len(text)-limit))
 			text = text[len(text)-limit:]
 		}
-		box = append(box, rule)
+		if s.pieces {
+			box = append(box, "  "+s.footer)
+		} else {
+			box = append(box, rule)
+		}
 		for i, t := range text {
 			if i == 0 {
 				box = append(box, glyph+t)

@@ -54,6 +54,10 @@ type Script struct {
 	// OfferEnds makes the agent end with status 1 when the offer is declined.
 	OfferEnds bool
 
+	// InPieces makes the input line lose its upper rule whenever the editor has closed,
+	// until the terminal's size changes.
+	InPieces bool
+
 	// SettingsFault is the agent's message about a settings file with errors, which it
 	// shows first. Escape ends the agent with status 1.
 	SettingsFault []string

@@ -149,3 +149,16 @@ func (t *Term) Unread(ctx context.Context) (int, error) {
 	}
 	return n, nil
 }
+
+// Redraw makes the program draw its screen anew, by another size for a moment.
+func (t *Term) Redraw(ctx context.Context) error {
+	select {
+	case <-t.done:
+		return fmt.Errorf("redrawing %s: %w", t.name, os.ErrProcessDone)
+	default:
+	}
+	if err := terminal.Redraw(ctx, t.tty); err != nil {
+		return fmt.Errorf("redrawing %s: %w", t.name, err)
+	}
+	return nil
+}

@@ -67,6 +67,10 @@ type Terminal interface {
 	// by "\n".
 	Screen(ctx context.Context) (string, error)
 
+	// Redraw makes the program draw its screen anew, by another size for a moment. The
+	// program may still draw when Redraw returns.
+	Redraw(ctx context.Context) error
+
 	// Done is closed when the program has ended and Status is known.
 	Done() <-chan struct{}
 

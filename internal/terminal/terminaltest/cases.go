@@ -29,6 +29,7 @@ var cases = []struct {
 	{"starts the program in the working directory", directories},
 	{"gives the program the size asked for and a terminal of its own", size},
 	{"gives the program the size back that another one has changed", resized},
+	{"has the program draw its screen anew", redraws},
 	{"delivers a paste byte for byte", pastes},
 	{"puts no brackets around a paste that the program has not asked them for", plainPaste},
 	{"refuses a paste that would end itself", pasteEndRefused},
@@ -155,6 +156,24 @@ func size(t *testing.T, s *suite) {
 // resized checks that Screen restores a size that a program has changed (stty).
 func resized(t *testing.T, s *suite) {
 	see(t, s.open(t, config(t, "shrink")), "small and large")
+}
+
+// redraws checks that a program learns of another size, and has the old one at the end. A
+// program that gets no processor meanwhile sees no change, so it is asked again.
+func redraws(t *testing.T, s *suite) {
+	term := s.open(t, config(t, "redraw"))
+	see(t, term, "80")
+	poll(t, "a narrower terminal", func() bool {
+		if err := term.Redraw(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		screen, err := term.Screen(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(screen, "79")
+	})
+	see(t, term, "80 79 80")
 }
 
 // receive pastes or types into a program in raw mode and checks the input that the program
@@ -466,6 +485,7 @@ func afterEnd(t *testing.T, s *suite) {
 	for range 2 { // before and after Close
 		wantIs(t, "SendKeys", term.SendKeys(t.Context(), "a"), os.ErrProcessDone)
 		wantIs(t, "Paste", term.Paste(t.Context(), []byte("a")), os.ErrProcessDone)
+		wantIs(t, "Redraw", term.Redraw(t.Context()), os.ErrProcessDone)
 		// A terminal that outlives its program still shows the last screen.
 		if text, err := term.Screen(t.Context()); err != nil {
 			wantIs(t, "Screen", err, os.ErrProcessDone)

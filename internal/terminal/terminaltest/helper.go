@@ -68,6 +68,17 @@ func helper(role string, args []string) {
 		}
 		os.Stdout.WriteString(" and large")
 		stay()
+	case "redraw": // prints its terminal's width whenever it changes
+		changes := make(chan os.Signal, 1)
+		signal.Notify(changes, syscall.SIGWINCH)
+		for last := 0; ; <-changes {
+			_, cols, err := pty.Getsize(os.Stdin)
+			must(err)
+			if cols != last {
+				fmt.Print(cols, " ")
+				last = cols
+			}
+		}
 	case "receive": // FILE, N, SETUP: prints SETUP, then saves N bytes of input
 		n, err := strconv.Atoi(args[1])
 		must(err)

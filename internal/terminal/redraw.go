@@ -1,0 +1,39 @@
+package terminal
+
+import (
+	"context"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/creack/pty"
+)
+
+// redrawWait is how long a terminal has another size. A program that learns of the size
+// only when it is as before draws nothing.
+const redrawWait = 200 * time.Millisecond
+
+// Redraw makes the program in the terminal device tty draw its screen anew: it makes the
+// terminal a column narrower and, redrawWait later, as wide as before. The program may
+// still draw when Redraw returns.
+func Redraw(ctx context.Context, tty string) error {
+	f, err := os.OpenFile(tty, os.O_RDONLY|syscall.O_NOCTTY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	size, err := pty.GetsizeFull(f)
+	if err != nil {
+		return err
+	}
+	narrow := *size
+	narrow.Cols--
+	if err := pty.Setsize(f, &narrow); err != nil {
+		return err
+	}
+	select {
+	case <-time.After(redrawWait):
+	case <-ctx.Done():
+	}
+	return pty.Setsize(f, size)
+}
