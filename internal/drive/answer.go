@@ -69,6 +69,14 @@ func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over
 	case err != nil:
 		return false, t.lateOr(ctx, err)
 	}
+	lines, err := t.catchUp()
+	switch {
+	case err != nil:
+		return false, t.lateOr(ctx, err)
+	case lines:
+		*quiet = time.Now()
+		return false, nil
+	}
 	err = w.blocked(ctx, workStill)
 	switch {
 	case err == nil:

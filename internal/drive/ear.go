@@ -13,10 +13,14 @@ import (
 // An ear hears all that an agent tells of a turn: the lines of its transcript, what
 // its hooks report, and its end.
 type ear struct {
-	sounds  chan sound
+	sounds  chan sound       // see maxUnheard
 	ended   <-chan struct{}  // the agent has ended; nil once that is known
 	drained <-chan time.Time // then: what it wrote last has been read
 }
+
+// maxUnheard is how many sounds may wait to be heard. While the turn looks at the screen
+// of a busy machine, for seconds, the agent may tell more than one.
+const maxUnheard = 64
 
 // A sound is a line of the transcript, what a hook reports, or why nothing will be
 // heard any more.
@@ -71,6 +75,20 @@ func (t *Turn) hear(ctx context.Context, tick <-chan time.Time, until <-chan str
 	}
 }
 
+// catchUp takes what has been told by now and tells whether a line was among it. What the
+// agent tells counts before what its screen shows, so it follows each look that something
+// is concluded from: the look may have taken seconds.
+func (t *Turn) catchUp() (lines bool, _ error) {
+	for range len(t.ear.sounds) {
+		heard, err := t.heed(<-t.ear.sounds)
+		if err != nil {
+			return lines, err
+		}
+		lines = lines || heard == line
+	}
+	return lines, nil
+}
+
 // heed takes a sound.
 func (t *Turn) heed(s sound) (heard, error) {
 	switch {
@@ -78,7 +96,10 @@ func (t *Turn) heed(s sound) (heard, error) {
 		return other, s.err
 	case s.hook:
 		t.hooked(s.event)
-	case t.take(s.event):
+		return other, nil
+	}
+	t.offset = s.event.End
+	if t.take(s.event) {
 		return line, nil
 	}
 	return other, nil
@@ -101,7 +122,7 @@ func (t *Turn) newLog() {
 func (t *Turn) follow(ctx context.Context) (stop func()) {
 	next := t.learn()
 	t.newLog()
-	t.ear = ear{sounds: make(chan sound), ended: t.term.Done()}
+	t.ear = ear{sounds: make(chan sound, maxUnheard), ended: t.term.Done()}
 	// Not with the turn: an agent that is told to stop has something to say.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	hear := func(s sound) bool {
@@ -143,7 +164,6 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 			if !hear(sound{event: ev}) {
 				return
 			}
-			t.offset = ev.End
 		}
 	})
 	following.Go(func() {

@@ -131,6 +131,12 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 		if err := w.look(ctx); err != nil {
 			return err
 		}
+		switch lines, err := t.catchUp(); {
+		case err != nil:
+			return err
+		case lines:
+			quiet = time.Now()
+		}
 		stopped = stopped || t.log.Done()
 		still := min(w.still(), time.Since(quiet))
 		rests := func() bool { return w.rests() && t.keysRead(ctx) }

@@ -42,8 +42,8 @@ func (t *Turn) submit(ctx context.Context) error {
 	w := watch{pane: t.Pane}
 	tick := time.NewTicker(bootLook)
 	defer tick.Stop()
-	for {
-		if !t.deaf() {
+	for heard := ticked; ; {
+		if heard == ticked && !t.deaf() {
 			err := t.press(ctx, &w)
 			if err != nil && !errors.Is(err, os.ErrProcessDone) { // the agent's last lines are still to be read
 				return Cause(ctx, err)
@@ -51,8 +51,8 @@ func (t *Turn) submit(ctx context.Context) error {
 		}
 		// 2.1.158 can show and record parts of an answer before it records the prompt.
 		// It records them in another order than it shows them.
-		heard, err := t.hear(ctx, tick.C, nil)
-		if err != nil {
+		var err error
+		if heard, err = t.hear(ctx, tick.C, nil); err != nil {
 			return Cause(ctx, err)
 		}
 		if _, ok := t.log.Received(); ok && (!t.doubtful() || heard == ticked && t.taken(&w)) {
@@ -75,6 +75,9 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
+	if lines, err := t.catchUp(); lines || err != nil {
+		return err
+	}
 	switch {
 	case !w.view.Input:
 		err := w.blocked(ctx, submitStill)
@@ -89,8 +92,11 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 		// The prompt is not drawn yet, or is taken and not recorded yet. Neither lasts.
 		t.entered.taken = t.entered.again()
 		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
-			if t.SessionID() == "" {
+			switch {
+			case t.SessionID() == "":
 				return errUnnamed
+			case !t.entered.taken:
+				return fmt.Errorf("%w: it has closed its editor, and its input line is still empty (see the screen)", ErrNotAccepted)
 			}
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: %s (see the screen)", ErrNotAccepted, t.Agent.Traits().NotTaken)
 		}
