@@ -18,6 +18,26 @@ func (p *Pane) mark() mark {
 	return mark{time.Now(), work}
 }
 
+// attention is how much of the time between two looks counts as seen. A host that was
+// stopped, or a machine that was paused, has not seen that an agent rested meanwhile: it
+// may have been paused, too.
+const attention = time.Second
+
+// unseen returns how much of the time since the last look does not count.
+func unseen(last time.Time) time.Duration {
+	if last.IsZero() {
+		return 0
+	}
+	return max(time.Since(last)-attention, 0)
+}
+
+// skip leaves a time out of what has passed since m.
+func (m *mark) skip(d time.Duration) {
+	if m.set() {
+		m.at = m.at.Add(d)
+	}
+}
+
 func (m mark) set() bool            { return !m.at.IsZero() }
 func (m mark) since() time.Duration { return time.Since(m.at) }
 
@@ -38,16 +58,22 @@ func (p *Pane) worked(m mark) bool {
 type rest struct {
 	pane  *Pane
 	began time.Time
+	asked time.Time // when over was called last
 	from  mark
 }
 
-func (p *Pane) rest() *rest { return &rest{p, time.Now(), p.mark()} }
+func (p *Pane) rest() *rest {
+	now := time.Now()
+	return &rest{p, now, now, p.mark()}
+}
 
 // maxRests is the number of timeouts that an agent may use up if it works all the time.
 const maxRests = 12
 
-// over tells whether the agent has rested for d.
+// over tells whether the agent has rested for d. It must be called often.
 func (r *rest) over(d time.Duration) bool {
+	r.from.skip(unseen(r.asked))
+	r.asked = time.Now()
 	if r.from.since() < d {
 		return false
 	}

@@ -28,9 +28,42 @@ func (slow) Done() <-chan struct{} { return alive }
 
 var alive = make(chan struct{})
 
+// paused is a terminal on a machine that is paused in the second look.
+type paused struct {
+	slow
+	looks *int
+	after func()
+}
+
+func (p paused) Screen(context.Context) (string, error) {
+	if *p.looks++; *p.looks == 2 {
+		time.Sleep(idleQuiet + 500*time.Millisecond)
+		time.AfterFunc(500*time.Millisecond, p.after)
+	}
+	return "", nil
+}
+
+// While the machine was paused the agent did not rest, whatever the clock says.
+func TestPauseIsNoRest(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	turn, path := newSecretive(t)
+	turn.Agent, turn.term = idle{}, paused{looks: new(int), after: func() { appendTo(t, path, promptLine("hello", "p1")) }}
+	turn.know("theirs", path)
+	stop := turn.follow(t.Context())
+	defer stop()
+	turn.entered.press(turn.Pane)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	is.NoErr(turn.submit(ctx))
+	_, received := turn.log.Received()
+	is.True(received)
+}
+
 // What the agent has told while its screen was looked at counts before the screen, which
 // has not changed for longer than an agent may take.
 func TestSlowLooksHearEveryLine(t *testing.T) {
+	t.Parallel()
 	is := is.New(t)
 	turn, path := newSecretive(t)
 	turn.Agent, turn.term = idle{}, slow{}

@@ -81,9 +81,6 @@ type watch struct {
 // look looks at the screen. A still screen is looked at less often: a look costs 3 ms
 // of processor time over tmux.
 func (w *watch) look(ctx context.Context) error {
-	if !w.now.set() || w.now.since() >= restWindow {
-		w.lately, w.now = w.now, w.pane.mark()
-	}
 	if w.still() > stoppedStill && proc.Stopped(w.pane.term.Pid()) {
 		return ErrStopped
 	}
@@ -95,10 +92,19 @@ func (w *watch) look(ctx context.Context) error {
 
 // lookNow looks at the screen, however long it has been still.
 func (w *watch) lookNow(ctx context.Context) error {
-	w.when = time.Now()
 	screen, err := w.pane.term.Screen(ctx)
 	if err != nil {
 		return err
+	}
+	if away := unseen(w.when); away > 0 {
+		w.drawn.skip(away)
+		w.foot.skip(away)
+		w.stood.skip(away)
+		w.lately, w.now = mark{}, mark{}
+	}
+	w.when = time.Now()
+	if !w.now.set() || w.now.since() >= restWindow {
+		w.lately, w.now = w.now, w.pane.mark()
 	}
 	if screen != w.last || !w.drawn.set() {
 		before := w.view.Foot
