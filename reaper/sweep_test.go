@@ -16,6 +16,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/exectest"
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/reaper"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
@@ -439,7 +440,7 @@ func TestAPaneOfAnotherServerStays(t *testing.T) {
 		"while $tmux has-session; do :; done\n" +
 		"until $tmux has-session -t =turn-1-1; do $tmux new-session -d -s work sleep 1000 \\; new-session -d -s turn-1-1 sleep 1000; done\n" +
 		"esac 2>/dev/null >&2\nexec " + path + ` "$@"` + "\n"
-	is.NoErr(os.WriteFile(between, []byte(script), 0o700))
+	exectest.Write(t, between, script)
 	h := deadHost(t, plan{Parent: dir, Tmux: between, Shared: s.Socket, Prefix: "turn-1-", Session: sleeps})
 	was := tmux(t, s, "list-panes", "-a", "-F", "#{pane_id} #{session_name}")
 	report := sweep(t, reaper.SweepConfig{Dirs: []string{dir}})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/exectest"
 	"github.com/tuiturn/tuiturn/reaper"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 )
@@ -84,7 +85,7 @@ func TestAStoppedServerDoesNotHoldUpTurns(t *testing.T) {
 	dir, server := tempDir(t), newServer(t, path)
 	pid := sessions(t, server, "work")
 	tells := filepath.Join(dir, "tmux") // that it was started
-	is.NoErr(os.WriteFile(tells, []byte("#!/bin/sh\n: >"+dir+"/asked\nexec "+path+` "$@"`+"\n"), 0o700))
+	exectest.Write(t, tells, "#!/bin/sh\n: >"+dir+"/asked\nexec "+path+` "$@"`+"\n")
 	h := deadHost(t, plan{Parent: dir, Tmux: tells, Shared: server.Socket, Prefix: "turn-1-", Session: sleeps})
 	is.NoErr(os.Remove(filepath.Join(dir, "asked")))
 	is.NoErr(syscall.Kill(pid, syscall.SIGSTOP))

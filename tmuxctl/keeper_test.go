@@ -2,13 +2,13 @@ package tmuxctl_test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/exectest"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 )
@@ -45,9 +45,7 @@ func TestConformanceWithoutControlMode(t *testing.T) {
 	tmux := tmuxtest.Require(t)
 	without := filepath.Join(t.TempDir(), "tmux")
 	text := fmt.Sprintf("#!/bin/sh\ncase \" $* \" in *' -C '*) exit 1; esac\nexec '%s' \"$@\"\n", tmux)
-	if err := os.WriteFile(without, []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	exectest.Write(t, without, text)
 	s := &tmuxctl.Server{Tmux: without, TempDir: shortDir(t)}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/exectest"
 	"github.com/tuiturn/tuiturn/internal/proc"
 	"github.com/tuiturn/tuiturn/tmuxctl"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
@@ -284,13 +285,9 @@ func TestTheUsersTmuxChangesNothing(t *testing.T) {
 
 func TestServerThatCannotStart(t *testing.T) {
 	old := filepath.Join(t.TempDir(), "tmux")
-	if err := os.WriteFile(old, []byte("#!/bin/sh\necho 'tmux: unknown option; usage: tmux [-V]' >&2\nexit 1\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	exectest.Write(t, old, "#!/bin/sh\necho 'tmux: unknown option; usage: tmux [-V]' >&2\nexit 1\n")
 	deaf := filepath.Join(t.TempDir(), "tmux")
-	if err := os.WriteFile(deaf, []byte("#!/bin/sh\nexec sleep 60\n"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	exectest.Write(t, deaf, "#!/bin/sh\nexec sleep 60\n")
 	long := filepath.Join(shortDir(t), strings.Repeat("x", 100))
 	if err := os.Mkdir(long, 0o700); err != nil {
 		t.Fatal(err)

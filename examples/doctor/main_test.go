@@ -14,6 +14,7 @@ import (
 	"github.com/matryer/is"
 
 	"github.com/tuiturn/tuiturn/examples/internal/killedhost"
+	"github.com/tuiturn/tuiturn/internal/exectest"
 	"github.com/tuiturn/tuiturn/tmuxctl/tmuxtest"
 )
 
@@ -227,7 +228,7 @@ func TestAnotherVersion(t *testing.T) {
 	dir := t.TempDir()
 	is.NoErr(os.WriteFile(filepath.Join(dir, "says"), []byte("2.9.0 (Claude Code)\n"), 0o600))
 	script := filepath.Join(dir, "claude")
-	is.NoErr(os.WriteFile(script, []byte("#!/bin/sh\ncat "+dir+"/says\n"), 0o700))
+	exectest.Write(t, script, "#!/bin/sh\ncat "+dir+"/says\n")
 	status, checks := h.checks("-agent", script)
 	is.Equal(status, 0)
 	h.only(checks, "agent")

@@ -11,6 +11,8 @@ import (
 
 	"github.com/creack/pty"
 	"github.com/matryer/is"
+
+	"github.com/tuiturn/tuiturn/internal/exectest"
 )
 
 func TestAnswersPromptAfterPrompt(t *testing.T) {
@@ -104,7 +106,7 @@ func TestEditorDoor(t *testing.T) {
 	text := "!touch made\n\tindented \"$(x)\" 🙂"
 	is.NoErr(os.WriteFile(filepath.Join(dir, "text"), []byte(text+"\n"), 0o600))
 	editor := filepath.Join(dir, "editor")
-	is.NoErr(os.WriteFile(editor, []byte("#!/bin/sh\necho \"$2\" > "+dir+"/name\nstty -a < /dev/tty > "+dir+"/modes\ncp "+dir+"/text \"$2\"\n"), 0o700))
+	exectest.Write(t, editor, "#!/bin/sh\necho \"$2\" > "+dir+"/name\nstty -a < /dev/tty > "+dir+"/modes\ncp "+dir+"/text \"$2\"\n")
 	r := start(t, Script{}, setup{env: []string{"EDITOR=" + editor + " --wait"}}).ready()
 	r.send("\x07")
 	r.screen("indented")
@@ -131,7 +133,7 @@ func TestHangupWhileTheEditorWaits(t *testing.T) {
 	dir := t.TempDir()
 	fifo, editor := filepath.Join(dir, "fifo"), filepath.Join(dir, "editor")
 	is.NoErr(syscall.Mkfifo(fifo, 0o600))
-	is.NoErr(os.WriteFile(editor, []byte("#!/bin/sh\necho > "+dir+"/opened\nexec cat "+fifo+" > \"$1\"\n"), 0o700))
+	exectest.Write(t, editor, "#!/bin/sh\necho > "+dir+"/opened\nexec cat "+fifo+" > \"$1\"\n")
 	r := start(t, Script{}, setup{env: []string{"VISUAL=" + editor, "EDITOR=false"}}).ready()
 	r.send("\x07")
 	r.poll("opened editor", func() (string, bool) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/matryer/is"
 
+	"github.com/tuiturn/tuiturn/internal/exectest"
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
@@ -21,7 +22,7 @@ func TestVersionIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
 	program := filepath.Join(t.TempDir(), "agent")
-	is.NoErr(os.WriteFile(program, []byte("#!/bin/sh\necho asked >"+program+".log; exec sleep 8"), 0o700))
+	exectest.Write(t, program, "#!/bin/sh\necho asked >"+program+".log; exec sleep 8")
 	ctx, cancel := context.WithCancel(t.Context())
 	var asking sync.WaitGroup
 	asking.Go(func() { Of(ctx, program, nil) })
@@ -42,7 +43,7 @@ func TestVersionThatDoesNotCome(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
 	program := filepath.Join(t.TempDir(), "agent")
-	is.NoErr(os.WriteFile(program, []byte("#!/bin/sh\nsleep 60 & echo $! >"+program+".pid; wait"), 0o700))
+	exectest.Write(t, program, "#!/bin/sh\nsleep 60 & echo $! >"+program+".pid; wait")
 	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	_, err := askVersion(ctx, program, nil)
@@ -70,7 +71,7 @@ func TestVersionOf(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "agent")
 	write := func(script string) {
-		is.NoErr(os.WriteFile(program+".new", []byte("#!/bin/sh\n"+script), 0o700))
+		exectest.Write(t, program+".new", "#!/bin/sh\n"+script)
 		is.NoErr(os.Rename(program+".new", program))
 	}
 	ask := func() (string, error) { return Of(t.Context(), program, []string{"NAME=of the test"}) }
