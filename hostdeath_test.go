@@ -53,7 +53,7 @@ func beHost(config string) {
 		TempDir:  filepath.Join(c.Root, "t"),
 		Env:      append(c.Script.Environ(), "GORACE=atexit_sleep_ms=0"),
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // should the test die
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // should the test die
 	defer cancel()
 	if c.Files+c.Processes > 0 {
 		beLimited(ctx, r, c)

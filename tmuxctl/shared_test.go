@@ -401,7 +401,7 @@ const shareArg = "tmuxctl-test-share"
 
 func share(what, tmux, socket, dir string) {
 	s := &tmuxctl.Server{Tmux: tmux, Shared: socket, TempDir: dir}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	for i := range 3 {
 		text := fmt.Sprintf("exit %d", 10+i)
@@ -449,7 +449,7 @@ func host(t *testing.T, what string, s *tmuxctl.Server) *exec.Cmd {
 func TestTwentyProcessesShareAServer(t *testing.T) {
 	t.Parallel()
 	_, s := somebodys(t)
-	within(t, time.Minute, "60 sessions of 20 processes", func() {
+	within(t, 5*time.Minute, "60 sessions of 20 processes", func() {
 		said := make(chan string)
 		for range 20 {
 			cmd := host(t, "run", s)

@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// lockWait bounds the wait for another process of ours, and the retries
-	// against a foreign program that keeps changing the file. An update takes
-	// milliseconds; 100 of 25 processes at once, with twenty busy programs on two cores,
-	// took more than 30 s.
+	// lockWait bounds the wait for another process of ours that changes nothing, and
+	// the retries against a foreign program that keeps changing the file. An update
+	// takes milliseconds; 100 of 25 processes at once took more than a minute while a
+	// busy kernel held up their syncs.
 	lockWait = time.Minute
 
 	// tornWait is how long a malformed file must stay the same before it is an

@@ -50,7 +50,7 @@ func run(t *testing.T, stdin string, args ...string) (status int, stdout, stderr
 		environ: []string{"PATH=" + os.Getenv("PATH")},
 		stdin:   strings.NewReader(stdin), stdout: &out, stderr: &errs,
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	status = a.run(ctx, args)
 	return status, out.String(), errs.String()

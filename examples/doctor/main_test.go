@@ -59,7 +59,7 @@ func (h *host) doctor(args ...string) (status int, stdout string) {
 	h.t.Helper()
 	var out, errs bytes.Buffer
 	d := doctor{home: h.home, environ: h.environ, stdout: &out, stderr: &errs}
-	ctx, cancel := context.WithTimeout(h.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(h.t.Context(), 5*time.Minute)
 	defer cancel()
 	status = d.run(ctx, append([]string{"-workdir", h.work, "-tempdir", h.tempDir}, args...))
 	if errs.Len() > 0 {

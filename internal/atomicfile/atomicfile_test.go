@@ -162,6 +162,31 @@ func TestLock(t *testing.T) {
 	is.True(errors.Is(err, fs.ErrNotExist))
 }
 
+// Who waits behind others that are at work waits longer than behind one that hangs.
+func TestLockWaitsForTheBusy(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	dir := t.TempDir()
+	unlock, err := Lock(t.Context(), dir, 0)
+	is.NoErr(err)
+	got := make(chan error)
+	const wait = 3 * time.Second
+	go func() {
+		unlock, err := Lock(t.Context(), dir, wait)
+		if err == nil {
+			unlock()
+		}
+		got <- err
+	}()
+	for range 2 * wait / (20 * time.Millisecond) {
+		is.NoErr(os.WriteFile(filepath.Join(dir, "f"), nil, 0o600))
+		is.NoErr(os.Remove(filepath.Join(dir, "f")))
+		time.Sleep(20 * time.Millisecond)
+	}
+	unlock()
+	is.NoErr(<-got)
+}
+
 func TestLockGivesUpWithItsContext(t *testing.T) {
 	is := is.New(t)
 	dir := t.TempDir()

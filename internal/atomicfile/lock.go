@@ -14,8 +14,9 @@ var ErrLocked = errors.New("locked by another process")
 
 // Lock takes an exclusive advisory lock on a directory, against other processes and
 // against other goroutines of this one. It waits for the lock at most for wait, or until
-// ctx ends. The lock is on the directory itself: there is no lock file, and the kernel
-// drops the lock when the process dies.
+// ctx ends. While the directory changes, those before it in the queue are at work, and
+// the time begins again, nine times at most. The lock is on the directory itself: there
+// is no lock file, and the kernel drops the lock when the process dies.
 //
 // Where a directory can't be locked (NFS, for one) the error wraps
 // errors.ErrUnsupported.
@@ -24,7 +25,8 @@ func Lock(ctx context.Context, dir string, wait time.Duration) (unlock func(), e
 	if err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(wait)
+	began, changed := time.Now(), modTime(f)
+	deadline := began.Add(wait)
 	for {
 		ok, err := tryLock(f, exclusive)
 		if ok {
@@ -35,7 +37,11 @@ func Lock(ctx context.Context, dir string, wait time.Duration) (unlock func(), e
 		case ctx.Err() != nil:
 			err = context.Cause(ctx)
 		case time.Now().After(deadline):
-			err = ErrLocked
+			if now := modTime(f); now.Equal(changed) || time.Since(began) >= 10*wait {
+				err = ErrLocked
+			} else {
+				changed, deadline = now, time.Now().Add(wait)
+			}
 		}
 		if err != nil {
 			f.Close()
@@ -46,6 +52,15 @@ func Lock(ctx context.Context, dir string, wait time.Duration) (unlock func(), e
 		// waiters from moving in step.
 		time.Sleep(time.Millisecond + rand.N(4*time.Millisecond))
 	}
+}
+
+// modTime returns when the directory was changed last.
+func modTime(dir *os.File) time.Time {
+	info, err := dir.Stat()
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
 }
 
 // Locked tells whether somebody holds the lock on a directory. Concurrent calls of

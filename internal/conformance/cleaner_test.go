@@ -176,7 +176,7 @@ func (c *cleaning) ask(t *testing.T, i int, tool bool, trace *tuiturn.Trace, ask
 	if command == "" {
 		command = "echo hello >made"
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	return c.turn(t, ctx, tuiturn.Request{
 		Prompt: fmt.Sprintf("What is %d?", i), WorkDir: c.work, Trace: trace,

@@ -91,7 +91,7 @@ func answerLine(text string) map[string]any {
 // hears listens until ok.
 func hears(t *testing.T, turn *Turn, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for !ok() {
 		if _, err := turn.hear(ctx, nil, nil); err != nil {

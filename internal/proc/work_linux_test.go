@@ -60,7 +60,7 @@ func TestDelegates(t *testing.T) {
 			}()
 			pid := cmd.Process.Pid
 			if c.want {
-				for deadline := time.Now().Add(time.Minute); !Delegates(pid, time.Hour, 5); time.Sleep(time.Millisecond) {
+				for deadline := time.Now().Add(5 * time.Minute); !Delegates(pid, time.Hour, 5); time.Sleep(time.Millisecond) {
 					is.True(time.Now().Before(deadline)) // it is seen
 				}
 				time.Sleep(50 * time.Millisecond)
@@ -68,7 +68,7 @@ func TestDelegates(t *testing.T) {
 				return
 			}
 			// A process that has just been started works for a moment, whatever it is.
-			for deadline := time.Now().Add(time.Minute); Delegates(pid, time.Hour, 5); time.Sleep(time.Millisecond) {
+			for deadline := time.Now().Add(5 * time.Minute); Delegates(pid, time.Hour, 5); time.Sleep(time.Millisecond) {
 				is.True(time.Now().Before(deadline)) // it rests
 			}
 		})
