@@ -9,7 +9,8 @@ import (
 // 2.1.104, 2.1.158 and 2.1.330. The zero value runs "claude" from PATH.
 type Claude struct {
 	// Path is the path or name of the program; empty means "claude". A name without a
-	// slash is looked up in PATH, as Runner.Environ has it.
+	// slash is looked up in the absolute directories of PATH in Runner.Env, else in
+	// Runner.Environ.
 	Path string
 }
 

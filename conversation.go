@@ -177,13 +177,13 @@ func (c *Conversation) closeWith(ctx context.Context) {
 func (c *Conversation) SessionID() string { return c.seat.SessionID() }
 
 // Turn gives the agent the next prompt and returns the answer. The Result and the error
-// are as Runner.Turn's, with two differences. Timings.Boot is the time until the agent
-// takes the prompt. Timings.Teardown is zero as long as the conversation stays open.
+// are as Runner.Turn's, but Timings.Boot contains no start of an agent, Timings.Teardown
+// is zero while the conversation stays open, and Result.Warm is true.
 //
 // When ctx ends, the turn is interrupted as by Interrupt, and the conversation stays
-// open. The error is ErrBusy while another turn runs. ErrClosed and ErrEnded mean that
-// the conversation takes no more turns. If the agent has died, ErrEnded comes with an
-// *ExitError; the turn in which the agent died fails with an *ExitError too.
+// open. The error wraps ErrBusy while another turn runs. ErrClosed and ErrEnded mean
+// that the conversation takes no more turns. If the agent has died, ErrEnded comes with
+// an *ExitError; the turn in which the agent died fails with an *ExitError too.
 func (c *Conversation) Turn(ctx context.Context, req TurnRequest) (*Result, error) {
 	began := time.Now()
 	full := c.setup
@@ -238,7 +238,7 @@ func (c *Conversation) turn(ctx context.Context, t *turn) (op string, err error)
 		op, err, over = c.speak(ctx, t)
 	}
 	if rest := t.took(); t.res.Timings.Boot == 0 {
-		t.res.Timings.Boot = rest // the turn failed before the agent took the prompt
+		t.res.Timings.Boot = rest // the turn failed before the prompt was in the input line
 	} else {
 		t.res.Timings.Answer += rest // until the agent has returned to its input line
 	}
@@ -309,18 +309,18 @@ func (c *Conversation) remember(prompt string) {
 // answer that the agent has recorded. Without a running turn Interrupt does nothing;
 // after the conversation's end it returns ErrEnded or ErrClosed.
 //
-// Interrupt returns when the next turn can begin, 0.2 to 0.9 s later on an idle
-// machine. It returns ctx's error if ctx ends first. It returns ErrEnded if the agent
-// did not stop within two seconds, or if its input line was not empty within two more.
-// On a busy machine both limits are higher: an agent that works, or waits for a core,
-// has up to twenty seconds each time.
+// Interrupt returns when the next turn can begin, 0.2 to 0.9 s later on an idle machine.
+// If ctx ends first, the error wraps ctx's error and cause. It wraps ErrEnded, and so
+// does the turn's error, if the agent does not stop within two seconds, or if its input
+// line is not empty within two more. While the agent uses or waits for a processor each
+// limit grows, to 24 seconds at most.
 //
 // OnPermission may call Interrupt. The turn's other callbacks must not: Interrupt would
 // wait for them.
 //
-// A prompt that the agent has not begun to answer is taken back. The agent does not
-// know that prompt in the next turn. History has it, though, and so has the agent after
-// Runner.Resume (2.1.104 to 2.1.330).
+// A prompt that the agent has not begun to answer is taken back: the agent does not know
+// it in the next turn. History has it, though, and so has the agent after Runner.Resume
+// (claude 2.1.104 to 2.1.330).
 func (c *Conversation) Interrupt(ctx context.Context) error {
 	c.mu.Lock()
 	run := c.running
@@ -339,8 +339,9 @@ func (c *Conversation) Interrupt(ctx context.Context) error {
 }
 
 // History yields the events that the agent has recorded in the session so far. Events
-// from before a Resume are included. If the events cannot be read, History yields an
-// error. An event's Raw is valid until the next event.
+// from before a Resume are included; before the session's first prompt there are none.
+// An error, ctx's included, comes last, with a zero Event. An event's Raw is valid until
+// the next event. History also works after Close.
 func (c *Conversation) History(ctx context.Context) iter.Seq2[transcript.Event, error] {
 	return func(yield func(transcript.Event, error) bool) {
 		if drive.FileSize(c.transcript()) == 0 {
@@ -362,8 +363,10 @@ func (c *Conversation) transcript() string { return c.seat.Transcript() }
 
 // Close ends the conversation: the running turn, which fails with ErrClosed, and the
 // agent with everything that it has started. Close returns when all of them are gone.
-// The error names what could not be ended. Close may be called again, and from any
-// goroutine. The callbacks of a turn must not call it: Close would wait for them.
+// The error names what could not be ended.
+//
+// Close may be called again, and from any goroutine except that of a turn: OnDelta, a
+// Trace and the body of a Stream loop must not call it, because Close waits for them.
 func (c *Conversation) Close() error {
 	c.mu.Lock()
 	if c.over == nil {

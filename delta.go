@@ -4,8 +4,8 @@ import "github.com/tuiturn/tuiturn/transcript"
 
 // A Delta is a piece of what the agent says, streamed while the agent writes.
 //
-// Joined, the texts of the last Message that is not an aside are a prefix of
-// Result.Text. They are all of Result.Text when the turn ends without an error.
+// Join the Text of all Deltas with the last Message number that is not an aside. The
+// result is a prefix of Result.Text, and all of it if the turn ends without an error.
 // Sometimes the agent shows text that it does not record. The turn then ends with a
 // *DivergenceError, and Result.Text is right. A turn with another error may have
 // streamed more than Result.Text, which holds what was recorded.

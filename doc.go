@@ -1,7 +1,7 @@
 // Package tuiturn runs one turn of an interactive terminal agent as a function call. It
-// prepares a home without a login, starts the agent in tmux or in a plain pty, and
-// hands over the prompt. It reads the answer from the agent's own transcript and leaves
-// nothing behind.
+// prepares a home without a login, starts the agent in tmux or in a plain pty, and hands
+// over the prompt. It reads the answer from the agent's own transcript and leaves no
+// process behind. The transcripts stay in the home: transcript.Prune removes old ones.
 //
 //	home, err := tuiauth.ResolveHome(tuiauth.HomeConfig{RealHome: userHome, EnvToken: true})
 //	if err != nil {
@@ -33,15 +33,15 @@
 //
 // A turn without an answer fails with an [*Error]. Its text is one line and holds no
 // secret. To find out what happened, use errors.Is with the Err variables of this
-// package, tuiauth.ErrCredential and the context's errors. Use errors.As with
+// package and of tuiauth, and with the context's error and cause. Use errors.As with
 // [*APIError], [*BlockedError], [*ExitError] and [*DivergenceError]. [Outcome] reduces
 // an error to one word.
 //
 // # Terms
 //
-// The host is the program that uses this package. A home is the agent's HOME directory;
-// package tuiauth prepares it. A ready agent has started and waits for a prompt. An
-// aside is text that the agent shows and that is not the answer: see [Delta]. Drift is
-// a difference between a transcript and the format that this package knows: see
-// transcript.Drift.
+// The host is the program that uses this package. The operator is the person who runs
+// the host. A home is the agent's HOME directory; package tuiauth prepares it. A ready
+// agent has started and waits for a prompt. An aside is text that the agent shows and
+// that is not the answer: see [Delta]. Drift is a difference between a transcript and
+// the format that this package knows: see transcript.Drift.
 package tuiturn

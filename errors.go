@@ -39,11 +39,11 @@ var (
 	ErrStopped = drive.ErrStopped
 
 	// ErrBusy is returned when the conversation already runs a turn, or the session to
-	// resume is open in another conversation of the Runner.
+	// resume is already open in this process.
 	ErrBusy = errors.New("the conversation is busy: wait for its turn to end, or interrupt it")
 
-	// ErrEnded is returned when the conversation takes no more prompts. The agent keeps
-	// the session: Runner.Resume continues it.
+	// ErrEnded is returned when the conversation takes no more prompts. The session
+	// stays in the home: Runner.Resume continues it.
 	ErrEnded = drive.ErrEnded
 
 	// ErrClosed is returned when the Runner or the Conversation was closed.
@@ -83,6 +83,7 @@ func oneLine(s string) string {
 
 var heading = regexp.MustCompile(`\d+ errors? occurred:\s*(\* )?`)
 
+// Unwrap returns Err.
 func (e *Error) Unwrap() error { return e.Err }
 
 // An APIError is a failure of the model's service. The agent has given up on the

@@ -188,8 +188,9 @@ func (r *Runner) startReady(ctx context.Context, s setup) (*seat, error) {
 }
 
 // Warm waits until an agent is ready for requests like req. It ignores req.Prompt, and
-// of the callbacks only whether OnDelta is set matters. Warm needs a Pool. It returns
-// the error of the start that failed, or ctx's error.
+// of the callbacks only whether OnDelta is set matters. Without a Pool it returns an
+// error. If an agent fails to start, the error is an *Error. If ctx ends first, the
+// error wraps ctx's error and cause.
 func (r *Runner) Warm(ctx context.Context, req Request) error {
 	if r.Pool.Size <= 0 {
 		return errors.New("the Runner keeps no agents ready: set Runner.Pool.Size")

@@ -20,8 +20,8 @@ type PermissionRequest struct {
 	//
 	// Tool is empty and Input is nil if the agent draws such a dialog and reports
 	// nothing. That happens if the question is not about a tool, or if the agent's
-	// hooks are switched off or cannot run. Such a question can be denied, but not
-	// allowed.
+	// hooks are switched off or cannot run. Such a question can only be denied, without
+	// a Message.
 	Tool  string
 	Input json.RawMessage
 
@@ -64,15 +64,16 @@ type Decision struct {
 
 	// Message is given to the model as the person's words. Only Deny takes a Message.
 	// It is UTF-8 text of up to 10,000 bytes, without control characters other than
-	// newline and tab.
+	// newline and tab. White space around it is removed.
 	Message string
 }
 
 // Errors of a decision that cannot be carried out. The turn ends with an error that is
 // also a *BlockedError, and nothing has been allowed.
 var (
-	// ErrUndecided is returned when OnPermission returned the zero Decision or an
-	// invalid one. Use AllowOnce or Deny, and a Message with Deny alone.
+	// ErrUndecided is returned for the zero Decision, for a Verdict other than
+	// AllowOnce and Deny, for a Message with AllowOnce, and for a Message that is blank
+	// or not UTF-8.
 	ErrUndecided = drive.ErrUndecided
 
 	// ErrCannotAllow is returned when AllowOnce could allow more than this one tool
@@ -80,7 +81,8 @@ var (
 	// dialog has no plain Yes. Claude asks without a plain Yes when it has made a plan.
 	ErrCannotAllow = drive.ErrCannotAllow
 
-	// ErrCannotTell is returned when Decision.Message cannot be given to the model.
+	// ErrCannotTell is returned when Decision.Message is too long or holds control
+	// characters, or when the agent has not reported which tool use it asks about.
 	ErrCannotTell = drive.ErrCannotTell
 )
 

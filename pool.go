@@ -12,22 +12,22 @@ import (
 	"github.com/tuiturn/tuiturn/internal/drive"
 )
 
-// A Pool keeps agents ready, so that a turn need not wait for an agent to start. A
-// ready agent takes the prompt of one turn. A turn that finds no ready agent starts one
+// A Pool keeps agents ready, so that a turn need not wait for an agent to start. A ready
+// agent serves one turn or conversation. A turn that finds no ready agent starts one
 // itself, at once. The zero value keeps no agents ready.
 //
 // Requests are of one kind if they differ only in Prompt, AllowCommands and the
-// callbacks. Whether OnDelta is set makes a difference, though. An agent can take the
-// prompts of all requests of its kind. The Runner learns the kinds from the requests
-// that it gets and from Runner.Warm. A ready agent is a process of 100 to 300 MB that
-// is nearly idle (claude 2.1.104 to 2.1.330).
+// callbacks, and agree in whether OnDelta is set. Any ready agent of a kind serves any
+// request of that kind. The Runner learns the kinds from the requests that it gets and
+// from Runner.Warm. A ready agent is a process of 100 to 300 MB that is nearly idle
+// (claude 2.1.104 to 2.1.330).
 type Pool struct {
 	// Size is the number of agents to keep ready for each kind of request. Zero means
 	// no pool.
 	Size int
 
-	// Total limits the idle and starting agents across all kinds. Kinds share it
-	// equally; the most recently used kinds are filled first. Zero means four times
+	// Total limits the idle and starting agents of all kinds. Each kind gets one in
+	// turn, the most recently used first, until Total is reached. Zero means four times
 	// Size.
 	Total int
 

@@ -23,7 +23,7 @@ type Result struct {
 	Usage transcript.Usage // summed over the turn's messages
 
 	Terminal     TerminalKind // Tmux or Pty
-	Warm         bool         // a ready agent took the prompt: see Pool
+	Warm         bool         // an agent that ran already took the prompt: see Pool, Conversation
 	AgentVersion string       // as the agent records it
 
 	Timings Timings
@@ -54,13 +54,14 @@ func (t *Timings) rest(d time.Duration) {
 }
 
 // A Trace is a set of callbacks that report a turn's progress. Any callback may be nil.
-// They are called in order, from the turn's own goroutine, which waits for them. They
-// must not call Runner.Close, which waits for the turn. A callback that panics ends the
-// turn and everything that the turn has started.
+// They are called in order, on the goroutine that called Turn, Open or Resume or that
+// loops over Stream, which waits for them. They must not call Close or Interrupt, which
+// wait for the turn. A callback's panic ends the turn, with everything that the turn has
+// started, and reaches the caller of Turn.
 type Trace struct {
 	Queued    func() // the turn waits until another turn ends
 	Booting   func() // the agent is about to start; not called for a ready agent
-	Ready     func() // the agent takes a prompt
+	Ready     func() // the agent is ready for the prompt
 	Delivered func() // the prompt is in the agent's input line
 	Submitted func() // the agent has recorded the prompt as its own
 	Answering func() // the agent has begun to record an answer

@@ -18,9 +18,9 @@ import (
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
-// A Runner runs turns of one agent in one home. Only Home is required. Its fields must
-// not be changed after the first turn. Its methods are safe for concurrent use. Close
-// it when done: until then it may keep a tmux server running.
+// A Runner runs turns of one agent in one home. Only Home is required, and Token if Home
+// is Isolated. Its fields must not be changed after the first turn. Its methods are safe
+// for concurrent use. Close it when done: until then it may keep a tmux server running.
 type Runner struct {
 	// Agent is the agent to run; nil means Claude{}, found in PATH.
 	Agent Agent
@@ -29,9 +29,10 @@ type Runner struct {
 	// again, which repairs what an operator has changed meanwhile.
 	Home tuiauth.Home
 
-	// Token is the long-lived token that the agent logs in with. Empty means that the
-	// agent uses the home's own login. The token reaches the agent's environment and
-	// nothing else: no argument, no file, no log.
+	// Token is the long-lived token that the agent logs in with; tuiauth.CheckToken
+	// must accept it. Empty means the home's own login, which an isolated home does not
+	// have. The token reaches the agent's environment and nothing else: no argument, no
+	// file, no log.
 	Token tuiauth.Secret
 
 	// Environ is the environment that the agent's variables are taken from, usually
@@ -40,17 +41,17 @@ type Runner struct {
 	Environ []string
 
 	// Env is added to the agent's environment, as "KEY=VALUE" entries, without a
-	// filter. Three names are refused: HOME and CLAUDE_CONFIG_DIR, which Home sets, and
-	// CLAUDE_CODE_OAUTH_TOKEN, which Token sets. Environ and Env hold secrets: don't
-	// print a Runner.
+	// filter. A turn fails if Env holds HOME or CLAUDE_CONFIG_DIR (set Home instead),
+	// or CLAUDE_CODE_OAUTH_TOKEN (set Token instead). Environ and Env hold secrets:
+	// don't print a Runner.
 	Env []string
 
 	// Terminal is the kind of terminal that agents run in; the zero value is Auto.
 	Terminal TerminalKind
 
 	// TempDir is the directory in which the Runner makes its private directory; empty
-	// means os.TempDir(). Keep the path short: the private directory holds sockets, and
-	// a socket's path may have about 100 bytes.
+	// means os.TempDir(). A path of up to 69 bytes always leaves room for tmux's socket
+	// below it, whose path may have 103.
 	TempDir string
 
 	// TmuxSocket is the socket of a running tmux server. If it is set, the agents'
@@ -60,8 +61,9 @@ type Runner struct {
 
 	// SweepEvery is the interval at which the Runner cleans up after hosts that have
 	// died. It looks in TempDir and among the processes of this user, before the first
-	// turn and later while no turn runs. Zero means ten minutes, a negative value means
-	// never. What belongs to a live host is never touched: see reaper.Sweep.
+	// turn, which waits for that some seconds at most, and later while no turn runs.
+	// Zero means ten minutes, a negative value means never. What belongs to a live host
+	// is never touched: see reaper.Sweep.
 	SweepEvery time.Duration
 
 	// Limits limits how many turns run at once; the zero value sets no limit. SetLimits
@@ -71,7 +73,8 @@ type Runner struct {
 	// Pool keeps agents ready; the zero value keeps none.
 	Pool Pool
 
-	// Log, if not nil, gets what an operator should know.
+	// Log, if not nil, gets a record of each turn (at level Info, or Warn if the turn
+	// failed) and what else an operator should know. It gets no secret.
 	Log *slog.Logger
 
 	drift     transcript.Drift
@@ -90,10 +93,13 @@ type Runner struct {
 	closed   bool
 }
 
-// Close ends the running turns, which fail with ErrClosed, ends everything that the
-// Runner has started, and removes its files. When Close returns, nothing runs any more.
-// The error names what could not be ended. Close may be called again, and from any
-// goroutine.
+// Close ends the running turns and everything else that the Runner has started, and
+// removes its files. These turns, and later turns and conversations, fail with
+// ErrClosed. When Close returns, nothing runs any more. The error names what could not
+// be ended.
+//
+// Close may be called again, and from any goroutine except that of a turn: OnDelta, a
+// Trace and the body of a Stream loop must not call it, because Close waits for them.
 func (r *Runner) Close() error {
 	r.mu.Lock()
 	r.closed = true

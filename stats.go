@@ -64,11 +64,12 @@ func (r *Runner) ended(ctx context.Context, res *Result, err error) {
 //	closed          ErrClosed
 //	deadline        context.DeadlineExceeded
 //	canceled        context.Canceled
-//	other           any other error: the home cannot be prepared, the agent is not
-//	                installed, another credential was found (tuiauth.ErrCredential)
+//	other           any other error: ErrEnded without an *ExitError, the home cannot
+//	                be prepared, the agent is not installed, another credential was
+//	                found (tuiauth.ErrCredential)
 //
-// If an error matches several rows, then closed, deadline and canceled win, in this
-// order. Then the other rows win in the order of the list.
+// If an error matches several rows, closed, deadline and canceled take precedence, in
+// this order; then the first row of the list that matches.
 func Outcome(err error) string {
 	if err == nil {
 		return "answer"

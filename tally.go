@@ -17,8 +17,8 @@ type Stats struct {
 	// Turns counts the turns that have ended, by their Outcome.
 	Turns map[string]int64 `json:"turns"`
 
-	// Boots counts the turns and conversations that found no ready agent and started
-	// one. Pool counts the others.
+	// Boots counts the agents that turns and conversations started themselves,
+	// Pool.Boots those that the pool started.
 	Boots int64 `json:"boots"`
 
 	// Resubmits counts how often Enter was pressed again because the agent had not
@@ -39,11 +39,11 @@ type Stats struct {
 // PoolStats holds numbers about a Pool.
 type PoolStats struct {
 	Ready        int   `json:"ready"`         // agents that are ready now
-	Hits         int64 `json:"hits"`          // turns that took a ready agent
-	Misses       int64 `json:"misses"`        // turns that found no ready agent
+	Hits         int64 `json:"hits"`          // turns and conversations that took a ready agent
+	Misses       int64 `json:"misses"`        // turns and conversations that found none
 	Boots        int64 `json:"boots"`         // agents that the pool started
 	BootFailures int64 `json:"boot_failures"` // starts that failed
-	Unwell       int64 `json:"unwell"`        // agents that were dead or busy when a turn took them
+	Unwell       int64 `json:"unwell"`        // ready agents that turned out unusable when they were taken: dead, busy, too old
 	Discarded    int64 `json:"discarded"`     // agents that were surplus, too old or dead
 }
 

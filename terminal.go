@@ -9,7 +9,8 @@ import (
 type TerminalKind string
 
 const (
-	// Auto chooses Tmux if tmux is installed, else Pty.
+	// Auto chooses Tmux if Runner.TmuxSocket is set or tmux is in this process's PATH,
+	// else Pty.
 	Auto TerminalKind = ""
 
 	// Tmux is a session in a tmux server, which a person can watch. The server is the
