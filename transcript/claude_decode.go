@@ -14,10 +14,10 @@ var errNotObject = errors.New("not a whole JSON object")
 // Decode decodes one line of claude's, without its newline. It never fails: see
 // [Unknown] and [Malformed]. The event's Raw is line itself, and its Offset is 0.
 //
-// Keys are case-sensitive. Of equal keys the last one counts, but of the "type" of a
-// line or an attachment the first one: Decode does not read on after a type that it
-// does not know. In values that Decode does not read, and in [Block].Input and
-// [ToolResult].Content, it checks only quotes and brackets.
+// Keys are case-sensitive. Of duplicate keys the last one counts, except "type" of a
+// line or an attachment, where the first one does: Decode does not read on after a
+// type that it does not know. In values that Decode does not read, and in
+// [Block].Input and [ToolResult].Content, it checks only quotes and brackets.
 func Decode(line []byte) Event {
 	ev := Event{Raw: line, End: int64(len(line)) + 1}
 	var r record

@@ -14,7 +14,8 @@ import (
 
 const defaultGrace = time.Hour
 
-// PruneConfig says which sessions Prune removes. The zero value removes nothing.
+// PruneConfig says which sessions Prune removes. The zero value removes only empty
+// folders.
 type PruneConfig struct {
 	// MaxAge limits the time since a session was last used; 0 means no limit.
 	MaxAge time.Duration
@@ -34,7 +35,7 @@ type PruneConfig struct {
 	// hour.
 	Grace time.Duration
 
-	// DryRun makes Prune report what it would remove, and remove nothing.
+	// DryRun makes Prune report which sessions it would remove, and remove nothing.
 	DryRun bool
 }
 

@@ -24,8 +24,7 @@ type Delta struct {
 }
 
 // Deltas gives the text of a turn in pieces, as early as possible. It takes complete
-// messages from the transcript, and pieces that the agent has shown from reports,
-// if there are any.
+// messages from the transcript and, if there are any, pieces from reports ([Shown]).
 //
 // Join the Text of all Deltas with the last Message number that is not an aside. The
 // result is a prefix of [Outcome].Text, and all of it if End returns no error. End

@@ -22,8 +22,8 @@ type Event struct {
 	// line begins.
 	Offset, End int64
 
-	// Raw is the line without its newline. Raw is valid until the next event: copy
-	// what you keep.
+	// Raw is the line without its newline, valid until the next event. The other
+	// fields, Body included, stay valid.
 	Raw []byte
 
 	UUID       string
@@ -33,8 +33,8 @@ type Event struct {
 	Timestamp  time.Time // when the agent made the line; somebody may have set its clock
 
 	// PromptID and TurnID are the agent's ids in a report of a hook (see
-	// [Format].Report). In a transcript's line they are empty: there the Body has
-	// the PromptID.
+	// Format.Report). In a transcript's line they are empty: there the Body has the
+	// PromptID.
 	PromptID, TurnID string
 
 	Sidechain bool // a subagent's line, never part of the answer
@@ -43,16 +43,16 @@ type Event struct {
 	Body Body
 }
 
-// Body is what an [Event] says. In a transcript it is one of [*User],
-// [*ToolResults], [*Assistant], [*APIError], [*TurnDuration], [*APIRetry],
-// [*CompactSummary], [*HookOutput], [*System], [*Started], [*Unknown] and
-// [*Malformed]; in a report one of [*Started], [*Shown], [*Stopping], [*Asked],
-// [*APIError], [*Unknown] and [*Malformed]. A [Follower] adds [*Idle]. Later versions may have
-// more bodies: a switch needs a default.
+// Body is what an [Event] says. In a transcript it is one of [*User], [*ToolResults],
+// [*Assistant], [*APIError], [*TurnDuration], [*APIRetry], [*CompactSummary],
+// [*HookOutput], [*System], [*Started], [*Unknown] and [*Malformed]; in a report one
+// of [*Started], [*Shown], [*Stopping], [*Asked], [*APIError], [*Unknown] and
+// [*Malformed]. A [Follower] adds [*Idle]. Later versions may have more bodies: a
+// switch needs a default.
 type Body interface{ body() }
 
-// User is text that the model receives in the user's name. It is a prompt. With
-// [Event].Meta set it is a remark of the agent, such as a Stop hook's objection.
+// User is text that the model receives in the user's name: a prompt, an Interruption
+// or, with [Event].Meta set, a remark of the agent, such as a Stop hook's objection.
 type User struct {
 	Text string // its text blocks, joined
 
@@ -122,8 +122,8 @@ type Usage struct {
 	CacheReadInputTokens     int64 `json:"cache_read_input_tokens"`
 }
 
-// APIError is the message with which the agent ends a turn after the service
-// failed, refused or cut it.
+// APIError is the message with which the agent ends a turn after the service failed,
+// refused or cut it. It is no error value: see tuiturn.APIError.
 type APIError struct {
 	Status  int    // of HTTP; 0 where the line names none
 	Type    string // as the API calls it: "authentication_error" (2.1.330)
@@ -134,17 +134,17 @@ type APIError struct {
 	// do not record that here.
 	StopReason string
 
-	// End says how the message ended that the error replaces. It is EndRefused,
-	// EndCut or EndTools, else zero. After EndTools the agent goes on: it runs the
-	// tools that the message had asked for.
+	// End says how the replaced message ended: EndRefused, EndCut or EndTools, else
+	// zero. After EndTools the agent goes on: it runs the tools that the message had
+	// asked for.
 	End End
 
 	// Temporary makes the error Retryable whatever its other fields are. A decoder
-	// sets it for an agent whose Kind and Type Retryable does not know.
+	// sets it if Retryable does not know the agent's values of Kind and Type.
 	Temporary bool
 
 	// Attempts is how many retries the agent recorded before it gave up. 2.1.330
-	// records none. Only [Turn.Outcome] sets Attempts.
+	// records none. Only Turn.Outcome sets Attempts.
 	Attempts int
 }
 

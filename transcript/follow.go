@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// The ways in which a followed file can change other than by growing. A
-// [Follower]'s error wraps one of them in an [fs.PathError]. Follow the path again to
-// read the file that is there now.
+// The ways in which a followed file can change other than by growing. (An answer that
+// was cut is tuiturn.ErrTruncated.) A [Follower]'s error wraps one of them in an
+// [fs.PathError]. Follow the path again to read the file that is there now.
 var (
 	ErrTruncated = errors.New("transcript became shorter than what was read")
 	ErrReplaced  = errors.New("transcript was replaced by another file")
@@ -53,19 +53,19 @@ type Follower struct {
 	// event.
 	Offset int64
 
-	// Idle, if positive, makes Events yield an [Idle] event when the file has not
+	// Idle, if positive, makes Events yield an Idle event when the file has not
 	// grown for that long. Further Idle events come each time the silence is four
 	// times as long as in the event before. With them a loop over Events needs no
-	// timer of its own for what depends on silence, such as [Turn.Done]. For a
-	// [Turn], make Idle the Turn's Settle. While there is no file, there are no
-	// Idle events.
+	// timer of its own for what depends on silence, such as Turn.Done. For a Turn,
+	// set Idle to its Settle, or to DefaultSettle if Settle is not positive. While
+	// there is no file, there are no Idle events.
 	Idle time.Duration
 
 	// Poll is how often to look at the file if no notification comes; 0 means 250
-	// ms. After a notification of new lines the Follower polls 40 times less often
-	// (every 10 s), until lines come without a notification: a network file system
-	// accepts a watch, but does not report what another machine writes. Where
-	// several machines write, a line can be late by that time.
+	// ms. After a notification of new lines the Follower looks only every 40 times
+	// Poll (10 s by default), until lines come without a notification. A network
+	// file system accepts a watch, but does not report what another machine writes:
+	// such a line can be late by 40 times Poll.
 	Poll time.Duration
 
 	// PollOnly turns file notification off.

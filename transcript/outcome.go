@@ -26,6 +26,8 @@ const (
 
 var kindNames = [...]string{"empty", "answer", "truncated", "refused", "failed", "interrupted"}
 
+// String returns "empty", "answer", "truncated", "refused", "failed" or "interrupted".
+// It panics for any other Kind.
 func (k Kind) String() string { return kindNames[k] }
 
 // Outcome is the result of a turn.

@@ -1,8 +1,6 @@
 package transcript
 
-// This file has the bodies of reports. A report is a line that a hook of the agent
-// appends to a file of the program. It says what the transcript does not say, or says
-// later. Read reports with a Follower whose Format has the agent's Report as Decode.
+// This file has the bodies of reports: see the package's comment.
 
 // Started says that a session has begun, with the name that the agent uses. It is a
 // report, or the first line of a transcript whose session the agent named itself.

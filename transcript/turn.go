@@ -27,19 +27,19 @@ type Turn struct {
 	// empty, lines of any session count.
 	SessionID string
 
-	// Prompt is the prompt's text. White space at either end (see
-	// [strings.TrimSpace]) does not matter. If Prompt and Match are not set, the
-	// first prompt is the turn's.
+	// Prompt is the prompt's text. White space at either end (see strings.TrimSpace)
+	// does not matter. If Prompt and Match are not set, the first prompt is the
+	// turn's.
 	Prompt string
 
 	// Match, if not nil, decides whether text is the prompt. Prompt is then ignored.
 	Match func(text string) bool
 
-	// Settle is how long the transcript must be quiet after the final message
-	// before the turn is over; 0 means DefaultSettle. If the agent runs Stop
-	// hooks, Settle must be longer than the slowest of them: until the agent
-	// records that they have run, an answer to which one may object looks final.
-	// If Settle is negative, silence never ends the turn.
+	// Settle is how long the transcript must be quiet after the final message before
+	// the turn is over; 0 means DefaultSettle. If the agent runs Stop hooks, Settle
+	// must be longer than the slowest of them: until the agent records that they
+	// have run, an answer to which one may object looks final. If Settle is
+	// negative, silence ends the turn only after Told.
 	Settle time.Duration
 
 	received   bool
@@ -328,8 +328,8 @@ func (t *Turn) PendingTools() []Block {
 }
 
 // Told reports whether the agent has recorded that the turn is over. Lines of the
-// turn may still come. If a Stop hook reports, its [Stopping] has the text of the
-// last one.
+// turn may still come. If a Stop hook reports, the Text of its [Stopping] is the last
+// text block to expect.
 func (t *Turn) Told() bool { return t.told || t.halted() || t.fatal() || t.ended() }
 
 // Done reports whether the turn has ended, so that Outcome is final. A turn ends
@@ -356,11 +356,11 @@ const (
 	// Working: the model works, a tool runs or waits for a permission, or the
 	// agent is about to retry a failed request.
 	Working
-	// Resting: the last message has text, and no tool or retry is pending, but no
-	// line says that the message is the last. Some builds record no more than
-	// that: the turn is over if the transcript is quiet and the screen takes input
-	// again. A turn also rests after a message that was cut or refused, until the
-	// agent asks for more by itself.
+	// Resting: the last message has text, and no tool or retry is pending. That
+	// message may be the final one, but no line says so, and Done stays false. Some
+	// builds record no more than that: the turn is over if the transcript is quiet
+	// and the screen takes input again. A turn also rests after a message that was
+	// cut or refused, until the agent asks for more by itself.
 	Resting
 	// Final: the last message is final. Only silence is missing.
 	Final
@@ -370,6 +370,8 @@ const (
 
 var stateNames = [...]string{"waiting", "working", "resting", "final", "done"}
 
+// String returns "waiting", "working", "resting", "final" or "done". It panics for any
+// other State.
 func (s State) String() string { return stateNames[s] }
 
 // State returns how far the turn is.
