@@ -1,11 +1,12 @@
 // Package tmuxctl runs programs in a tmux server of its own and drives them: it
 // sends keys and pastes, reads the screen, and ends the programs.
 //
-// A [Server] is private by default. Its socket is in a directory that only its
-// owner can enter, it reads no configuration, and it never contacts the user's own
-// server. A program gets exactly the environment that its [Command] lists. The
-// environment goes through a FIFO, so no value is ever in a process's arguments,
-// in tmux's memory or in a file.
+// A [Server] is private by default. Its socket is in a directory that only its owner
+// can enter, it reads no configuration (but tmux up to 2.9a reads /etc/tmux.conf),
+// and it never contacts the user's own server. A program gets the environment that
+// its [Command] lists, to which [MarkerVar] and, if missing, TERM are added. The
+// environment goes through a FIFO, so no value is ever in a process's arguments, in
+// tmux's memory or in a file.
 //
 // The server's directory is a lease: a directory that records which host process
 // it belongs to. Each lease has a guardian, a small shell process that ends

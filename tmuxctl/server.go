@@ -12,13 +12,14 @@ import (
 	"sync/atomic"
 )
 
-// ErrServerClosed is returned by the methods of a closed Server, and by those of a
-// session whose server has ended.
+// ErrServerClosed is wrapped by the errors of NewSession on a closed Server, of Run
+// while no server runs, and of a Session whose server has ended.
 var ErrServerClosed = errors.New("the tmux server has ended")
 
 // A Server is one tmux server: a private one, or the server that Shared names. The
-// zero value is ready for use. A private server starts with the first session. If
-// it has ended by itself, the next session starts another.
+// zero value is ready for use; its fields must not be changed after the first
+// session. A private server starts with the first session. If it has ended by itself,
+// the next session starts another.
 type Server struct {
 	// Tmux is the tmux program, version 2.6 or later; empty means "tmux",
 	// looked up in PATH. (Up to 2.9a tmux always reads /etc/tmux.conf.)
@@ -69,9 +70,10 @@ func (s *Server) Socket() string {
 }
 
 // Run gives the server one tmux command and returns what the command prints. The
-// server must have been started by a session. Without a deadline in ctx the command
-// may take 10 seconds if the server is stopped, and 30 if it is busy. When ctx ends
-// first, the command may still be carried out.
+// server must have been started by a session. If ctx has no deadline, Run and a
+// Session's SendKeys, Paste and Screen give up after 30 seconds, or after 10 if the
+// server's process is stopped (SIGSTOP). A command that was given up, or whose ctx
+// has ended, may still be carried out.
 //
 // Give each command its target (-t). Besides those of NewSession the server has a
 // session "(tuiturn)" without a program, and without a target tmux may choose it.

@@ -23,11 +23,11 @@ import (
 	"github.com/tuiturn/tuiturn/internal/terminal"
 )
 
-// MarkerVar is an environment variable of every program in a session. Whatever the
-// program starts inherits the variable, so that Close finds children that have
-// detached. Its value is NAME@LEASE.NUMBER: the session's name, the ID of the server's
-// lease, which names the host process, and a number that is different for each
-// session.
+// MarkerVar, "TUITURN_SESSION", is an environment variable of every program in a
+// session. Whatever the program starts inherits the variable, so that Close finds
+// children that have detached. Its value is NAME@LEASE.NUMBER: the session's name,
+// the ID of the server's lease, which names the host process, and a number that is
+// different for each session.
 const MarkerVar = terminal.MarkerVar
 
 // ErrPasteEnd is returned for a paste that holds the sequence ESC [ 201 ~. The
@@ -40,10 +40,10 @@ type SessionConfig struct {
 	// turns "." and ":" into "_", so that two names become one.)
 	Name string
 
-	// Command is the program. Its Path and Dir must be absolute. Its Env is the
-	// whole environment, to which MarkerVar is added: nothing is inherited, and
-	// Unset has no effect. The program, and whatever it starts, writes no core
-	// file: the limit (RLIMIT_CORE) is 0.
+	// Command is the program. Its Path and Dir must be absolute. Its Env is the whole
+	// environment, to which MarkerVar and, if missing, TERM are added: nothing is
+	// inherited, and Unset has no effect. The program, and whatever it starts, writes
+	// no core file: the limit (RLIMIT_CORE) is 0.
 	Command Command
 
 	// Cols and Rows are the size in cells; zero means 120 by 40.
@@ -261,7 +261,9 @@ func (cfg SessionConfig) script(marker string) (string, error) {
 	return noCore + line + "\n", err
 }
 
-// A Session is one program in one tmux session with one pane.
+// A Session is one program in one tmux session with one pane. Once Done is closed,
+// SendKeys, Paste, Unread and Redraw fail with an error that wraps
+// [os.ErrProcessDone].
 type Session struct {
 	in     *instance
 	name   string
@@ -290,9 +292,10 @@ func (t *Session) Pid() int { return t.target.Pid }
 // known.
 func (t *Session) Done() <-chan struct{} { return t.done }
 
-// Status returns how the program ended; zero before Done is closed. If the server
-// or the pane is gone too, tmux cannot tell the status. Status is then that of
-// SIGHUP, the signal that a program gets when its server or pane ends.
+// Status returns how the program ended. Call it after Done is closed: before that it
+// returns 0, which looks like exit status 0. If the server or the pane is gone too,
+// tmux cannot tell the status. Status is then that of SIGHUP, the signal that a
+// program gets when its server or pane ends.
 func (t *Session) Status() syscall.WaitStatus {
 	select {
 	case <-t.done:
@@ -476,8 +479,9 @@ func (t *Session) Screen(ctx context.Context) (string, error) {
 }
 
 // Close ends the session, its program and everything the program started. It sends
-// SIGHUP first, and SIGKILL when ctx ends. Close returns when everything is gone;
-// the error tells what is left. Close may be called again, at any time.
+// SIGHUP, SIGTERM half-way to ctx's deadline, and SIGKILL when ctx ends; while ctx
+// lasts it waits. Five seconds after SIGKILL it gives up. The error tells what is
+// left. Close may be called again, at any time.
 func (t *Session) Close(ctx context.Context) error {
 	t.closing.Lock()
 	defer t.closing.Unlock()

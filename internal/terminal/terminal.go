@@ -77,8 +77,9 @@ type Terminal interface {
 	// Status is how the program ended. It is meaningful once Done is closed.
 	Status() syscall.WaitStatus
 
-	// Close ends the program and everything it started, and returns when they are
-	// gone. It sends SIGHUP first, and SIGKILL when ctx ends. The error tells what
-	// survived. Close may be called again, and after the program has ended.
+	// Close ends the program and everything it started, and returns when they are gone.
+	// It sends SIGHUP, SIGTERM half-way to ctx's deadline, and SIGKILL when ctx ends.
+	// The error tells what is left five seconds after that. Close may be called again,
+	// and after the program has ended.
 	Close(ctx context.Context) error
 }

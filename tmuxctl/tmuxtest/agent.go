@@ -154,8 +154,8 @@ func (t Turn) script() fakeagent.Turn {
 }
 
 // A Prompt is a prompt that an agent received. Its fields are named as in
-// tuiturn.Request and hold what the agent received: the prompt is disarmed, and an
-// empty Model means the agent's own choice.
+// tuiturn.Request and hold what the agent received: Prompt has the changes that
+// tuiturn.Request.Prompt lists, and an empty Model means the agent's own choice.
 type Prompt struct {
 	Prompt, SystemPrompt, Model, WorkDir string
 }
