@@ -47,20 +47,20 @@ type Source struct {
 
 // Audit tells which credential the agent would use, and why, if it were started in h
 // and workdir with environ, its complete environment. It returns a Source for each
-// place where the agent looks for a credential, the strongest first. [Layout] holds
-// the rules. For claude they were seen on the interactive 2.1.104 to 2.1.330.
+// place where the agent looks for a credential, in decreasing precedence. [Layout]
+// holds the rules. For claude they were seen on the interactive 2.1.104 to 2.1.330.
 //
 // If environ holds a token, and always in the Isolated mode, the token is the
-// intended credential. Then the error, which wraps [ErrCredential], says what to
-// remove if
+// intended credential. Then it is an error if
 //
-//   - another credential is stronger than the token, or
+//   - another credential takes precedence over the token, or
 //   - a setting of the working directory or of an isolated home would send the token
 //     to another service.
 //
-// The error repeats the Fix of every Source that has one. In a home that is not
-// isolated, and in the administrator's settings, another service is the operator's
-// choice and no error.
+// The error wraps [ErrCredential] and comes with the Sources. It repeats the Fix of
+// every Source that has one, which says what to do. With any other error there are no
+// Sources. In a home that is not isolated, and in the administrator's settings,
+// another service is the operator's choice and no error.
 //
 // Without a token the agent's own rules decide. A setting of the working directory
 // is then an error if it replaces the operator's login or sends the login elsewhere,

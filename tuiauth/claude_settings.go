@@ -65,9 +65,9 @@ func scanSettings(doc []byte) (map[string]string, error) {
 	return found, nil
 }
 
-// claudeProject returns the settings files of a working directory, the strongest
-// first. 2.1.330 also reads the local settings in the root of the git repository and
-// in its main work tree.
+// claudeProject returns the settings files of a working directory, in decreasing
+// precedence. 2.1.330 also reads the local settings in the root of the git repository
+// and in its main work tree.
 func claudeProject(workdir string) []string {
 	files := []string{
 		filepath.Join(workdir, ".claude", "settings.local.json"),
@@ -110,7 +110,7 @@ func gitRoots(dir string) (roots []string) {
 	}
 }
 
-// claudeManaged returns the administrator's settings files, the strongest first.
+// claudeManaged returns the administrator's settings files, in decreasing precedence.
 func claudeManaged(goos string) []string {
 	dir := "/etc/claude-code"
 	if goos == "darwin" {

@@ -57,17 +57,17 @@ var inherited = []string{
 //   - the variables that an unattended start needs ([Layout.Unattended]): claude
 //     does not update itself, fetch a marketplace or send statistics
 //
-// PATH and LANG have defaults. If a name is in base twice, the last entry counts, as
-// in os/exec. No name is in the result twice. The order of the result depends only
-// on the names.
+// PATH defaults to /usr/local/bin:/usr/bin:/bin and LANG to C.UTF-8. If a name is in
+// base twice, the last entry counts, as in os/exec. No name is in the result twice.
+// The order of the result depends only on the names.
 //
-// The token is in the variable [Layout.Token] and in no other. A variable of base
-// is dropped, whatever its name, if its value contains the token. It is also dropped
-// if its value is the value of a secret in base. A variable of base is a secret if
-// its name says so (ANTHROPIC_API_KEY, DB_PASSWORD) and its value has 8 bytes or
-// more: a shorter value may as well be a switch. Use a token that [CheckToken]
-// accepts. Proxy variables pass unchanged, including a password in a proxy's URL,
-// because the agent can't reach its service without that password.
+// The token is in the variable [Layout.Token] and in no other. A variable of base is
+// dropped, whatever its name, if its value contains the token or equals the value of
+// a secret in base. A secret is a variable that is named like one (ANTHROPIC_API_KEY,
+// DB_PASSWORD) and has 8 bytes or more: a shorter value may be an on/off flag. Use a
+// token that [CheckToken] accepts. Proxy variables pass unchanged, including a
+// password in a proxy's URL, because the agent can't reach its service without that
+// password.
 //
 // Environ sets no TERM: the terminal does. To give the agent further variables,
 // append them to the result.

@@ -36,8 +36,8 @@ type Layout struct {
 	// variable. Empty means that the agent has no such variable.
 	DirVariable string
 
-	// Credentials lists where the agent looks for a credential, the strongest
-	// first.
+	// Credentials lists where the agent looks for a credential, in decreasing
+	// precedence.
 	Credentials []Credential
 
 	// Config returns the configuration files that PrepareHome changes, as
@@ -50,22 +50,22 @@ type Layout struct {
 	// the file does not exist. In the Real mode Seed only trusts workdir. If no
 	// key differs, the file is neither created nor changed. Seed may be called
 	// several times for one change. It does not change doc. Its error wraps
-	// [ErrMalformed] if the agent would not have written doc.
+	// ErrMalformed if the agent would not have written doc.
 	Seed func(path string, doc []byte, workdir string, mode Mode) (out []byte, keys []string, err error)
 
 	// Lock is the suffix of the directory with which the agent locks a
 	// configuration file: ".lock" for an agent that uses the npm package
-	// proper-lockfile. The agent takes a lock for abandoned after ten seconds.
-	// Empty means that the agent does not lock.
+	// proper-lockfile. The agent considers a lock stale after ten seconds. Empty
+	// means that the agent does not lock.
 	Lock string
 
 	// Settings are the files of the home in which the agent looks for settings,
-	// the strongest first. They are relative to the home.
+	// in decreasing precedence. They are relative to the home.
 	Settings []string
 
 	// Project returns the settings files of a working directory, and Managed
-	// those of the machine's administrator, as absolute paths, the strongest
-	// first. Nil means none.
+	// those of the machine's administrator, as absolute paths, in decreasing
+	// precedence. Nil means none.
 	Project func(workdir string) []string
 	Managed func() []string
 
@@ -96,8 +96,8 @@ type Layout struct {
 // A Credential is one place where an agent looks for a credential. Exactly one of
 // the first five fields is set.
 type Credential struct {
-	// Variable is an environment variable. A setting that Scan gives this name
-	// replaces the variable.
+	// Variable is an environment variable. A setting that Scan maps to this name
+	// overrides the variable.
 	Variable string
 
 	// Setting is a key in a settings file, as Scan returns it.

@@ -35,8 +35,8 @@ type Report struct {
 }
 
 // PrepareHome prepares the home h, so that the agent starts in the directory workdir
-// without a question. A relative workdir is relative to the working directory of
-// this process. The modes differ:
+// without a question. workdir must name a directory that exists ("" is an error); a
+// relative path starts at this process's working directory. The modes differ:
 //
 //   - Real: PrepareHome only records in the agent's configuration that workdir is
 //     trusted.
@@ -60,15 +60,17 @@ type Report struct {
 // Trust is recorded for workdir's physical path, because that is the path that the
 // agent gets from the system.
 //
-// The error wraps [ErrMalformed] if the agent would not have written a file as it
-// is. It wraps the fs error if a file can't be read or written. A file that the error
-// names is unchanged. With an error, the Report lists the changes before the error.
+// The error wraps [ErrMalformed] if the agent would not have written a file as it is.
+// It wraps the file system's error, such as fs.ErrPermission, if a file can't be read
+// or written. A file that the error names is unchanged. With an error, the Report
+// lists the changes that were made before it.
 func PrepareHome(h Home, workdir string) (Report, error) {
 	return PrepareHomeContext(context.Background(), h, workdir)
 }
 
-// PrepareHomeContext does what [PrepareHome] does, and returns early when ctx ends.
-// Without that it may wait half a minute for another process that holds a lock.
+// PrepareHomeContext is [PrepareHome] with a context. PrepareHome waits for a lock
+// that another process holds, but fails after a minute in which nothing changes, and
+// after ten minutes in all. If ctx ends first, the error wraps its cause.
 func PrepareHomeContext(ctx context.Context, h Home, workdir string) (Report, error) {
 	s := steps{Home: h, workdir: workdir, report: Report{Mode: h.Mode}}
 	err := s.walk(ctx)

@@ -12,7 +12,7 @@ import (
 //
 // The methods do not help where a printer does not call them:
 //   - Package fmt prints an unexported field of a struct as a plain string.
-//   - So do the verbs %p and %w of fmt, which go vet reports.
+//   - The verbs %p and %w of fmt print it, which go vet reports.
 //   - Package encoding/json prints a map key.
 //
 // Keep a Secret in exported fields and in variables. Convert it or call Reveal only

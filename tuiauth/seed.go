@@ -26,8 +26,7 @@ const (
 	// millisecond.
 	tornWait = 50 * time.Millisecond
 
-	// agentLockStale is the age at which the agent takes its own lock for
-	// abandoned.
+	// agentLockStale is the age at which the agent considers its own lock stale.
 	agentLockStale = 10 * time.Second
 
 	// maxConfigSize is far above the size that an agent writes (some 100 KB).
@@ -145,8 +144,8 @@ func (s *steps) replace(ctx context.Context, path, target string, c change) (boo
 }
 
 // lockAgent takes the agent's own lock on its configuration, the directory dir. The
-// agent takes the lock for abandoned after ten seconds. If the lock can't be taken
-// we go on without it, as the agent does. Commit then protects the agent's updates.
+// agent considers the lock stale after ten seconds. If the lock can't be taken we go
+// on without it, as the agent does. Commit then protects the agent's updates.
 func lockAgent(ctx context.Context, dir string) (release func()) {
 	for deadline := time.Now().Add(agentLockStale + time.Second); time.Now().Before(deadline) && ctx.Err() == nil; {
 		err := os.Mkdir(dir, 0o700)
