@@ -23,11 +23,11 @@
 //
 // # What is proof
 //
-// Nothing is ended because it looks like ours. A file in each lease names the host by
-// pid, start time, boot and pid namespace. The host holds a lock on the directory for
-// as long as it lives. Every process of a turn carries the lease's ID in its
-// environment. A sweep ends what belongs to a host that has provably ended. It reports
-// the rest as kept, with the reason. It never touches
+// Resemblance is no proof. A file in each lease names the host by pid, start time,
+// boot and pid namespace. The host holds a lock on the directory for as long as it
+// lives. Every process of a turn carries a mark, the lease's ID in its environment
+// (tmuxctl.MarkerVar). A sweep ends what belongs to a host that has provably ended. It
+// reports the rest as kept, with the reason. It never touches
 //
 //   - what belongs to a host that lives, also in another container,
 //   - a pane on a shared server whose command does not name the dead host's private
@@ -40,7 +40,7 @@
 //   - a living host that was started in a turn of the dead one, and what has
 //     inherited the dead host's mark from that living host.
 //
-// A pid is used again, so a process is identified by its pid and its start time. A
+// The system reuses pids, so a process is identified by its pid and its start time. A
 // signal is sent through a handle (Linux: a pidfd), so it reaches only that process.
 //
 // # Zombies

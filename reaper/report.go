@@ -35,6 +35,7 @@ type Finding struct {
 	Why string `json:"why"`
 }
 
+// String returns the finding in one line, without its Owner.
 func (f Finding) String() string {
 	return fmt.Sprintf("%s %s: %s: %s", f.Kind, f.name(), f.Verdict, f.Why)
 }

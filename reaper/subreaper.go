@@ -17,16 +17,16 @@ var subreaping atomic.Bool
 //
 // It never takes a child from the program's own os/exec and os.StartProcess calls: it
 // waits for one process at a time, and only for a process that was provably adopted.
-// The proof is that the process
+// The proof is that this process holds no handle on it (Go holds one, a pidfd, for
+// each child that it may wait for), and that it
 //
 //   - was seen as somebody else's child,
-//   - is in a session that neither it nor this process has begun,
+//   - is in a POSIX session that is not this process's and that it does not lead,
 //   - carried the mark of a turn or of a tmux server of ours, or
-//   - is a server that [KillServerIfOnlyOurs] was given,
+//   - is a server that [KillServerIfOnlyOurs] was given.
 //
-// and that this process holds no handle on it (Go holds one, a pidfd, for each child
-// that it may wait for). The process table is read once a second, when a child has
-// ended, and before this package ends something.
+// The process table is read once a second, when a child has ended, and before this
+// package ends something.
 //
 // An orphan without proof stays a zombie until the program ends. Two kinds of orphan
 // have none: one that began a session of its own and ended within that second, and

@@ -56,7 +56,7 @@ type SweepConfig struct {
 // could not be examined. The report is valid in any case. When ctx ends, Sweep
 // finishes the current lease, which takes some seconds at most, and leaves the rest to
 // the next sweep. If it waits for a shared tmux server's answer, it stops at once. The
-// error then wraps ctx's.
+// error then wraps ctx's cause.
 //
 // Where the system's process table can't be read the error wraps
 // [errors.ErrUnsupported], and nothing is ended.

@@ -17,7 +17,7 @@ const settleTime = 5 * time.Second
 // methods are safe for concurrent use. Its fields must not be changed after Run was
 // called.
 type Sweeper struct {
-	// Config is passed to each [Sweep].
+	// Config is passed to each Sweep.
 	Config SweepConfig
 
 	// Every is the time from the end of one sweep to the next; zero means ten
@@ -25,7 +25,7 @@ type Sweeper struct {
 	Every time.Duration
 
 	// OnReport, if not nil, is called by Run after each sweep with the results of
-	// [Sweep]. The error wraps context.Canceled if Busy interrupted the sweep.
+	// Sweep. The error wraps context.Canceled if Busy interrupted the sweep.
 	OnReport func(Report, error)
 
 	mu    sync.Mutex
