@@ -24,8 +24,8 @@
 //
 // The exit status is 0 for an answer, 2 for bad usage, 3 if the login is not accepted,
 // 4 if the deadline passed or the answer hit a limit, 5 if the agent waits for a
-// person, 6 if the service refused or failed, and 1 for anything else. With -n it is
-// the status of the first turn that failed.
+// person, 6 if the model refused or the service failed, and 1 for anything else. With
+// -n it is the status of the first turn that failed.
 package main
 
 import (

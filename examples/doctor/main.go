@@ -4,9 +4,10 @@
 //	doctor [flags]
 //
 // It makes the same checks as a Runner that is set up as in examples/ask, with the
-// long-lived token in CLAUDE_CODE_OAUTH_TOKEN if that is set. Nothing is changed
-// and nothing is sent, except that -live runs one turn. For a moment there is a
-// private tmux server, and a file in the agent's home. No secret is printed.
+// long-lived token in CLAUDE_CODE_OAUTH_TOKEN if that is set. Nothing is sent and
+// nothing stays changed, except by -live, which runs one turn. A private tmux server,
+// and files in the temporary directory and in the agent's home, exist for a moment.
+// No secret is printed.
 //
 // A table with a row for each check goes to standard output. Below each row that is
 // not "ok" stands what to do about it:

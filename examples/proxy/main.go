@@ -22,8 +22,8 @@
 // # What a request may contain
 //
 // Text. The messages of the system, the user and the assistant become one prompt
-// without loss; see render. A request for something that the agent cannot do (tools,
-// images, n, stop words, JSON formats) gets status 400. Fields that only tune an answer
+// without loss. A request for something that the agent cannot do (tools, images, n,
+// stop words, JSON formats) gets status 400. Fields that only tune an answer
 // (temperature, max_tokens, seed) are ignored. If the request names a model of
 // claude's, that model answers, else the model of -model.
 //
@@ -46,9 +46,9 @@
 // An error has the form and the status of the API: 400 for a request that cannot be
 // answered, 401 for a wrong key or if the agent's login is not accepted, 413 for a body
 // over -max-body, 429 with Retry-After if the queue is full, 503 during shutdown, 504
-// for a turn over -timeout, and the service's own status, such as 529. A streamed
-// answer begins with its first text. A failure before that has a status too; a later
-// failure is an event.
+// for a turn over -timeout, and the service's own status, such as 529. The status of a
+// streamed answer is sent with its first text: an earlier failure has a status of its
+// own, a later one is an event.
 //
 // When a client disconnects, its turn ends. On SIGTERM the running turns may finish
 // within -grace; a second SIGTERM ends them at once.
