@@ -86,13 +86,15 @@ func (s *setup) config(host *drive.Host, a agent.Agent, place *place, kind Termi
 // A setupKey identifies a setup as a map key.
 type setupKey struct {
 	workdir, model, env, tools, mcp, system, effort string
-	noTools, allowProject, allowMentions, stream    bool
+	noTools, namesTools                             bool
+	allowProject, allowMentions, stream             bool
 }
 
 func (s *setup) key() setupKey {
 	return setupKey{
 		workdir: s.workdir, model: s.Model, env: strings.Join(s.Env, "\x00"),
 		tools: strings.Join(s.Tools, ","), mcp: s.MCPConfig, system: s.SystemPrompt, effort: s.Effort,
-		noTools: s.NoTools || s.Tools != nil && len(s.Tools) == 0, allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
+		noTools: s.NoTools, namesTools: s.Tools != nil,
+		allowProject: s.AllowProject, allowMentions: s.AllowMentions, stream: s.stream,
 	}
 }

@@ -37,4 +37,11 @@ func TestSetupKeyKnowsEveryFieldOfRequest(t *testing.T) {
 			is.Equal(key(t, req) == key(t, plain), free[field.Name])
 		})
 	}
+	t.Run("no tools in two ways", func(t *testing.T) {
+		is := is.New(t)
+		no, none := plain, plain
+		no.NoTools, none.Tools = true, []string{}
+		is.True(key(t, no) != key(t, none)) // only with NoTools git finds no repository
+		is.True(key(t, plain) != key(t, none))
+	})
 }
