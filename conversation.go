@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -28,6 +29,7 @@ type Conversation struct {
 	seat   *seat
 	opened Request // the request of Open: its callbacks are the turns' defaults
 	setup  Request // the part of the request that is the same for all turns
+	home   string  // the home's physical path
 
 	ctx    context.Context // ends with Close
 	cancel context.CancelCauseFunc
@@ -45,7 +47,7 @@ type Conversation struct {
 }
 
 // openConversations holds the conversations that this process has open, by their
-// sessions.
+// sessions. A home may have several names.
 var openConversations sync.Map // sessionKey to *Conversation
 
 type sessionKey struct{ home, session string }
@@ -108,17 +110,17 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	if err != nil {
 		return nil, op, err
 	}
-	c = &Conversation{runner: r, opened: *t.req, setup: setup.Request}
+	c = &Conversation{runner: r, opened: *t.req, setup: setup.Request, home: physical(r.Home.Dir)}
 	opened := false // stays false after an error, and after a callback's panic
 	if resume {
 		// Reserve the session first, so that nobody else writes to the file that find
 		// reads.
-		if _, there := openConversations.LoadOrStore(sessionKey{r.Home.Dir, t.res.SessionID}, c); there {
+		if _, there := openConversations.LoadOrStore(sessionKey{c.home, t.res.SessionID}, c); there {
 			return nil, starting, ErrBusy
 		}
 		defer func() {
 			if !opened {
-				openConversations.CompareAndDelete(sessionKey{r.Home.Dir, t.res.SessionID}, c)
+				openConversations.CompareAndDelete(sessionKey{c.home, t.res.SessionID}, c)
 			}
 		}()
 		if setup.resume, err = c.find(setup.workdir, t.res.SessionID); err != nil {
@@ -152,7 +154,7 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	}
 	leave := c.seat.leave
 	c.seat.leave = func() { // the agent has exited, and Runner.Close still waits
-		openConversations.CompareAndDelete(sessionKey{r.Home.Dir, c.SessionID()}, c)
+		openConversations.CompareAndDelete(sessionKey{c.home, c.SessionID()}, c)
 		leave()
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
@@ -160,9 +162,17 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	return c, "", nil
 }
 
+// physical returns a path without symbolic links, or as it is if it does not exist yet.
+func physical(path string) string {
+	if p, err := filepath.EvalSymlinks(path); err == nil {
+		return p
+	}
+	return filepath.Clean(path)
+}
+
 // named keeps others from opening the conversation's session.
 func (c *Conversation) named(session string) {
-	openConversations.Store(sessionKey{c.runner.Home.Dir, session}, c)
+	openConversations.Store(sessionKey{c.home, session}, c)
 }
 
 // closeWith closes the conversation when ctx ends, or at once if ctx has ended.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/redact"
 	"github.com/tuiturn/tuiturn/internal/uuid"
 	"github.com/tuiturn/tuiturn/transcript"
+	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
 // A talk is a conversation on a stage.
@@ -162,7 +164,7 @@ func TestConversationOfAWarmAgent(t *testing.T) {
 func TestConversationIsBusy(t *testing.T) {
 	t.Parallel()
 	is := is.New(t)
-	s := newStage(t, Pty, answers(fakeagent.Turn{Delay: 300 * time.Millisecond}))
+	s := newStage(t, Pty, answers(fakeagent.Turn{Delay: 3 * time.Second}))
 	s.Limits.Turns = 1
 	c := s.talk(Request{})
 	submitted := make(chan struct{})
@@ -176,6 +178,12 @@ func TestConversationIsBusy(t *testing.T) {
 	is.True(errors.Is(err, ErrBusy))
 	_, err = s.Resume(t.Context(), c.SessionID(), Request{WorkDir: s.work})
 	is.True(errors.Is(err, ErrBusy)) // nor can another agent have the session
+	alias := filepath.Join(t.TempDir(), "home")
+	is.NoErr(os.Symlink(s.home, alias))
+	other := Runner{Agent: s.Agent, Home: tuiauth.Home{Dir: alias, Mode: tuiauth.Isolated}, Token: s.Token, Environ: s.Environ, Terminal: s.Terminal, TempDir: s.TempDir}
+	_, err = other.Resume(t.Context(), c.SessionID(), Request{WorkDir: s.work})
+	is.True(errors.Is(err, ErrBusy)) // nor by another name of its home
+	is.NoErr(other.Close())
 	first.Wait()
 	_, err = s.turn(t.Context(), Request{Prompt: "another"})
 	is.NoErr(err)
