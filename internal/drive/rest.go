@@ -45,12 +45,18 @@ func (m mark) since() time.Duration { return time.Since(m.at) }
 // a core. An idle agent needs some hundredths.
 const busyShare = 5
 
-// worked tells whether the agent has been busy since m, or waits for a process that it
-// has started since then and that is busy: its editor or a hook. On systems that do not
-// tell the work time, the result is false.
+// worked tells whether the agent has been busy since m. On systems that do not tell the
+// work time, the result is false.
 func (p *Pane) worked(m mark) bool {
 	work, ok := proc.WorkTime(p.term.Pid())
-	return m.set() && ok && (work-m.work > m.since()/busyShare || proc.Delegates(p.term.Pid(), m.since(), busyShare))
+	return m.set() && ok && work-m.work > m.since()/busyShare
+}
+
+// busy tells whether the agent has worked since m, or waits for a process that it has
+// started since then and that is busy: its editor or a hook. It opens a file for each
+// thread of the agent and of its children, so it is for conclusions, not for each look.
+func (p *Pane) busy(m mark) bool {
+	return p.worked(m) || m.set() && proc.Delegates(p.term.Pid(), m.since(), busyShare)
 }
 
 // A rest measures how long the agent has been idle. A timeout on that distinguishes an
@@ -77,7 +83,7 @@ func (r *rest) over(d time.Duration) bool {
 	if r.from.since() < d {
 		return false
 	}
-	if r.pane.worked(r.from) && time.Since(r.began) < maxRests*d {
+	if r.pane.busy(r.from) && time.Since(r.began) < maxRests*d {
 		r.from = r.pane.mark()
 		return false
 	}

@@ -129,7 +129,7 @@ func (w *watch) lookNow(ctx context.Context) error {
 func (w *watch) still() time.Duration { return w.drawn.since() }
 
 // busy tells whether the screen is still because the agent works.
-func (w *watch) busy() bool { return w.pane.worked(w.drawn) }
+func (w *watch) busy() bool { return w.pane.busy(w.drawn) }
 
 // rests tells whether the agent has been idle lately, for restWindow at least. Unlike
 // busy it does not take an average over all the time that the screen is still, in which
@@ -156,9 +156,9 @@ func (w *watch) blocked(ctx context.Context, long time.Duration) error {
 			return w.redraw(ctx) // a prompt in an input line in pieces looks like a menu
 		}
 		return blockedBy(w.view.Menu)
-	case still >= long/2 && !w.redrawn && !w.pane.worked(w.foot):
+	case still >= long/2 && !w.redrawn && !w.pane.busy(w.foot):
 		return w.redraw(ctx)
-	case still >= long && !w.pane.worked(w.foot),
+	case still >= long && !w.pane.busy(w.foot),
 		// The agent works, but only at its clock: the clock moves, and the rows below
 		// do not (a form of an MCP server's on 2.1.158).
 		still >= idleQuiet && w.moves >= manyMoves && long < bootStill:
