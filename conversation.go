@@ -115,12 +115,13 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 	if resume {
 		// Reserve the session first, so that nobody else writes to the file that find
 		// reads.
-		if _, there := openConversations.LoadOrStore(sessionKey{c.home, t.res.SessionID}, c); there {
+		reserved, key := c, sessionKey{c.home, t.res.SessionID}
+		if _, there := openConversations.LoadOrStore(key, reserved); there {
 			return nil, starting, ErrBusy
 		}
 		defer func() {
 			if !opened {
-				openConversations.CompareAndDelete(sessionKey{c.home, t.res.SessionID}, c)
+				openConversations.CompareAndDelete(key, reserved)
 			}
 		}()
 		if setup.resume, err = c.find(setup.workdir, t.res.SessionID); err != nil {
@@ -146,6 +147,9 @@ func (t *turn) open(ctx context.Context, resume bool) (c *Conversation, op strin
 		t.seat.leave = place.turns.Done
 	}
 	opened = true
+	if !resume {
+		c.home = physical(r.Home.Dir) // it exists now
+	}
 	c.seat = t.seat
 	c.seat.unreported = true // nobody gets the error if Runner.Close closes it
 	c.seat.Named = c.named

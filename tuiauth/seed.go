@@ -116,12 +116,13 @@ func (s *steps) write(ctx context.Context, path, target string) (change, error) 
 // lock serialises our own processes on a directory. Without the lock no update is
 // lost, see atomicfile.Pending.Commit, but many processes would retry often.
 func lock(ctx context.Context, dir string) (unlock func(), err error) {
+	began := time.Now()
 	unlock, err = atomicfile.Lock(ctx, dir, lockWait)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return func() {}, nil
 	}
 	if errors.Is(err, atomicfile.ErrLocked) {
-		return nil, fmt.Errorf("%w for %v; end or resume the process that holds it", err, lockWait)
+		return nil, fmt.Errorf("%w for %v; end or resume the process that holds it", err, time.Since(began).Round(time.Second))
 	}
 	return unlock, err
 }

@@ -69,6 +69,7 @@ func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over
 	case err != nil:
 		return false, t.lateOr(ctx, err)
 	}
+	*quiet = quiet.Add(w.gap.time)
 	lines, err := t.catchUp()
 	switch {
 	case err != nil:
@@ -76,6 +77,9 @@ func (t *Turn) standstill(ctx context.Context, w *watch, quiet *time.Time) (over
 	case lines:
 		*quiet = time.Now()
 		return false, nil
+	}
+	if len(t.questions) > 0 {
+		w.redraws = maxRedraws // a hook has told of the question, so the menu is one
 	}
 	err = w.blocked(ctx, workStill)
 	switch {

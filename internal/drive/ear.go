@@ -85,6 +85,9 @@ func (t *Turn) catchUp() (lines bool, _ error) {
 			return lines, err
 		}
 		lines = lines || heard == line
+		if t.log.Done() { // what comes behind is not of this turn
+			break
+		}
 	}
 	return lines, nil
 }

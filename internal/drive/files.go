@@ -56,10 +56,12 @@ func (p *Pane) mend() error {
 	if p.Place.Lease.Check() != nil {
 		return Cleaned(p.Place.Lease.Dir())
 	}
-	if p.missing() == nil {
+	lost := p.missing()
+	if lost == nil {
 		return nil
 	}
-	p.Log.Warn("files of an agent were removed and are made again", p.LogID(), "error", p.missing())
+	p.lost = lost
+	p.Log.Warn("files of an agent were removed and are made again", p.LogID(), "error", lost)
 	return p.make()
 }
 
@@ -96,6 +98,11 @@ func (p *Pane) blame(err error) error {
 	why := p.missing()
 	if path := notThere(err); why == nil && strings.HasPrefix(path, p.Place.Lease.Dir()+"/") {
 		why = Cleaned(path)
+	}
+	// An agent that has noticed the loss of its settings reports no question any more
+	// (2.1.332 watches their directory).
+	if _, blocked := errors.AsType[*BlockedError](err); blocked && why == nil {
+		why = p.lost
 	}
 	if why == nil {
 		return err

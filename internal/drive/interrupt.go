@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/agent"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
@@ -94,15 +95,17 @@ func (t *Turn) comeBack(ctx context.Context) error {
 func (t *Turn) limitComeBack(ctx context.Context, stopped <-chan struct{}, cancel context.CancelCauseFunc) {
 	tick := time.NewTicker(comeBackWait / 10)
 	defer tick.Stop()
+	const enough = 3 // looks: the limit is the agent's, not that of a slow host
+	looks := t.looks.Load()
 	for rest := t.rest(); ; {
 		select {
 		case <-tick.C:
-			if rest.over(comeBackWait) {
+			if rest.over(comeBackWait) && t.looks.Load() >= looks+enough {
 				cancel(errNotBack)
 				return
 			}
 		case <-stopped:
-			rest, stopped = t.rest(), nil
+			rest, stopped, looks = t.rest(), nil, t.looks.Load()
 		case <-ctx.Done():
 			return
 		}
@@ -131,6 +134,7 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 		if err := w.look(ctx); err != nil {
 			return err
 		}
+		told.skip(w.gap)
 		switch lines, err := t.catchUp(); {
 		case err != nil:
 			return err
@@ -149,7 +153,7 @@ func (t *Turn) stop(ctx context.Context, hasStopped func()) error {
 			if t.log.Done() && tells < 2 || settled && stopped || still >= restQuiet && told.set() && rests() {
 				return nil
 			}
-		case !w.view.Input && w.view.Menu == nil && !w.redrawn && w.foot.since() >= comeBackWait/2 && rests():
+		case !w.view.Input && (w.view.Menu == nil || w.view.Menu.Kind == agent.Other) && w.mayRedraw() && w.foot.since() >= comeBackWait/2 && rests():
 			if err := w.redraw(ctx); err != nil {
 				return err
 			}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
@@ -65,9 +66,11 @@ type Pane struct {
 
 	dir      string       // the door, the agent's files, what its hooks report, its TMPDIR
 	files    []agent.File // in it, TMPDIR and the door's aside
+	lost     error        // what of all that has been removed and was made again; nil: nothing
 	door     *door
 	cfg      terminal.Config
 	term     terminal.Terminal
+	looks    atomic.Int64  // at the screen
 	declined int           // menus that were left without a choice
 	refused  *BlockedError // the last of them, until the input line is there
 }

@@ -21,20 +21,27 @@ func (p *Pane) mark() mark {
 // attention is how much of the time between two looks counts as seen. A host that was
 // stopped, or a machine that was paused, has not seen that an agent rested meanwhile: it
 // may have been paused, too.
-const attention = time.Second
+const attention = 500 * time.Millisecond
 
-// unseen returns how much of the time since the last look does not count.
-func unseen(last time.Time) time.Duration {
-	if last.IsZero() {
-		return 0
+// A gap is the part of the time between two looks that does not count, and what the
+// agent has worked in it.
+type gap struct{ time, work time.Duration }
+
+// gap returns what of the time since the last look does not count.
+func (p *Pane) gap(last mark) gap {
+	if !last.set() || last.since() <= attention {
+		return gap{}
 	}
-	return max(time.Since(last)-attention, 0)
+	now := p.mark()
+	all := now.at.Sub(last.at)
+	unseen := all - attention
+	return gap{unseen, time.Duration(float64(now.work-last.work) * float64(unseen) / float64(all))}
 }
 
-// skip leaves a time out of what has passed since m.
-func (m *mark) skip(d time.Duration) {
+// skip leaves a gap out of what has passed since m.
+func (m *mark) skip(g gap) {
 	if m.set() {
-		m.at = m.at.Add(d)
+		m.at, m.work = m.at.Add(g.time), m.work+g.work
 	}
 }
 
@@ -64,13 +71,13 @@ func (p *Pane) busy(m mark) bool {
 type rest struct {
 	pane  *Pane
 	began time.Time
-	asked time.Time // when over was called last
+	asked mark // when over was called last
 	from  mark
 }
 
 func (p *Pane) rest() *rest {
-	now := time.Now()
-	return &rest{p, now, now, p.mark()}
+	now := p.mark()
+	return &rest{p, now.at, now, now}
 }
 
 // maxRests is the number of timeouts that an agent may use up if it works all the time.
@@ -78,8 +85,10 @@ const maxRests = 12
 
 // over tells whether the agent has rested for d. It must be called often.
 func (r *rest) over(d time.Duration) bool {
-	r.from.skip(unseen(r.asked))
-	r.asked = time.Now()
+	gap := r.pane.gap(r.asked)
+	r.from.skip(gap)
+	r.began = r.began.Add(gap.time)
+	r.asked = r.pane.mark()
 	if r.from.since() < d {
 		return false
 	}

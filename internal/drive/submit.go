@@ -75,6 +75,10 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 	if err := w.look(ctx); err != nil {
 		return err
 	}
+	t.entered.skip(w.gap)
+	if t.doubtful() {
+		t.overdue.since = t.overdue.since.Add(w.gap.time)
+	}
 	if lines, err := t.catchUp(); lines || err != nil {
 		return err
 	}
@@ -107,7 +111,7 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 			return fmt.Errorf("%w: it took the prompt, gave it back to the input line and recorded nothing (see the screen)", ErrNotAccepted)
 		}
 	case time.Since(t.entered.at) >= enterAgain:
-		if t.entered.again() && t.worked(t.entered.mark) {
+		if t.entered.again() && t.busy(t.entered.mark) {
 			t.entered.press(t.Pane)
 			return nil
 		}
@@ -118,6 +122,9 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 		}
 		// The last look may be old, and a question may be there by now.
 		if err := w.lookNow(ctx); err != nil || !w.view.Input || w.view.Text == "" {
+			return err
+		}
+		if lines, err := t.catchUp(); lines || err != nil {
 			return err
 		}
 		if t.entered.times == maxEnters {

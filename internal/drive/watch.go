@@ -59,7 +59,8 @@ const (
 // A watch looks at the screen and knows how long the screen has been still.
 type watch struct {
 	pane  *Pane
-	when  time.Time // time of the last look
+	when  mark // of the last look
+	gap   gap  // before the last look
 	view  agent.Sees
 	blank bool
 	last  string
@@ -68,10 +69,11 @@ type watch struct {
 	foot  mark // when view.Foot changed last; see agent.Sees
 	moves int  // how often the rest of the screen has changed since then
 
-	redrawn bool   // since the input line was there last
+	redraws int    // since the input line was there last
 	dialog  string // the Foot that stood then
 	stood   mark   // since then
-	asked   mark   // when the agent was asked to redraw
+	asking  mark   // when the agent was asked to redraw
+	asked   mark   // and when its terminal had its size again
 
 	escaped mark // when a menu was declined last; see unblock
 
@@ -84,7 +86,7 @@ func (w *watch) look(ctx context.Context) error {
 	if w.still() > stoppedStill && proc.Stopped(w.pane.term.Pid()) {
 		return ErrStopped
 	}
-	if w.still() > time.Second && time.Since(w.when) < workLook && w.drawn.set() {
+	if w.still() > time.Second && w.when.since() < workLook && w.drawn.set() {
 		return nil
 	}
 	return w.lookNow(ctx)
@@ -96,13 +98,17 @@ func (w *watch) lookNow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if away := unseen(w.when); away > 0 {
-		w.drawn.skip(away)
-		w.foot.skip(away)
-		w.stood.skip(away)
-		w.lately, w.now = mark{}, mark{}
+	w.pane.looks.Add(1)
+	slow := w.gap.time > 0
+	if w.gap = w.pane.gap(w.when); w.gap.time > 0 {
+		for _, m := range []*mark{&w.drawn, &w.foot, &w.stood, &w.asking, &w.asked, &w.escaped} {
+			m.skip(w.gap)
+		}
+		if !slow { // a pause; where all looks take long, the agent has had the time
+			w.lately, w.now = mark{}, mark{}
+		}
 	}
-	w.when = time.Now()
+	w.when = w.pane.mark()
 	if !w.now.set() || w.now.since() >= restWindow {
 		w.lately, w.now = w.now, w.pane.mark()
 	}
@@ -113,11 +119,11 @@ func (w *watch) lookNow(ctx context.Context) error {
 		w.blank = len(text.Visible(screen)) == 0
 		w.moves++
 		if w.view.Input {
-			w.redrawn = false
+			w.redraws = 0
 		}
 		if w.view.Foot != before || !w.foot.set() {
 			w.foot, w.moves = w.drawn, 0
-			if w.redrawn && w.view.Foot == w.dialog {
+			if w.redraws > 0 && w.asked.since() < redrawingBusy && w.view.Foot == w.dialog {
 				w.foot = w.stood // it is the same dialog, drawn anew
 			}
 		}
@@ -149,14 +155,14 @@ func (w *watch) blocked(ctx context.Context, long time.Duration) error {
 		long = blankStill // the agent may be starting
 	}
 	switch {
-	case w.redrawn && (w.asked.since() < redrawing || w.asked.since() < redrawingBusy && !w.rests()):
+	case w.redraws > 0 && (w.asked.since() < redrawing || w.asked.since() < redrawingBusy && !w.rests()):
 		return nil
 	case w.view.Menu != nil && still >= 100*time.Millisecond:
-		if w.view.Menu.Kind == agent.Other && !w.redrawn {
+		if w.view.Menu.Kind == agent.Other && w.mayRedraw() {
 			return w.redraw(ctx) // a prompt in an input line in pieces looks like a menu
 		}
 		return blockedBy(w.view.Menu)
-	case still >= long/2 && !w.redrawn && !w.pane.busy(w.foot):
+	case still >= long/2 && w.mayRedraw() && !w.pane.busy(w.foot):
 		return w.redraw(ctx)
 	case still >= long && !w.pane.busy(w.foot),
 		// The agent works, but only at its clock: the clock moves, and the rows below
@@ -172,11 +178,24 @@ func (w *watch) blocked(ctx context.Context, long time.Duration) error {
 // the wrong rows, and its input line is in pieces until it draws everything (2.1.158 in
 // tmux 3.3a, one of 40 prompts with emoji of several code points).
 func (w *watch) redraw(ctx context.Context) error {
-	w.redrawn, w.dialog, w.stood = true, w.view.Foot, w.foot
+	w.redraws++
+	w.asking = w.pane.mark()
+	w.dialog, w.stood = w.view.Foot, w.foot
 	w.pane.Log.Info("the agent's screen has no input line; it is drawn anew", w.pane.LogID())
-	if err := w.pane.term.Redraw(ctx); err != nil {
-		return Cause(ctx, err)
+	if err := w.pane.term.Redraw(ctx); ctx.Err() != nil {
+		return Why(ctx)
+	} else if err != nil { // the agent may have ended: the next look tells
+		w.pane.Log.Warn("the agent's screen cannot be drawn anew", w.pane.LogID(), "error", err)
 	}
 	w.asked = w.pane.mark()
 	return nil
+}
+
+// maxRedraws is how often the agent is asked to draw a screen that stays as it is.
+const maxRedraws = 2
+
+// mayRedraw tells whether the agent was not asked to draw its screen anew yet, or has not
+// done it: an agent that gets no core in time sees no other size.
+func (w *watch) mayRedraw() bool {
+	return w.redraws == 0 || w.redraws < maxRedraws && w.drawn.at.Before(w.asking.at)
 }

@@ -26,6 +26,9 @@ func Redraw(ctx context.Context, tty string) error {
 	if err != nil {
 		return err
 	}
+	if size.Cols < 2 {
+		return nil
+	}
 	narrow := *size
 	narrow.Cols--
 	if err := pty.Setsize(f, &narrow); err != nil {
@@ -34,6 +37,10 @@ func Redraw(ctx context.Context, tty string) error {
 	select {
 	case <-time.After(redrawWait):
 	case <-ctx.Done():
+	}
+	// Somebody else may have changed it meanwhile.
+	if now, err := pty.GetsizeFull(f); err != nil || *now != narrow {
+		return err
 	}
 	return pty.Setsize(f, size)
 }
