@@ -169,34 +169,53 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 			}
 		}
 	})
-	following.Go(func() {
-		for ev, err := range reports.Events(ctx) {
-			if err != nil {
-				switch {
-				case ctx.Err() != nil:
-				case t.SessionID() == "": // nothing else tells where the transcript is
-					if errors.Is(err, transcript.ErrRemoved) || errors.Is(err, transcript.ErrReplaced) {
-						err = Cleaned(t.hooksFile())
-					}
-					hear(sound{err: err})
-				default:
-					t.Log.Warn("what the agent's hooks report is not read any more", t.LogID(), "error", err)
-				}
-				return
-			}
-			// What a subagent's hook reports is not for the turn.
-			if _, torn := ev.Body.(*transcript.Malformed); torn || ev.Sidechain {
-				continue
-			}
-			ev.Raw = nil // valid only inside this loop
-			if !hear(sound{event: ev, hook: true}) {
-				return
-			}
-		}
-	})
+	following.Go(func() { t.followReports(ctx, &reports, hear) })
 	return func() {
 		cancel()
 		following.Wait()
 		t.dismiss()
 	}
+}
+
+// followReports reads what the hooks report. A hook makes a file that a cleaner has
+// removed again, and that file is read from its beginning.
+func (t *Turn) followReports(ctx context.Context, reports *transcript.Follower, hear func(sound) bool) {
+	for {
+		err := t.hearReports(ctx, reports, hear)
+		changed := errors.Is(err, transcript.ErrRemoved) || errors.Is(err, transcript.ErrReplaced) || errors.Is(err, transcript.ErrTruncated)
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return
+		case t.SessionID() == "": // nothing else tells where the transcript is
+			if changed {
+				err = Cleaned(reports.Path)
+			}
+			hear(sound{err: err})
+			return
+		case changed && t.Place.Lease.Check() == nil: // else the name may be anybody's
+			t.Log.Warn("what the agent's hooks reported was removed; what they report from now on is read", t.LogID(), "error", err)
+			reports.Offset = 0
+		default:
+			t.Log.Warn("what the agent's hooks report is not read any more", t.LogID(), "error", err)
+			return
+		}
+	}
+}
+
+// hearReports reads the hooks' file until nobody hears or an error ends that.
+func (t *Turn) hearReports(ctx context.Context, reports *transcript.Follower, hear func(sound) bool) error {
+	for ev, err := range reports.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		// What a subagent's hook reports is not for the turn.
+		if _, torn := ev.Body.(*transcript.Malformed); torn || ev.Sidechain {
+			continue
+		}
+		ev.Raw = nil // valid only inside this loop
+		if !hear(sound{event: ev, hook: true}) {
+			return nil
+		}
+	}
+	return nil
 }

@@ -219,3 +219,26 @@ func TestErrorThatAHookReports(t *testing.T) {
 		}
 	}
 }
+
+// After a cleaner has removed the hooks' file, a hook makes another, and its reports are
+// heard.
+func TestHooksFileIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	is := is.New(t)
+	turn, path := newSecretive(t)
+	l, err := lease.New(t.Context(), t.TempDir())
+	is.NoErr(err)
+	defer l.Release()
+	turn.Place = &Place{Lease: l}
+	turn.know("theirs", path)
+	stop := turn.follow(t.Context())
+	defer stop()
+	for range 3 {
+		os.Remove(turn.hooksFile()) // which the first time is not there yet
+		appendTo(t, turn.hooksFile(), failedAt("another's"))
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		_, err := turn.hear(ctx, nil, nil)
+		cancel()
+		is.NoErr(err)
+	}
+}
