@@ -60,7 +60,8 @@ const (
 type watch struct {
 	pane  *Pane
 	when  mark // of the last look
-	gap   gap  // before the last look
+	gap   gap  // before this look
+	slow  bool // there was one before the last look
 	view  agent.Sees
 	blank bool
 	last  string
@@ -83,6 +84,7 @@ type watch struct {
 // look looks at the screen. A still screen is looked at less often: a look costs 3 ms
 // of processor time over tmux.
 func (w *watch) look(ctx context.Context) error {
+	w.gap = gap{} // each counts once
 	if w.still() > stoppedStill && proc.Stopped(w.pane.term.Pid()) {
 		return ErrStopped
 	}
@@ -99,22 +101,23 @@ func (w *watch) lookNow(ctx context.Context) error {
 		return err
 	}
 	w.pane.looks.Add(1)
-	slow := w.gap.time > 0
 	if w.gap = w.pane.gap(w.when); w.gap.time > 0 {
 		for _, m := range []*mark{&w.drawn, &w.foot, &w.stood, &w.asking, &w.asked, &w.escaped} {
 			m.skip(w.gap)
 		}
-		if !slow { // a pause; where all looks take long, the agent has had the time
+		if !w.slow { // a pause; where all looks take long, the agent has had the time
 			w.lately, w.now = mark{}, mark{}
 		}
 	}
-	w.when = w.pane.mark()
+	w.slow = w.gap.time > 0
+	now := w.pane.mark()
+	w.when = now
 	if !w.now.set() || w.now.since() >= restWindow {
-		w.lately, w.now = w.now, w.pane.mark()
+		w.lately, w.now = w.now, now
 	}
 	if screen != w.last || !w.drawn.set() {
 		before := w.view.Foot
-		w.last, w.drawn = screen, w.pane.mark()
+		w.last, w.drawn = screen, now
 		w.view = w.pane.Agent.See(screen)
 		w.blank = len(text.Visible(screen)) == 0
 		w.moves++
