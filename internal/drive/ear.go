@@ -180,8 +180,8 @@ func (t *Turn) follow(ctx context.Context) (stop func()) {
 // followReports reads what the hooks report. A hook makes a file that a cleaner has
 // removed again, and that file is read from its beginning.
 func (t *Turn) followReports(ctx context.Context, reports *transcript.Follower, hear func(sound) bool) {
-	for {
-		err := t.hearReports(ctx, reports, hear)
+	for ours := true; ; ours = false {
+		err := t.hearReports(ctx, reports, ours, hear)
 		changed := errors.Is(err, transcript.ErrRemoved) || errors.Is(err, transcript.ErrReplaced) || errors.Is(err, transcript.ErrTruncated)
 		switch {
 		case err == nil || ctx.Err() != nil:
@@ -192,7 +192,7 @@ func (t *Turn) followReports(ctx context.Context, reports *transcript.Follower, 
 			}
 			hear(sound{err: err})
 			return
-		case changed && t.Place.Lease.Check() == nil: // else the name may be anybody's
+		case changed:
 			t.Log.Warn("what the agent's hooks reported was removed; what they report from now on is read", t.LogID(), "error", err)
 			reports.Offset = 0
 		default:
@@ -202,9 +202,15 @@ func (t *Turn) followReports(ctx context.Context, reports *transcript.Follower, 
 	}
 }
 
-// hearReports reads the hooks' file until nobody hears or an error ends that.
-func (t *Turn) hearReports(ctx context.Context, reports *transcript.Follower, hear func(sound) bool) error {
+// hearReports reads the hooks' file until nobody hears or an error ends that. A file that
+// may not be ours is read only while the place is: anybody may take the name of a lost one.
+func (t *Turn) hearReports(ctx context.Context, reports *transcript.Follower, ours bool, hear func(sound) bool) error {
 	for ev, err := range reports.Events(ctx) {
+		if err == nil && !ours {
+			// Not before there is a file: the check makes the lease's file again, in the
+			// way of who is just removing everything.
+			err = t.Place.Lease.Check()
+		}
 		if err != nil {
 			return err
 		}
