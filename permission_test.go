@@ -201,7 +201,9 @@ func TestPermission(t *testing.T) {
 				s := on.newStage(t, asking(slices.Clone(c.tools)...))
 				p := permitter{decisions: c.decisions}
 				res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: p.decide})
-				is.True(errors.Is(err, c.err))
+				if !errors.Is(err, c.err) {
+					t.Fatalf("%v", err)
+				}
 				is.Equal(p.commands(), c.asked)
 				ran, told := s.results(res)
 				is.Equal(ran, c.ran)
