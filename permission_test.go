@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -350,24 +351,26 @@ func TestPermissionAgentEnds(t *testing.T) {
 	})
 }
 
-// The question is taken back and another one comes: a decision about the first
-// is none about the second.
+// The question is taken back when the host has been asked, and another one comes: a
+// decision about the first is none about the second.
 func TestPermissionQuestionChanges(t *testing.T) {
 	t.Parallel()
 	for name, wait := range map[string]func(context.Context){
 		"while the host thinks":    func(ctx context.Context) { <-ctx.Done() },
 		"and the host is not told": func(context.Context) { time.Sleep(700 * time.Millisecond) },
-		"as the host decides":      func(context.Context) { time.Sleep(395 * time.Millisecond) },
+		"as the host decides":      func(context.Context) {},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
 				is := is.New(t)
-				s := newStage(t, kind, asking(fakeagent.Tool{Command: "first", Withdraw: 1200 * time.Millisecond}, fakeagent.Tool{Command: "second"}))
+				gone := filepath.Join(t.TempDir(), "gone")
+				s := newStage(t, kind, asking(fakeagent.Tool{Command: "first", Withdraw: gone}, fakeagent.Tool{Command: "second"}))
 				p := permitter{decisions: []Decision{allow, deny}}
 				res, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: func(ctx context.Context, req PermissionRequest) (Decision, error) {
 					d, err := p.decide(ctx, req)
 					if strings.Contains(string(req.Input), "first") {
+						is.NoErr(os.WriteFile(gone, nil, 0o600))
 						wait(ctx)
 					}
 					return d, err
@@ -382,6 +385,27 @@ func TestPermissionQuestionChanges(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A question is taken back before the host has heard of it, and the next one's dialog is
+// drawn before its hook reports it. The host that thinks about the first is told.
+func TestPermissionNextQuestionReportedLate(t *testing.T) {
+	t.Parallel()
+	onEachSetting(t, func(t *testing.T, on setting) {
+		is := is.New(t)
+		gone := filepath.Join(t.TempDir(), "gone")
+		is.NoErr(os.WriteFile(gone, nil, 0o600))
+		s := on.newStage(t, asking(fakeagent.Tool{Command: "first", Withdraw: gone}, fakeagent.Tool{Command: "second", LateReport: time.Second}))
+		p := permitter{decisions: []Decision{deny}}
+		_, err := s.turn(t.Context(), Request{Prompt: "hello", OnPermission: func(ctx context.Context, req PermissionRequest) (Decision, error) {
+			if strings.Contains(string(req.Input), "first") {
+				<-ctx.Done()
+			}
+			return p.decide(ctx, req)
+		}})
+		is.True(errors.Is(err, ErrInterrupted))
+		is.Equal(p.commands()[len(p.commands())-1], "Bash second")
+	})
 }
 
 // The question comes before the prompt is recorded.

@@ -59,6 +59,17 @@ func (t *Turn) shown(m *agent.Menu) *hook.Question {
 	return best
 }
 
+// replaced tells whether a dialog is not, or is no longer, about the question q. The
+// dialog of the question after q can be drawn before that question is reported: then q,
+// withdrawn but open, is the only one to choose, until the report comes. q may be nil.
+func (t *Turn) replaced(q *hook.Question, m *agent.Menu) bool {
+	best := t.shown(m)
+	if best == q {
+		return false
+	}
+	return best == nil || q == nil || !q.Open() || t.Agent.Shows(m, best.Input) > t.Agent.Shows(m, q.Input)
+}
+
 // reply gives the host's decision to the hook that asked.
 func (t *Turn) reply(ctx context.Context, q *hook.Question, decision string) error {
 	t.questions = slices.DeleteFunc(t.questions, func(k *hook.Question) bool { return k == q })

@@ -98,7 +98,7 @@ func (t *Turn) permit(ctx context.Context, w *watch, blocked error) error {
 	case asked.Kind != agent.Permission:
 		return blocked // neither the hook nor the words ask for a permission
 	}
-	decision, refusal, err := t.consult(ctx, w, asked, req)
+	decision, refusal, err := t.consult(ctx, w, asked, q, req)
 	if refusal != nil {
 		return failed(refusal)
 	}
@@ -139,8 +139,8 @@ func (t *Turn) question(ctx context.Context, w *watch, asked *agent.Menu) (*hook
 }
 
 // consult calls OnPermission. It stops waiting when the question is gone or the turn
-// has to end. refusal is the error that OnPermission returned.
-func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req Question) (_ Decision, refusal, err error) {
+// has to end. q may be nil. refusal is the error that OnPermission returned.
+func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, q *hook.Question, req Question) (_ Decision, refusal, err error) {
 	calling, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var (
@@ -179,7 +179,7 @@ func (t *Turn) consult(ctx context.Context, w *watch, asked *agent.Menu, req Que
 		if err := w.look(ctx); err != nil {
 			return Decision{}, nil, err
 		}
-		if !same(w.view.Menu, asked) {
+		if !same(w.view.Menu, asked) || t.replaced(q, asked) {
 			return Decision{}, nil, errChanged
 		}
 	}

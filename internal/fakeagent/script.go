@@ -279,9 +279,9 @@ type Tool struct {
 	Options     []string
 	Highlighted int
 
-	// Withdraw, if positive, is the time after which the agent withdraws the question
-	// and goes on without the tool.
-	Withdraw time.Duration
+	// Withdraw, if not empty, is the path of a file: once it exists, the agent withdraws
+	// the question and goes on without the tool.
+	Withdraw string
 }
 
 func (t *Tool) command() string {

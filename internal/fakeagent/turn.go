@@ -302,7 +302,7 @@ func (a *agent) tools(ctx context.Context, tools []Tool) bool {
 			switch isError, message = a.tool(ctx, &tools[i]); {
 			case message != "":
 				result = message
-			case isError && tools[i].Withdraw > 0:
+			case isError && tools[i].Withdraw != "":
 			case isError:
 				going = false
 			case tools[i].Result != "":
@@ -326,13 +326,17 @@ func (a *agent) tool(ctx context.Context, t *Tool) (declined bool, message strin
 	if !t.Ask {
 		return false, ""
 	}
-	if t.Withdraw > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, t.Withdraw)
-		defer cancel()
-	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if t.Withdraw != "" {
+		go func() {
+			for pause(ctx, 20*time.Millisecond) {
+				if _, err := os.Stat(t.Withdraw); err == nil {
+					cancel()
+				}
+			}
+		}()
+	}
 	decided := make(chan decision, 1)
 	if !t.Unreported {
 		go func() {
