@@ -89,7 +89,7 @@ func report(w io.Writer, events io.Reader) (skipped map[string]int) {
 			skipped[reason(said[name])]++
 			delete(said, name)
 		case e.Action == "fail":
-			fmt.Fprint(w, said[name])
+			fmt.Fprint(w, chatter.ReplaceAllString(said[name], ""))
 			delete(said, name)
 		case e.Action == "pass":
 			loose[e.Package] += strings.Join(past.FindAllString(said[name], -1), "")

@@ -37,8 +37,7 @@ func TestReport(t *testing.T) {
 	var said strings.Builder
 	skipped := report(&said, strings.NewReader(events.String()))
 	is.Equal(skipped, map[string]int{"no tmux": 1})
-	is.Equal(said.String(), `=== RUN   TestEquals
---- FAIL: TestEquals (0.00s)
+	is.Equal(said.String(), `--- FAIL: TestEquals (0.00s)
 FAIL	a	1s
     a_test.go:4: waiting
 panic: test timed out
