@@ -109,6 +109,20 @@ func TestACleanerComesAtAnyTime(t *testing.T) {
 	}
 }
 
+// A cleaner takes what the editor has written before the agent reads it: the prompt is
+// handed over again.
+func TestACleanerTakesThePrompt(t *testing.T) {
+	t.Parallel()
+	onEachSetting(t, func(t *testing.T, on setting) {
+		is := is.New(t)
+		script := answers(fakeagent.Turn{Text: "done"})
+		script.LostEdits = 1
+		res, err := on.newStage(t, script).turn(t.Context(), Request{Prompt: "hello"})
+		is.NoErr(err)
+		is.Equal(res.Text, "done")
+	})
+}
+
 // A conversation goes on, or has ended and says why; then its session goes on.
 func TestACleanerComesIntoAConversation(t *testing.T) {
 	t.Parallel()

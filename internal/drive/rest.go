@@ -59,11 +59,13 @@ func (p *Pane) worked(m mark) bool {
 	return m.set() && ok && work-m.work > m.since()/busyShare
 }
 
-// busy tells whether the agent has worked since m, or waits for a process that it has
-// started since then and that is busy: its editor or a hook. It opens a file for each
-// thread of the agent and of its children, so it is for conclusions, not for each look.
+// busy tells whether the agent has worked since m, or waits for a disk, or for a process
+// that it has started since then and that is busy: its editor or a hook. It opens a file
+// for each thread of the agent and of its children, so it is for conclusions, not for
+// each look.
 func (p *Pane) busy(m mark) bool {
-	return p.worked(m) || m.set() && proc.Delegates(p.term.Pid(), m.since(), busyShare)
+	pid := p.term.Pid()
+	return p.worked(m) || proc.Waits(pid) || m.set() && proc.Delegates(pid, m.since(), busyShare)
 }
 
 // A rest measures how long the agent has been idle. A timeout on that distinguishes an

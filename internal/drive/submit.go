@@ -97,10 +97,10 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 		t.entered.taken = t.entered.again()
 		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
 			switch {
-			case t.SessionID() == "":
-				return errUnnamed
 			case !t.entered.taken:
 				return fmt.Errorf("%w: it has closed its editor, and its input line is still empty (see the screen)", ErrNotAccepted)
+			case t.SessionID() == "": // it is named with its first prompt
+				return errUnnamed
 			}
 			return fmt.Errorf("%w: its input line is empty and its transcript has no prompt: %s (see the screen)", ErrNotAccepted, t.Agent.Traits().NotTaken)
 		}

@@ -48,6 +48,7 @@ type agent struct {
 	stalled bool       // nothing is drawn
 	turns   int        // prompts accepted so far
 	swallow int        // Enters swallowed for the next prompt
+	edits   int        // files that an editor has written
 	running context.CancelFunc
 	queue   []string
 

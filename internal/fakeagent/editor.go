@@ -51,6 +51,9 @@ func (a *agent) edit() {
 	if err != nil {
 		return
 	}
+	if a.edits++; a.edits <= a.script.LostEdits {
+		return
+	}
 	if b, err := os.ReadFile(name); err == nil {
 		a.line.set(string(b))
 	}

@@ -69,6 +69,10 @@ type Script struct {
 	// NoEditor makes Ctrl+G do nothing.
 	NoEditor bool
 
+	// LostEdits is how many files an editor has written are lost before the agent reads
+	// them.
+	LostEdits int
+
 	// StrictHooks makes a settings file that names a hook event other than
 	// SessionStart, UserPromptSubmit, PreToolUse and Stop stop the agent from
 	// taking any input, as 2.1.104 does.

@@ -47,6 +47,9 @@ func helper(role string) {
 			}
 		}()
 		exitThread()
+	case "waits": // cannot be interrupted
+		fmt.Println("ready")
+		vfork()
 	case "end-all": // ends whatever carries its own marker
 		marker := "PROC_TEST=" + os.Getenv("PROC_TEST")
 		at, cancel := context.WithCancel(context.Background())

@@ -34,7 +34,7 @@ func WorkTime(pid int) (worked time.Duration, ok bool) {
 
 // Delegates tells whether process pid waits for a process that works: whether one that it
 // has started within the last d, or that such a process has started, has spent more than
-// 1/share of its life running or ready to run. It is false where the kernel does not tell
+// 1/share of its life running or ready to run, or waits for a disk. It is false where the kernel does not tell
 // the children of a process (it is built without CONFIG_PROC_CHILDREN).
 func Delegates(pid int, d time.Duration, share int) bool {
 	threads, _ := list(taskDir(pid))
@@ -49,7 +49,7 @@ func Delegates(pid int, d time.Duration, share int) bool {
 			if !ok || lived > d {
 				continue
 			}
-			if work, ok := WorkTime(child); ok && work > lived/time.Duration(share) || Delegates(child, d, share) {
+			if work, ok := WorkTime(child); ok && work > lived/time.Duration(share) || Waits(child) || Delegates(child, d, share) {
 				return true
 			}
 		}
