@@ -51,7 +51,7 @@ var layers = map[string]struct {
 }{
 	"internal/agent": {[]string{"transcript", "internal/text"},
 		"it is the contract, which names neither an agent nor the engine"},
-	"internal/claude": {[]string{"internal/agent", "internal/hook", "internal/version", "internal/text", "internal/fifo", "internal/proc", "transcript"},
+	"internal/claude": {[]string{"internal/agent", "internal/hook", "internal/version", "internal/command", "internal/text", "internal/fifo", "internal/proc", "transcript"},
 		"whoever adds an agent must need nothing of the engine"},
 	"internal/drive": {nil, "it runs any agent: only the root imports the package of one"},
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/command"
 	"github.com/tuiturn/tuiturn/internal/lease"
 )
 
@@ -118,10 +119,7 @@ func client(ctx context.Context, server lease.SharedServer, args ...string) ([]b
 	cmd := exec.CommandContext(ctx, server.Tmux, append([]string{"-u", "-f", "/dev/null", "-S", server.Socket}, args...)...)
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"}
 	cmd.Dir = "/"
-	// A client hands its standard output to the server, which keeps it open
-	// where it is stopped.
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
+	out, _, err := command.Output(cmd) // a server that is stopped keeps the client's pipes open
 	if exit, ok := err.(*exec.ExitError); ok {
 		err = fmt.Errorf("tmux %s: %w: %s", args[0], err, strings.TrimSpace(string(exit.Stderr)))
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/tuiturn/tuiturn/internal/command"
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
@@ -347,26 +348,22 @@ func (in *instance) processOnce(ctx context.Context, stdin []byte, args ...strin
 	if stdin != nil {
 		cmd.Stdin = bytes.NewReader(stdin)
 	}
-	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
-	err := cmd.Run()
+	out, said, err := command.Output(cmd) // the server may keep the pipes open
 	switch {
-	case err == nil, errors.Is(err, exec.ErrWaitDelay):
-		// ErrWaitDelay is a success: on a busy machine the server has not closed the
-		// pipe yet. It had written everything before the client ended.
-		return out.Bytes(), nil
+	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it has ended well, without all of stdin
+		return out, nil
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
-	case in.lost(said.String()):
+	case in.lost(string(said)):
 		return nil, ErrServerClosed
 	case in.shared != nil && !in.listens():
 		return nil, fmt.Errorf("the socket %s of the shared tmux server was removed while it was in use: kill -USR1 %d makes that server create it again", in.socket(), in.server.Pid)
-	case in.shared == nil && strings.Contains(said.String(), "error connecting") && !in.listens():
+	case in.shared == nil && strings.Contains(string(said), "error connecting") && !in.listens():
 		return nil, in.noSocket()
 	case cmd.ProcessState != nil && cmd.ProcessState.ExitCode() == 1:
-		return nil, newRefusal(said.Bytes())
+		return nil, newRefusal(said)
 	}
-	return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(said.Bytes()))
+	return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(said))
 }
 
 // cleanup runs a command whose failure changes nothing, also after a context

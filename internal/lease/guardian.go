@@ -43,9 +43,10 @@ const (
 	maxPause = 30 * time.Second
 	steady   = time.Minute
 
-	// endWait is how long a guardian may take to exit, before and after it is killed.
-	// It takes 1 ms.
-	endWait = 2 * time.Second
+	// endWait is how long a guardian may take to exit before it is killed. It takes 1 ms.
+	// killWait is how long it may take then: only a busy machine can delay that.
+	endWait  = 2 * time.Second
+	killWait = 30 * time.Second
 )
 
 // A guardian ends what belongs to a lease after its host has died. It is a process of
@@ -180,13 +181,16 @@ func (g *guardian) release() error {
 	g.pipe.Close()
 	pid, kill := g.cmd.Process.Pid, g.cmd.Process.Kill
 	g.mu.Unlock()
-	for range 2 {
-		select {
-		case <-g.ended:
-			return nil
-		case <-time.After(endWait):
-			kill() // it was stopped
-		}
+	select {
+	case <-g.ended:
+		return nil
+	case <-time.After(endWait):
+		kill() // it was stopped
+	}
+	select {
+	case <-g.ended:
+		return nil
+	case <-time.After(killWait):
 	}
 	return fmt.Errorf("its guardian, process %d, is still there after SIGKILL", pid)
 }

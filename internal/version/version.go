@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/tuiturn/tuiturn/internal/command"
 )
 
 const (
@@ -78,12 +80,11 @@ func askVersion(ctx context.Context, path string, env []string) (string, error) 
 	cmd := exec.CommandContext(ctx, path, "--version")
 	cmd.Env = env
 	cmd.Dir = "/" // holds no files that instruct the program
-	cmd.WaitDelay = time.Second
 	// If the program is a script, a child of the script may be the process that hangs.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	began := time.Now()
-	out, err := cmd.Output()
+	out, _, err := command.Output(cmd) // a child may keep its pipes open
 	if ctx.Err() != nil {
 		return "", fmt.Errorf("asking %s for its version: no answer after %.0f s", path, time.Since(began).Seconds())
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/tuiturn/tuiturn/internal/command"
 )
 
 // A Server is a private tmux server on a socket that no one else knows. It runs
@@ -95,8 +97,6 @@ func (s *Server) Tmux(ctx context.Context, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, s.Path, append([]string{"-u", "-f", "/dev/null", "-S", s.Socket}, args...)...)
 	cmd.Env = []string{"PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", "HOME=" + filepath.Dir(s.Socket)}
 	cmd.Dir = filepath.Dir(s.Socket)
-	// A client hands its standard output to the server, and a stopped server
-	// would keep the pipe open after the client was killed.
-	cmd.WaitDelay = time.Second
-	return cmd.Output()
+	out, _, err := command.Output(cmd) // a server that is stopped keeps the client's pipes open
+	return out, err
 }
