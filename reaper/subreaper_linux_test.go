@@ -79,6 +79,9 @@ func playAdopt(input []byte) (any, error) {
 	tmux := func(ctx context.Context, args ...string) ([]byte, error) {
 		cmd := exec.CommandContext(ctx, f.Tmux, append([]string{"-u", "-f", "/dev/null", "-S", socket}, args...)...)
 		cmd.Env, cmd.Dir = shell, "/"
+		// As the library's clients are. In this session nobody could tell a process in
+		// between, when it has ended before it was seen, from one that this host started.
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		return cmd.Output()
 	}
 	for _, name := range []string{"turn-1", "turn-2", "turn-3"} {

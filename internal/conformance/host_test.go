@@ -16,6 +16,7 @@ import (
 
 	"github.com/tuiturn/tuiturn"
 	"github.com/tuiturn/tuiturn/internal/standin"
+	"github.com/tuiturn/tuiturn/transcript"
 	"github.com/tuiturn/tuiturn/tuiauth"
 )
 
@@ -123,6 +124,9 @@ func (h *host) turn(t *testing.T, ctx context.Context, req tuiturn.Request, f st
 	if left := marked("TUITURN_SESSION=turn-" + res.SessionID); len(left) > 0 {
 		t.Errorf("processes left behind by the turn: %v", left)
 	}
+	if err == nil {
+		h.isRecorded(t, req.WorkDir, res)
+	}
 	x := exchange{res: res, err: err, requests: api.Requests()}
 	for _, r := range x.requests {
 		if tok := r.Token(); tok != "" && tok != token {
@@ -130,6 +134,25 @@ func (h *host) turn(t *testing.T, ctx context.Context, req tuiturn.Request, f st
 		}
 	}
 	return x
+}
+
+// isRecorded compares a Result with what the agent's transcript says when the agent has
+// ended, and so has written all that it had to say.
+func (h *host) isRecorded(t *testing.T, work string, res *tuiturn.Result) {
+	t.Helper()
+	work, err := filepath.EvalSymlinks(work)
+	must(t, err)
+	turn := transcript.Turn{SessionID: res.SessionID}
+	for ev, err := range transcript.Read(transcript.Path(h.home, work, res.SessionID)) {
+		must(t, err)
+		turn.Add(ev)
+	}
+	turn.Add(transcript.Event{Body: &transcript.Idle{Quiet: time.Hour}})
+	o := turn.Outcome()
+	got := fmt.Sprintf("%q, %q, %+v", res.Text, res.StopReason, res.Usage)
+	if want := fmt.Sprintf("%q, %q, %+v", o.Text, o.StopReason, o.Usage); got != want {
+		t.Errorf("the result is %s, and the transcript says %s", got, want)
+	}
 }
 
 // asked are the requests to the model on behalf of the prompt.

@@ -67,6 +67,16 @@ func End(ctx context.Context, t Target) error {
 		term = timer.C
 	}
 
+	// Mostly the leader is the last to end, or all that there is: that it ends is worth a
+	// look at once.
+	var led <-chan struct{}
+	if t.Pid > 0 {
+		if w, err := Watch(t.Pid); err == nil {
+			defer w.Stop()
+			led = w.Done()
+		}
+	}
+
 	sig, cancelled := unix.SIGHUP, ctx.Done()
 	var giveUp time.Time
 	for quiet := 0; ; {
@@ -104,6 +114,8 @@ func End(ctx context.Context, t Target) error {
 		}
 		select {
 		case <-time.After(pause):
+		case <-led:
+			led = nil
 		case <-term:
 			sig, term = unix.SIGTERM, nil
 		case <-cancelled:

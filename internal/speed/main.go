@@ -1,6 +1,8 @@
 // Command speed compares the time of a turn with the agent's own time. The agents talk
-// to a stand-in for the model's service, which answers at once. Each round measures
-// every way once, so that changes in the machine's load affect all ways alike:
+// to a stand-in for the model's service, which answers at once. With -service it measures
+// a service that takes some time, too, and subtracts that time: then less of what the
+// agent and the Runner do is done one after the other. Each round measures every way
+// once, so that changes in the machine's load affect all ways alike:
 //
 //	print   claude -p, from its start to its end
 //	floor   the interactive agent with its prompt as an argument, from its start to
@@ -53,26 +55,35 @@ const (
 
 func main() {
 	agents := flag.String("agents", os.Getenv("TUITURN_AGENTS"), "directory with an npm `DIR` for each version, as for the conformance suite")
-	versions := flag.String("versions", "2.1.104,2.1.158,2.1.330", "`LIST` of versions")
+	versions := flag.String("versions", "2.1.104,2.1.158,2.1.332", "`LIST` of versions")
 	n := flag.Int("n", 15, "`ROUNDS`")
 	kind := flag.String("terminal", "tmux", "tmux or pty")
+	service := flag.Duration("service", 0, "also measure a service that takes this `TIME` to answer")
 	flag.Parse()
 	if *agents == "" || flag.NArg() > 0 {
 		flag.Usage()
 		os.Exit(2)
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "version\tway\tmedian ms\tp10\tp90\tof print\tof floor\t")
+	fmt.Fprintln(w, "version\tservice\tway\tmedian ms\tp10\tp90\tof print\tof floor\t")
+	services := []time.Duration{0}
+	if *service > 0 {
+		services = append(services, *service)
+	}
 	for _, version := range strings.Split(*versions, ",") {
-		m := &measurement{
-			agent: filepath.Join(*agents, version, "node_modules", ".bin", "claude"),
-			kind:  tuiturn.TerminalKind(*kind), times: make(map[string][]time.Duration),
+		for _, service := range services {
+			m := &measurement{
+				agent:   filepath.Join(*agents, version, "node_modules", ".bin", "claude"),
+				kind:    tuiturn.TerminalKind(*kind),
+				service: service,
+				times:   make(map[string][]time.Duration),
+			}
+			if err := m.run(*n); err != nil {
+				fmt.Fprintf(os.Stderr, "speed: %s: %v\n", version, err)
+				os.Exit(1)
+			}
+			m.print(w, version)
 		}
-		if err := m.run(*n); err != nil {
-			fmt.Fprintf(os.Stderr, "speed: %s: %v\n", version, err)
-			os.Exit(1)
-		}
-		m.print(w, version)
 	}
 	w.Flush()
 }
@@ -87,14 +98,15 @@ func parts(way string) []string {
 
 // A measurement measures one version.
 type measurement struct {
-	agent string
-	kind  tuiturn.TerminalKind
-	dir   string
-	env   []string // variables that name the service
-	home  tuiauth.Home
-	cold  *tuiturn.Runner
-	warm  *tuiturn.Runner // with a pool
-	times map[string][]time.Duration
+	agent   string
+	kind    tuiturn.TerminalKind
+	service time.Duration // that the service takes; subtracted from times
+	dir     string
+	env     []string // variables that name the service
+	home    tuiauth.Home
+	cold    *tuiturn.Runner
+	warm    *tuiturn.Runner // with a pool
+	times   map[string][]time.Duration
 }
 
 func (m *measurement) run(n int) (err error) {
@@ -106,7 +118,7 @@ func (m *measurement) run(n int) (err error) {
 		if r.IsTitle() {
 			return standin.TitleReply
 		}
-		return standin.Reply{Text: answer}
+		return standin.Reply{Text: answer, Delay: m.service}
 	})
 	defer api.Close()
 	m.env = []string{"ANTHROPIC_BASE_URL=" + api.URL}
@@ -134,7 +146,7 @@ func (m *measurement) run(n int) (err error) {
 				return fmt.Errorf("%s: %w", way, err)
 			}
 			if i > 0 { // the first round fills caches
-				m.times[way] = append(m.times[way], d)
+				m.times[way] = append(m.times[way], d-m.service)
 			}
 		}
 	}
@@ -282,7 +294,7 @@ func (m *measurement) turn(ctx context.Context, r *tuiturn.Runner, way string) (
 		err = fmt.Errorf("the answer is %q", res.Text)
 	}
 	t := res.Timings
-	for i, d := range []time.Duration{ready, t.Queue + t.Boot - ready, t.Submit, t.Answer, t.Teardown} {
+	for i, d := range []time.Duration{ready, t.Queue + t.Boot - ready, t.Submit, t.Answer - m.service, t.Teardown} {
 		part := parts(way)[i]
 		m.times[part] = append(m.times[part], d)
 	}
@@ -305,7 +317,7 @@ func (m *measurement) print(w *tabwriter.Writer, version string) {
 			slices.Sort(other)
 			return fmt.Sprintf("%.2f", float64(at(50))/float64(other[(len(other)-1)/2]))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\t\n", version, way,
+		fmt.Fprintf(w, "%s\t%v\t%s\t%d\t%d\t%d\t%s\t%s\t\n", version, m.service, way,
 			at(50).Milliseconds(), at(10).Milliseconds(), at(90).Milliseconds(), ratio("print"), ratio("floor"))
 	}
 }
