@@ -117,7 +117,7 @@ func TestAHealthyHost(t *testing.T) {
 	status, checks := h.checks()
 	is.Equal(status, 0)
 	h.only(checks)
-	is.True(strings.Contains(checks["agent"].Found, "claude 2.1.330 in "+h.agent.Path+": a tested version"))
+	is.True(strings.Contains(checks["agent"].Found, "claude 2.1.332 in "+h.agent.Path+": a tested version"))
 	is.True(strings.HasPrefix(checks["home"].Found, "isolated home"))
 	is.True(strings.HasPrefix(checks["credential"].Found, "CLAUDE_CODE_OAUTH_TOKEN in the environment wins"))
 	for _, dir := range []string{h.home, h.tempDir, h.work} {

@@ -121,9 +121,9 @@ func startReal(t *testing.T, version, terminal string) (*running, *standin.Serve
 func TestOfficialClients(t *testing.T) {
 	needClients(t)
 	t.Parallel()
-	t.Run("2.1.330", func(t *testing.T) {
+	t.Run("2.1.332", func(t *testing.T) {
 		t.Parallel()
-		p, api := startReal(t, "2.1.330", "tmux")
+		p, api := startReal(t, "2.1.332", "tmux")
 		var cases []string
 		for _, what := range []string{"models", "whole", "streamed", "cancelled", "large", "conversation", "refused", "wrongKey"} {
 			cases = append(cases, "openai."+what, "anthropic."+what)

@@ -34,7 +34,7 @@ var format = transcript.Claude()
 func (c Claude) Traits() agent.Traits {
 	return agent.Traits{
 		Name:    "claude",
-		Tested:  []string{"2.1.104", "2.1.158", "2.1.330"},
+		Tested:  []string{"2.1.104", "2.1.158", "2.1.332"},
 		Command: "/",
 		Keys:    agent.Keys{Editor: "C-g", Clear: "C-u", Submit: "Enter", Stop: "Escape"},
 

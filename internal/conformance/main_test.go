@@ -4,14 +4,14 @@
 //
 // The agents are not part of the module. Install them once,
 //
-//	for v in 2.1.104 2.1.158 2.1.330; do
+//	for v in 2.1.104 2.1.158 2.1.332; do
 //		npm install --prefix DIR/$v @anthropic-ai/claude-code@$v
 //	done
 //
 // and name DIR, an absolute path, in TUITURN_AGENTS; without it every test here is
 // skipped. With it a version that is missing is a failure. Further variables:
 //
-//	TUITURN_AGENT_VERSIONS  the versions to run, "2.1.158,2.1.330"
+//	TUITURN_AGENT_VERSIONS  the versions to run, "2.1.158,2.1.332"
 //	TUITURN_REQUIRE_TMUX=1  fail instead of skipping where tmux is missing
 //	TUITURN_LONG=1          all cases on both terminals, and more turns where a
 //	                        test repeats them

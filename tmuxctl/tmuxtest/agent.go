@@ -106,7 +106,7 @@ func NewAgent(t testing.TB, turns ...Turn) *Agent {
 		prompts: filepath.Join(dir, "prompts"),
 	}
 	script := fakeagent.Script{
-		Version:   "2.1.330",
+		Version:   "2.1.332",
 		AltScreen: true,
 		TrustNo:   true,
 		NewInput:  true,
