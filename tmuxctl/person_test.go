@@ -152,9 +152,12 @@ func TestAPersonLooksOn(t *testing.T) {
 	// A person makes the window small.
 	is.NoErr(tmux("resize-window", "-t", id, "-x", "20", "-y", "4")())
 	is.Equal(size(), "20x4")
-	_, err := x.Screen(t.Context())
-	is.NoErr(err)
-	is.Equal(size(), "120x40")
+	// tmux tells the terminal up to 0.25 s later. A look before that sees the old size.
+	eventually(t, "the window to have its size again", func() bool {
+		_, err := x.Screen(t.Context())
+		is.NoErr(err)
+		return size() == "120x40"
+	})
 
 	var other int
 	out, err := s.Run(t.Context(), "list-panes", "-s", "-t", session, "-F", "#{pane_pid} #{pane_id}")
