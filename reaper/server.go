@@ -55,7 +55,7 @@ func killIfOnlyOurs(ctx context.Context, tmux Tmux, prefix string) (killed bool,
 	// A session that ends by itself after it was listed stops tmux there.
 	for range 10 {
 		killed, err = endOurs(ctx, tmux, prefix)
-		if err == nil || !strings.Contains(said(err), "can't find session") {
+		if err == nil || !noTarget(err) {
 			break
 		}
 	}
@@ -207,4 +207,10 @@ func said(err error) string {
 		text += ": " + string(exit.Stderr)
 	}
 	return text
+}
+
+// noTarget tells whether tmux has refused a command because its target is gone. A server
+// that has lost all sessions and is about to end has no target at all.
+func noTarget(err error) bool {
+	return strings.Contains(said(err), "can't find") || strings.Contains(said(err), "no current target")
 }

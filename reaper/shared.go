@@ -94,7 +94,7 @@ func (s *sweep) endPane(ctx context.Context, server lease.SharedServer, p pane) 
 	switch {
 	case err == nil && strings.TrimSpace(string(out)) == "kept":
 		s.keep(p.Finding, "its id belongs to another server by now")
-	case err != nil && (noServer(err) || strings.Contains(said(err), "can't find")):
+	case err != nil && (noServer(err) || noTarget(err)):
 		s.end(p.Finding, nil) // with its program
 	default:
 		s.end(p.Finding, err)

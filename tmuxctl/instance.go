@@ -322,6 +322,12 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
+// noTarget tells whether a command was refused because its target is gone. A server that
+// has lost all sessions and is about to end has no target at all.
+func noTarget(err error) bool {
+	return strings.Contains(err.Error(), "can't find") || strings.Contains(err.Error(), "no current target")
+}
+
 // newRefusal leaves out what only control mode says in front.
 func newRefusal(said []byte) refusal {
 	return refusal(strings.TrimPrefix(string(bytes.TrimSpace(said)), "parse error: "))

@@ -84,7 +84,7 @@ func holds(command, mark string) bool {
 // on a shared socket another server may have followed.
 func (in *instance) killPane(ctx context.Context, server int, pane string) error {
 	_, err := in.run(ctx, nil, "if-shell", "-F", fmt.Sprintf("#{==:#{pid},%d}", server), "kill-pane -t "+pane)
-	if err == nil || in.gone() || strings.Contains(err.Error(), "can't find") {
+	if err == nil || in.gone() || noTarget(err) {
 		return nil
 	}
 	return err

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"sync"
 	"syscall"
 	"unicode"
@@ -516,7 +515,7 @@ func (t *Session) endPane(ctx context.Context) error {
 	t.in.wake()
 	// By id: a person who looked on may have renamed the session.
 	_, err := t.in.run(ctx, nil, "kill-session", "-t", t.id)
-	if err == nil || t.in.gone() || strings.Contains(err.Error(), "can't find session") || t.in.lostDir() {
+	if err == nil || t.in.gone() || noTarget(err) || t.in.lostDir() {
 		return nil
 	}
 	return err

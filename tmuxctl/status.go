@@ -35,7 +35,7 @@ func (in *instance) paneStatus(ctx context.Context, pane string) (status syscall
 	for ctx.Err() == nil && !in.gone() {
 		out, err := in.run(ctx, nil, "display-message", "-p", "-t", pane,
 			"#{pane_dead} #{pane_dead_status} #{pane_dead_signal}")
-		if err != nil && strings.Contains(err.Error(), "can't find") {
+		if err != nil && noTarget(err) {
 			return status, known // the pane is gone, as a tmux before 3.2 has it
 		}
 		if err == nil { // else the server may be ending
