@@ -3,7 +3,6 @@ package proc
 import (
 	"os"
 	"testing"
-	"time"
 
 	"github.com/matryer/is"
 )
@@ -15,11 +14,7 @@ func TestWaits(t *testing.T) {
 	self, err := os.Executable()
 	is.NoErr(err)
 	pid := plant(t, "PROC_TEST=none", self, helperArg, "waits").target.Pid
-	for late := time.Now().Add(2 * time.Minute); !Waits(pid); time.Sleep(time.Millisecond) {
-		is.True(time.Now().Before(late))
-	}
+	eventually(t, "it to wait", func() bool { return Waits(pid) })
 	resting := plant(t, "PROC_TEST=none", self, helperArg, "sleep").target.Pid
-	for late := time.Now().Add(2 * time.Minute); Waits(resting); time.Sleep(time.Millisecond) {
-		is.True(time.Now().Before(late)) // it has read its own program
-	}
+	eventually(t, "it to have read its own program", func() bool { return !Waits(resting) })
 }
