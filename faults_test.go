@@ -248,6 +248,31 @@ func (l launcher) Launch(s *agent.Start) (agent.Launch, error) {
 	return launch, err
 }
 
+// An agent too old for what it is started with ends at once. The error names both.
+func TestAgentIsTooOld(t *testing.T) {
+	t.Parallel()
+	onEachTerminal(t, func(t *testing.T, kind TerminalKind) {
+		is := is.New(t)
+		s := newStage(t, kind, fakeagent.Script{})
+		s.Agent = newer{s.Agent.(Claude)}
+		_, err := s.turn(t.Context(), Request{Prompt: "hello"})
+		is.True(errors.Is(err, errors.ErrUnsupported))
+		is.Equal(as[*ExitError](t, err).Status.ExitStatus(), 1)
+		for _, word := range []string{"claude 0.0.0 does not know --of-tomorrow", "install a newer one", "2.1.104"} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%v has no %q", err, word)
+			}
+		}
+	})
+}
+
+// newer is claude with an argument that a later version has.
+type newer struct{ Claude }
+
+func (a newer) agent() agent.Agent {
+	return launcher{a.Claude.agent(), func(l *agent.Launch) { l.Args = append(l.Args, "--of-tomorrow") }}
+}
+
 // The agent asks before it takes a prompt, because its home was not prepared.
 func TestBlockedAtBoot(t *testing.T) {
 	t.Parallel()
@@ -520,9 +545,11 @@ func TestBadInput(t *testing.T) {
 			write(t, s.work+"/agent", "\x7fELF\x02\x01\x01", 0o700)
 			agent("agent")(t, s, req)
 		}, nil, []string{"agent"}},
-		"variable without a value": {func(_ *testing.T, s *stage, _ *Request) { s.Env = append(s.Env, "A B") }, nil, []string{"Runner.Env[2]", "KEY=VALUE"}},
-		"variable with a NUL":      {func(_ *testing.T, s *stage, _ *Request) { s.Env = append(s.Env, "A=b\x00c") }, nil, []string{"Runner.Env[2]", "NUL"}},
-		"closed":                   {func(_ *testing.T, s *stage, _ *Request) { s.Close() }, ErrClosed, nil},
+		"variable without a value":   {func(_ *testing.T, s *stage, _ *Request) { s.Env = append(s.Env, "A B") }, nil, []string{"Runner.Env[2]", "KEY=VALUE"}},
+		"an editor":                  {func(_ *testing.T, s *stage, _ *Request) { s.Env = append(s.Env, "EDITOR=vi") }, nil, []string{"Runner.Env[2]", "EDITOR", "remove"}},
+		"an editor of the request's": {func(_ *testing.T, _ *stage, r *Request) { r.Env = []string{"VISUAL=vi"} }, nil, []string{"Request.Env[0]", "VISUAL", "remove"}},
+		"variable with a NUL":        {func(_ *testing.T, s *stage, _ *Request) { s.Env = append(s.Env, "A=b\x00c") }, nil, []string{"Runner.Env[2]", "NUL"}},
+		"closed":                     {func(_ *testing.T, s *stage, _ *Request) { s.Close() }, ErrClosed, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

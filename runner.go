@@ -42,8 +42,9 @@ type Runner struct {
 
 	// Env is added to the agent's environment, as "KEY=VALUE" entries, without a
 	// filter. A turn fails if Env holds HOME or CLAUDE_CONFIG_DIR (set Home instead),
-	// or CLAUDE_CODE_OAUTH_TOKEN (set Token instead). Environ and Env hold secrets:
-	// don't print a Runner.
+	// CLAUDE_CODE_OAUTH_TOKEN (set Token instead), or VISUAL, EDITOR or TUITURN_HOOKS, by
+	// which the Runner reaches the agent. Environ and Env hold secrets: don't print a
+	// Runner.
 	Env []string
 
 	// Terminal is the kind of terminal that agents run in; the zero value is Auto.

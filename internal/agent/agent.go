@@ -122,8 +122,15 @@ type Start struct {
 	AllowMentions bool // mentions and magic words in the prompt count
 	Stream        bool // the agent is to report what it shows
 
+	Home string // the agent's home
+
 	Dir string // where Files stand, private
 	Tmp string // the agent's TMPDIR
+
+	// Reach are the variables by which the agent is reached: its editor, and the file
+	// in which its hooks report. Env are the caller's variables, which replace those of
+	// Launch. Both are added to the environment in any case.
+	Reach, Env []string
 
 	// Version returns the program's version, or "" if the version is unknown. The call
 	// may take a second, so call it only if something depends on the version.
@@ -193,6 +200,7 @@ type Menu struct {
 // Notes explain an error.
 type Notes struct {
 	Fault   string // the errors in a settings file
+	Option  string // an argument that the agent does not know, and has ended because of
 	Retry   string // the row about the retry of a failed request
 	Attempt int    // the number of that retry
 }

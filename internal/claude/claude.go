@@ -109,6 +109,9 @@ func (c Claude) Launch(s *agent.Start) (agent.Launch, error) {
 	if err := checkEffort(s); err != nil {
 		return agent.Launch{}, err
 	}
+	if err := checkKeys(s); err != nil {
+		return agent.Launch{}, err
+	}
 	var l agent.Launch
 	file := func(name, content string) (path string) {
 		path = filepath.Join(s.Dir, name)
@@ -183,8 +186,9 @@ const showsMessages = "2.1.152"
 // settings returns the settings file. enableAllProjectMcpServers keeps 2.1.104 and
 // 2.1.158 from asking about the servers that a .mcp.json in the working directory
 // names; the answer would be stored there. With --strict-mcp-config these servers are
-// not started. The file repeats variables of environ, because a project's settings
-// would override the environment on 2.1.104 and 2.1.158.
+// not started. The file repeats the variables, because the settings of the home override
+// the environment, and on 2.1.104 and 2.1.158 those of a project, too. An editor named
+// there opened instead of ours (2.1.332).
 func settings(s *agent.Start) string {
 	hooks := []string{"Stop"}
 	if s.Stream && version.AtLeast(s.Version(), showsMessages) {
@@ -195,12 +199,20 @@ func settings(s *agent.Start) string {
 		// A screen that does not change is a sign that the agent waits for a prompt. So
 		// the clock of a working agent must move.
 		"prefersReducedMotion": false,
-		"hooks":                hook.Settings("PermissionRequest", hooks...),
+		// A screen for a screen reader has no input line.
+		"axScreenReader": false,
+		"hooks":          hook.Settings("PermissionRequest", hooks...),
 	}
-	env := map[string]string{"CLAUDE_CODE_DISABLE_CRON": "1"}
-	if !s.AllowMentions {
-		env["CLAUDE_CODE_DISABLE_ATTACHMENTS"] = "1"
-		env["CLAUDE_CODE_DISABLE_WORKFLOWS"] = "1"
+	env := make(map[string]string)
+	for _, kv := range slices.Concat(environ(s), s.Reach) {
+		name, value, _ := strings.Cut(kv, "=")
+		env[name] = value
+	}
+	for _, kv := range s.Env {
+		name, value, _ := strings.Cut(kv, "=")
+		if _, ours := env[name]; ours && !slices.Contains(fixed, name) {
+			env[name] = value
+		}
 	}
 	settings["env"] = env
 	b, err := json.Marshal(settings)
@@ -209,6 +221,10 @@ func settings(s *agent.Start) string {
 	}
 	return string(b)
 }
+
+// fixed are the variables that a caller's do not replace: they close what would instruct
+// the agent.
+var fixed = []string{"CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_DISABLE_ATTACHMENTS", "CLAUDE_CODE_DISABLE_WORKFLOWS"}
 
 func environ(s *agent.Start) []string {
 	env := []string{
@@ -219,6 +235,11 @@ func environ(s *agent.Start) []string {
 		// default. The caller would get the error only after minutes. Four retries take
 		// about 9 s.
 		"CLAUDE_CODE_MAX_RETRIES=4",
+
+		// Without a transcript nobody knows the answer, and a screen for a screen reader
+		// has no input line. A home's settings can ask for both.
+		"CLAUDE_CODE_SKIP_PROMPT_HISTORY=",
+		"CLAUDE_AX_SCREEN_READER=",
 
 		// The input line offers a grey text as the next prompt. A surplus Enter would
 		// send that text.

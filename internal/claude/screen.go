@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/tuiturn/tuiturn/internal/agent"
 )
 
-// See finds the input line by its shape, a prompt glyph under a horizontal rule, and a
-// menu by its cursor. It does not rely on words: the footer's words changed five times
-// in a year.
+// See finds the input line by its place and shape, a prompt glyph under a horizontal
+// rule, and a menu by its cursor. It does not rely on words, which changed five times in a
+// year below the input line, nor on one glyph, which has changed once.
 func (c Claude) See(screen string) agent.Sees {
 	rows := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 	if text, ok := inputLine(rows); ok {
@@ -44,7 +45,7 @@ func foot(rows []string, m *found) string {
 // workingRow matches the row above the input line in which the agent says that it
 // works, "✶ Whirring… (7s · ↓ 16 tokens)". The row begins in the first column. A row of
 // a prompt, an answer or a tool is indented or begins with another sign.
-var workingRow = regexp.MustCompile(`^[·•∗*✢✣✤✥✱✲✳✴✵✶✷✸✹✺✻✼✽✾] \S.*…`)
+var workingRow = regexp.MustCompile(`^[` + workingSigns + `] \S.*…`)
 
 // isWorking tells whether the agent says that it works, above or below its input line.
 // The words below are only a second sign.
@@ -64,8 +65,8 @@ func isWorking(rows []string) bool {
 // a picture of one in the conversation.
 const maxFooter = 8
 
-// inputLine returns the text between the last two rules, if its first row begins with
-// the prompt glyph.
+// inputLine returns the text between the last two rules, if its first row begins with a
+// prompt glyph.
 func inputLine(rows []string) (text string, ok bool) {
 	lower, footer := -1, 0
 	for i := len(rows) - 1; i >= 0; i-- {
@@ -73,7 +74,7 @@ func inputLine(rows []string) (text string, ok bool) {
 		case isRule(rows[i]) && lower < 0:
 			lower = i
 		case isRule(rows[i]):
-			first, found := strings.CutPrefix(strings.TrimLeft(rows[i+1], " │"), "❯")
+			first, found := behindGlyph(rows[i+1])
 			if !found && strings.Contains(rows[i], "↑") {
 				return clippedInput(rows[i+1 : lower]) // "↑ 33 more", 2.1.330
 			}
@@ -91,11 +92,37 @@ func inputLine(rows []string) (text string, ok bool) {
 			}
 		}
 	}
-	if lower < 0 {
-		return "", false
+	if lower < len(rows)/2 {
+		return "", false // the rule is above a dialog, and not below what fills the screen
 	}
 	return clippedInput(rows[:lower])
 }
+
+// behindGlyph returns the text of a row behind a prompt glyph: "❯" since 2.1, ">" before,
+// and whatever sign alone comes next.
+func behindGlyph(row string) (text string, ok bool) {
+	if text, ok := strings.CutPrefix(strings.TrimLeft(row, " │"), "❯"); ok {
+		return text, true
+	}
+	row = strings.TrimPrefix(row, "│ ")
+	glyph, size := utf8.DecodeRuneInString(row)
+	text = row[size:]
+	if !unicode.IsSymbol(glyph) && !unicode.IsPunct(glyph) || unicode.Is(drawing, glyph) || strings.ContainsRune(otherSigns, glyph) {
+		return "", false
+	}
+	// The tabs of a question stand two columns apart, "←  ☐ Color  ☐ Size" (2.1.104).
+	return text, text == "" || (text[0] == ' ' || strings.HasPrefix(text, "\u00a0")) && !strings.HasPrefix(text, "  ")
+}
+
+// otherSigns begin rows that are no input line, or one that does not take a prompt: it
+// runs a command of the shell's, for example.
+const otherSigns = "!#&-●⏺⎿←→☐☑☒✓✔✗✘◯◉○◦⚠" + workingSigns
+
+// workingSigns are what a working agent draws before its clock, one after the other.
+const workingSigns = "·•∗*✢✣✤✥✱✲✳✴✵✶✷✸✹✺✻✼✽✾"
+
+// drawing are the signs that make frames and pictures.
+var drawing = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x2500, Hi: 0x259f, Stride: 1}}}
 
 // clippedInput reads an input line with more rows than the screen. Its glyph is out of
 // sight, and before 2.1.330 its upper rule too. All visible rows are indented, but for
@@ -104,7 +131,9 @@ func inputLine(rows []string) (text string, ok bool) {
 func clippedInput(rows []string) (text string, ok bool) {
 	for i, row := range rows {
 		if i == 0 {
-			row = strings.Replace(row, "❯", " ", 1)
+			if text, ok := behindGlyph(row); ok {
+				row = "  " + strings.TrimLeft(text, " ")
+			}
 		}
 		if strings.TrimSpace(row) != "" && !strings.HasPrefix(row, "  ") && (i == 0 || !disputed(rows[i-1])) {
 			return "", false
@@ -299,10 +328,17 @@ func fault(screen string) string {
 // 2.1.330 "✻ API error · retrying in 22s · attempt 1/4".
 var repeatRow = regexp.MustCompile(`(?im)^[^\pL\pN\n]*((?:.*· )?retrying in \d+s · attempt (\d+)/\d+)`)
 
-// Explain reads a settings dialog, and the note of an agent that waits to retry a
-// request.
+// optionRow matches the last words of a version that does not know an argument (1.0.60 to
+// 2.0.30).
+var optionRow = regexp.MustCompile(`(?m)^error: unknown option '(--[a-z-]+)'`)
+
+// Explain reads a settings dialog, the note of an agent that waits to retry a request,
+// and why an agent has ended at once.
 func (c Claude) Explain(screen string) agent.Notes {
 	notes := agent.Notes{Fault: fault(screen)}
+	if row := optionRow.FindStringSubmatch(screen); row != nil {
+		notes.Option = row[1]
+	}
 	if rows := repeatRow.FindAllStringSubmatch(screen, -1); rows != nil {
 		last := rows[len(rows)-1]
 		notes.Retry = last[1]

@@ -206,6 +206,13 @@ var claudeScreens = map[string]struct {
 ● Hello!`, agent.Sees{}},
 }
 
+// Why an agent has ended is told by its last words, and not by what quotes them.
+func TestUnknownOption(t *testing.T) {
+	is := is.New(t)
+	is.Equal(Claude{}.Explain("error: unknown option '--tools'\n(Did you mean --model?)\n\n").Option, "--tools")
+	is.Equal(Claude{}.Explain("● error: unknown option '--tools'\n  error: unknown option '--tools'\n").Option, "")
+}
+
 func TestClaudeScreens(t *testing.T) {
 	for name, c := range claudeScreens {
 		t.Run(name, func(t *testing.T) {

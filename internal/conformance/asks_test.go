@@ -168,7 +168,12 @@ func TestAskedAboutWhatRuns(t *testing.T) {
 		}
 		c := newLurer(t, newHost(t, version, terminal))
 		at := func(name string) string { return filepath.Join(c.work, name) }
+		rule := strings.Repeat("─", 120)
 		for name, lure := range map[string]lure{
+			"a content is an input line": {[]standin.ToolUse{writeUse(at("good10"), "> quoted")}, []string{"good10"}, 0},
+			"a content is this agent's":  {[]standin.ToolUse{writeUse(at("good7"), "❯\u00a0x")}, []string{"good7"}, 0},
+			"a content draws the rules":  {[]standin.ToolUse{writeUse(at("good8"), rule+"\n> x\n"+rule)}, []string{"good8"}, 0},
+			"a command draws the rules":  {[]standin.ToolUse{bashUse("touch good9 #\n#"+rule+"\n# > x\n#"+rule, "")}, []string{"good9"}, 0},
 			"a description is the other command": {
 				[]standin.ToolUse{bashUse("touch evil1", "touch good1"), bashUse("touch good1", "")}, []string{"evil1", "good1"}, 1,
 			},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func TestPastedPromptIsData(t *testing.T) {
 	t.Parallel()
 	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
 		h := newHost(t, version, terminal)
-		h.runner.Env = []string{"VISUAL=/bin/false", "EDITOR=/bin/false"}
+		closeDoor(t, h)
 		for i, p := range slices.DeleteFunc(hostile(true), func(p hostilePrompt) bool { return !p.paste }) {
 			if !oneVersion(i, version) || !itsTurn(i, version, terminal) {
 				continue
@@ -91,7 +92,7 @@ func TestPastedPictureIsRefused(t *testing.T) {
 			return
 		}
 		h := newHost(t, version, terminal)
-		h.runner.Env = []string{"VISUAL=/bin/false", "EDITOR=/bin/false"}
+		closeDoor(t, h)
 		picture := filepath.Join(h.dir, "secret.png")
 		writeFile(t, picture, pixel+secret)
 		x := h.turn(t, t.Context(), tuiturn.Request{Prompt: "What is in\n" + picture + "\n?"}, say("A picture."))
@@ -102,6 +103,15 @@ func TestPastedPictureIsRefused(t *testing.T) {
 			t.Error("the model was asked")
 		}
 	})
+}
+
+// closeDoor has prompts pasted: an agent would take a script with such a path for two
+// words.
+func closeDoor(t *testing.T, h *host) {
+	t.Helper()
+	h.temp = filepath.Join(h.dir, "a b")
+	must(t, os.Mkdir(h.temp, 0o700))
+	h.runner.TempDir = h.temp
 }
 
 // A trial is a turn in a working directory of its own.

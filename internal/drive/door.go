@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tuiturn/tuiturn/internal/fifo"
+	"github.com/tuiturn/tuiturn/internal/hook"
 	"github.com/tuiturn/tuiturn/internal/proc"
 )
 
@@ -28,7 +29,7 @@ const (
 
 // DoorWait is how long an agent that shows its input line, and has read its keys, may
 // take to open the editor. After that the prompt is pasted. Tests set a shorter time.
-var DoorWait = 8 * time.Second
+var DoorWait = 16 * time.Second
 
 // A door gives prompts to an agent, one after the other. A nil door has no editor.
 type door struct {
@@ -40,13 +41,18 @@ type door struct {
 // $VISUAL to a shell; 2.1.158 and 2.1.330 split it at spaces.
 var plainPath = regexp.MustCompile(`^[A-Za-z0-9_./-]+$`)
 
-// newDoor makes the door in dir, a private directory. It returns nil if the directory's
-// name does not match plainPath.
-func newDoor(dir string) (*door, error) {
+// doorIn is the door in dir, a private directory, before make has made it. It is nil if
+// the directory's name does not match plainPath.
+func doorIn(dir string) *door {
 	d := &door{script: filepath.Join(dir, "editor"), fifo: filepath.Join(dir, "prompt")}
 	if !plainPath.MatchString(d.script) {
-		return nil, nil
+		return nil
 	}
+	return d
+}
+
+// make writes the editor's script.
+func (d *door) make() error {
 	// The FIFO exists only while a prompt is handed over. Without a FIFO the editor
 	// fails, and all agents then leave their input as it is. A surplus key opens the
 	// editor again, and so does a tool that runs $VISUAL, as git does. With the same
@@ -54,10 +60,7 @@ func newDoor(dir string) (*door, error) {
 	script := fmt.Sprintf(`[ -p %[1]s ] && exec 3<%[1]s && exec cat <&3 >"$1"
 exit 1
 `, d.fifo)
-	if err := os.WriteFile(d.script, []byte(script), 0o600); err != nil {
-		return nil, err
-	}
-	return d, nil
+	return os.WriteFile(d.script, []byte(script), 0o600)
 }
 
 // env returns the variables that make the agent use the door. sh runs the script, so
@@ -68,6 +71,10 @@ func (d *door) env() []string {
 	}
 	return []string{"VISUAL=/bin/sh " + d.script, "EDITOR=/bin/sh " + d.script}
 }
+
+// Reserved are the variables by which the agent hears of the door and of the hooks' file.
+// With others in their place each prompt is pasted after a long wait, and no hook reports.
+var Reserved = []string{"VISUAL", "EDITOR", hook.FileVar}
 
 // errNoDoor says that the agent does not open its editor.
 var errNoDoor = errors.New("the agent does not open an editor")
@@ -138,7 +145,7 @@ func (d *door) deliver(ctx context.Context, p *Pane, text string) error {
 				idle += wait
 			}
 			next = next.Add(wait)
-			wait *= 2
+			wait = min(2*wait, max(keyAgain, DoorWait-idle))
 		}
 		select {
 		case o := <-opened:

@@ -41,11 +41,8 @@ func (p *Pane) make() error {
 			return err
 		}
 	}
-	if p.term == nil || p.door != nil && isGone(p.door.script) { // a door that was given up stays so
-		var err error
-		if p.door, err = newDoor(p.dir); err != nil {
-			return err
-		}
+	if p.door != nil && isGone(p.door.script) {
+		return p.door.make()
 	}
 	return nil
 }

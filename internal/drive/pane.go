@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -47,7 +48,7 @@ type Config struct {
 	Agent    agent.Agent
 	Place    *Place
 	Terminal string      // see Place.Start
-	Start    agent.Start // Dir, Tmp and Version are the Pane's
+	Start    agent.Start // Home to Version are the Pane's
 	Workdir  string      // physical: the agent names its log's folder after it
 	Env      []string    // beside the Host's
 
@@ -115,7 +116,10 @@ func (p *Pane) prepare(ctx context.Context) (op string, err error) {
 	if p.dir, err = os.MkdirTemp(p.Place.Lease.Dir(), "t-"); err != nil {
 		return "making the turn's directory", err
 	}
-	p.Start.Dir, p.Start.Tmp = p.dir, p.tmp()
+	p.Start.Home, p.Start.Dir, p.Start.Tmp = p.Home.Dir, p.dir, p.tmp()
+	p.door = doorIn(p.dir)
+	p.Start.Reach = append(p.door.env(), hook.FileVar+"="+p.hooksFile())
+	p.Start.Env = slices.Concat(p.Host.Env, p.Env)
 	p.Start.Version = sync.OnceValue(func() string { return p.version(ctx, path) })
 	launch, err := p.Agent.Launch(&p.Start)
 	if err != nil {
@@ -126,11 +130,7 @@ func (p *Pane) prepare(ctx context.Context) (op string, err error) {
 	if err := p.make(); err != nil {
 		return "making the turn's directory", err
 	}
-	env = append(env, hook.FileVar+"="+p.hooksFile())
-	env = append(env, launch.Env...)
-	env = append(env, p.door.env()...)
-	env = append(env, p.Host.Env...)
-	env = append(env, p.Env...)
+	env = slices.Concat(env, launch.Env, p.Start.Reach, p.Start.Env)
 	if err := p.audit(env); err != nil {
 		return "checking the credential", err
 	}
@@ -245,6 +245,9 @@ func (p *Pane) Explain(ctx context.Context, err error) (screen string, _ error) 
 	if agentEnded(err) {
 		<-p.term.Done() // soon: the method that failed knew it
 		err = &ExitError{p.term.Status()}
+		if option := p.Agent.Explain(last).Option; option != "" {
+			err = p.tooOld(ctx, option, err)
+		}
 		if p.refused != nil {
 			err = fmt.Errorf("%w; it was declined with %s, and %w", redactBlocked(p.Redactor, p.refused), p.Agent.Traits().Keys.Stop, err)
 		}
@@ -259,6 +262,16 @@ func (p *Pane) Explain(ctx context.Context, err error) (screen string, _ error) 
 		}
 	}
 	return screen, p.full(p.blame(err))
+}
+
+// tooOld is the error of an agent that has ended because it does not know an argument.
+func (p *Pane) tooOld(ctx context.Context, option string, ended error) error {
+	name, version := p.Agent.Traits().Name, "this version"
+	if v := p.version(ctx, p.cfg.Path); v != "" {
+		version = v
+	}
+	return fmt.Errorf("%w: %s %s does not know %s (%w): install a newer one; the tests run %s", errors.ErrUnsupported,
+		name, version, option, ended, strings.Join(p.Agent.Traits().Tested, ", "))
 }
 
 // minRows is how many rows a screen has on which a dialog, or the input line with
