@@ -83,6 +83,11 @@ func inputLine(rows []string) (text string, ok bool) {
 			}
 			lines := append([]string{first}, rows[i+2:lower]...)
 			for j := range lines {
+				if j > 0 && !isInput(lines[j], rows[i+j]) {
+					return "", false // the upper rule is of a picture above a dialog
+				}
+			}
+			for j := range lines {
 				lines[j] = strings.Trim(lines[j], " \u00a0│")
 			}
 			return strings.TrimSpace(strings.Join(lines, "\n")), true
@@ -125,9 +130,8 @@ const workingSigns = "·•∗*✢✣✤✥✱✲✳✴✵✶✷✸✹✺✻✼�
 var drawing = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x2500, Hi: 0x259f, Stride: 1}}}
 
 // clippedInput reads an input line with more rows than the screen. Its glyph is out of
-// sight, and before 2.1.330 its upper rule too. All visible rows are indented, but for
-// what a terminal has wrapped because to it a character is wider than to the agent.
-// Nothing else that fills the screen down to a rule is indented throughout.
+// sight, and before 2.1.330 its upper rule too. Nothing else that fills the screen down to
+// a rule is indented throughout.
 func clippedInput(rows []string) (text string, ok bool) {
 	for i, row := range rows {
 		if i == 0 {
@@ -135,12 +139,23 @@ func clippedInput(rows []string) (text string, ok bool) {
 				row = "  " + strings.TrimLeft(text, " ")
 			}
 		}
-		if strings.TrimSpace(row) != "" && !strings.HasPrefix(row, "  ") && (i == 0 || !disputed(rows[i-1])) {
+		above := ""
+		if i > 0 {
+			above = rows[i-1]
+		}
+		if !isInput(row, above) {
 			return "", false
 		}
 	}
 	text = strings.TrimSpace(strings.Join(rows, "\n"))
 	return text, text != ""
+}
+
+// isInput tells whether row, below the row above, can belong to an input line: its rows
+// are indented, but for what a terminal has wrapped because to it a character is wider
+// than to the agent.
+func isInput(row, above string) bool {
+	return strings.TrimSpace(row) == "" || strings.HasPrefix(row, "  ") || strings.HasPrefix(row, "│ ") || disputed(above)
 }
 
 // disputed tells whether terminals disagree about a row's width: whether it has emoji,

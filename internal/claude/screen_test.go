@@ -201,6 +201,43 @@ var claudeScreens = map[string]struct {
  ❯ Maybe later
    Now`, agent.Sees{Menu: &agent.Menu{Kind: "menu", Options: []string{"Maybe later", "Now"}, Highlighted: 0}}},
 
+	"2.1.104 a server's form, and a leftover of the editor's above the prompt": {`
+  ▘▘ ▝▝    /tmp/w
+─
+                                          Save and close editor to continue...
+─
+❯ How is the weather?
+● sky - weather (MCP)(city: "Paris")
+  ⎿  Running…
+* Crunching… (59s · ↓ 4 tokens)
+─
+  MCP server “sky” requests your input
+  Which city?
+
+  ❯ * City: Type something…
+
+    Accept    Decline
+  Esc to cancel · ↑↓ to navigate · Backspace to unset`, agent.Sees{}},
+
+	"2.1.332 two questions of a model's": {`
+ ▝▝   ▝▝   /tmp/w
+❯ Hello?
+● Let me ask.
+─
+←  ☐ Color  ☐ Size  ✔ Submit  →
+
+Which colour?
+
+❯ 1. Red
+     a description
+  2. Blue
+     a description
+  3. Type something.
+─
+  4. Chat about this
+
+Enter to select · Tab/Arrow keys to navigate · Esc to cancel`, agent.Sees{Menu: &agent.Menu{Kind: "menu", Options: []string{"Red", "Blue", "Type something.", "Chat about this"}, Highlighted: 0}}},
+
 	"a conversation is no menu": {`
 ❯ hello
 ● Hello!`, agent.Sees{}},
