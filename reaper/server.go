@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/tmuxmsg"
 )
 
 // Tmux runs one tmux command on one server and returns what the command prints. If
@@ -188,17 +189,11 @@ func ended(ctx context.Context, w *proc.Watcher, wait time.Duration) bool {
 	}
 }
 
-// noServer tells whether err is tmux's message for a socket without a server. The
-// messages are those of tmux 2.6 to 3.6.
-func noServer(err error) bool {
-	text := said(err)
-	for _, words := range []string{"no server running", "error connecting to", "server exited", "lost server", "no sessions"} {
-		if strings.Contains(text, words) {
-			return true
-		}
-	}
-	return false
-}
+// noServer tells whether err is tmux's message for a socket without a server.
+func noServer(err error) bool { return tmuxmsg.NoServer(said(err)) }
+
+// noTarget tells whether tmux has refused a command because its target is gone.
+func noTarget(err error) bool { return tmuxmsg.NoTarget(said(err)) }
 
 // said returns err's text together with tmux's standard error.
 func said(err error) string {
@@ -207,10 +202,4 @@ func said(err error) string {
 		text += ": " + string(exit.Stderr)
 	}
 	return text
-}
-
-// noTarget tells whether tmux has refused a command because its target is gone. A server
-// that has lost all sessions and is about to end has no target at all.
-func noTarget(err error) bool {
-	return strings.Contains(said(err), "can't find") || strings.Contains(said(err), "no current target")
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/tuiturn/tuiturn/internal/command"
 	"github.com/tuiturn/tuiturn/internal/lease"
 	"github.com/tuiturn/tuiturn/internal/proc"
+	"github.com/tuiturn/tuiturn/internal/tmuxmsg"
 )
 
 // maxSocketPath is the longest path of a Unix socket on the system with the lowest
@@ -322,11 +323,8 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// noTarget tells whether a command was refused because its target is gone. A server that
-// has lost all sessions and is about to end has no target at all.
-func noTarget(err error) bool {
-	return strings.Contains(err.Error(), "can't find") || strings.Contains(err.Error(), "no current target")
-}
+// noTarget tells whether a command was refused because its target is gone.
+func noTarget(err error) bool { return tmuxmsg.NoTarget(err.Error()) }
 
 // newRefusal leaves out what only control mode says in front.
 func newRefusal(said []byte) refusal {
