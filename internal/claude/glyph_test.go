@@ -66,7 +66,7 @@ func TestInputLineOfAnyVersion(t *testing.T) {
 // Not everything between two rules takes a prompt.
 func TestNoInputLine(t *testing.T) {
 	for name, first := range map[string]string{
-		"a shell's command": "! ls", "a note": "# remember", "an answer": "● It is 42.", "an item": "- one", "a tool's output": "⎿  ok",
+		"a shell's command": "! ls", "a search": "⌕ Search…", "a note": "# remember", "an answer": "● It is 42.", "an item": "- one", "a tool's output": "⎿  ok",
 		"a working agent": "✻ Whirring… (7s)", "a picture": "▝▜█████▛▘  Sonnet", "words": "Save and close editor to continue...", "a word": "x y", "a quote": `"x y"`,
 		"a question": " ☐ Login", "questions": "←  ☐ Color  ☐ Size  ✔ Submit  →", "a question at the left": "☐ Login", "two columns apart": "◇  Color",
 	} {

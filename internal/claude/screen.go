@@ -81,12 +81,10 @@ func inputLine(rows []string) (text string, ok bool) {
 			if !found || i+1 == lower {
 				return "", false
 			}
-			lines := append([]string{first}, rows[i+2:lower]...)
-			for j := range lines {
-				if j > 0 && !isInput(lines[j], rows[i+j]) {
-					return "", false // the upper rule is of a picture above a dialog
-				}
+			if slices.ContainsFunc(rows[i+2:lower], isSaid) {
+				return "", false // the upper rule is of a picture, and the lower one of a dialog
 			}
+			lines := append([]string{first}, rows[i+2:lower]...)
 			for j := range lines {
 				lines[j] = strings.Trim(lines[j], " \u00a0│")
 			}
@@ -121,7 +119,7 @@ func behindGlyph(row string) (text string, ok bool) {
 
 // otherSigns begin rows that are no input line, or one that does not take a prompt: it
 // runs a command of the shell's, for example.
-const otherSigns = "!#&-●⏺⎿←→☐☑☒✓✔✗✘◯◉○◦⚠" + workingSigns
+const otherSigns = "!#&-/?⌕●⏺⎿←→☐☑☒✓✔✗✘◯◉○◦⚠" + workingSigns
 
 // workingSigns are what a working agent draws before its clock, one after the other.
 const workingSigns = "·•∗*✢✣✤✥✱✲✳✴✵✶✷✸✹✺✻✼✽✾"
@@ -130,8 +128,9 @@ const workingSigns = "·•∗*✢✣✤✥✱✲✳✴✵✶✷✸✹✺✻✼�
 var drawing = &unicode.RangeTable{R16: []unicode.Range16{{Lo: 0x2500, Hi: 0x259f, Stride: 1}}}
 
 // clippedInput reads an input line with more rows than the screen. Its glyph is out of
-// sight, and before 2.1.330 its upper rule too. Nothing else that fills the screen down to
-// a rule is indented throughout.
+// sight, and before 2.1.330 its upper rule too. All visible rows are indented, but for
+// what a terminal has wrapped because to it a character is wider than to the agent.
+// Nothing else that fills the screen down to a rule is indented throughout.
 func clippedInput(rows []string) (text string, ok bool) {
 	for i, row := range rows {
 		if i == 0 {
@@ -139,11 +138,7 @@ func clippedInput(rows []string) (text string, ok bool) {
 				row = "  " + strings.TrimLeft(text, " ")
 			}
 		}
-		above := ""
-		if i > 0 {
-			above = rows[i-1]
-		}
-		if !isInput(row, above) {
+		if strings.TrimSpace(row) != "" && !strings.HasPrefix(row, "  ") && (i == 0 || !disputed(rows[i-1])) {
 			return "", false
 		}
 	}
@@ -151,17 +146,18 @@ func clippedInput(rows []string) (text string, ok bool) {
 	return text, text != ""
 }
 
-// isInput tells whether row, below the row above, can belong to an input line: its rows
-// are indented, but for what a terminal has wrapped because to it a character is wider
-// than to the agent.
-func isInput(row, above string) bool {
-	return strings.TrimSpace(row) == "" || strings.HasPrefix(row, "  ") || strings.HasPrefix(row, "│ ") || disputed(above)
+// isSaid tells whether a row begins what the agent says, uses or does: it is of the
+// conversation, and not of an input line.
+func isSaid(row string) bool {
+	return strings.HasPrefix(row, "●") || strings.HasPrefix(row, "⏺") || workingRow.MatchString(row)
 }
 
-// disputed tells whether terminals disagree about a row's width: whether it has emoji,
-// of which some are several characters in one.
+// disputed tells whether terminals disagree about a row's width: whether it has emoji, of
+// which some are several characters in one, or vowel signs of Indian scripts.
 func disputed(row string) bool {
-	return strings.ContainsFunc(row, func(c rune) bool { return c >= 0x1f000 || c == '\u200d' || c == '\ufe0f' })
+	return strings.ContainsFunc(row, func(c rune) bool {
+		return c >= 0x1f000 || c == '\u200d' || c == '\ufe0f' || unicode.Is(unicode.Mc, c)
+	})
 }
 
 // isRule tells whether a row is a horizontal line, perhaps with a title in it. A rule

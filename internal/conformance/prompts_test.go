@@ -29,6 +29,11 @@ type hostilePrompt struct {
 var rule = strings.Repeat("─", 120)
 
 var hostilePrompts = []hostilePrompt{
+	// Scripts about whose widths agents and terminals disagree, in several rows.
+	{name: "Hindi", prompt: strings.TrimSpace(strings.Repeat("हिन्दी में एक लंबा वाक्य जो कई पंक्तियों में है। ", 8)), paste: true},
+	{name: "Tamil", prompt: strings.TrimSpace(strings.Repeat("தமிழில் ஒரு நீண்ட வாக்கியம். ", 10))},
+	{name: "Thai", prompt: strings.TrimSpace(strings.Repeat("คำถามภาษาไทยที่ยาวหลายบรรทัด ", 10))},
+
 	// Commands of the client's.
 	{name: "shell", prompt: "!touch pwned", want: `\!touch pwned`, paste: true},
 	{name: "shell after a space", prompt: " !touch pwned", want: ` \!touch pwned`},
