@@ -74,9 +74,9 @@ const (
 	firstBackoff = time.Second
 	lastBackoff  = 5 * time.Minute
 
-	// refillDelay is the pause between taking an agent and starting its replacement.
-	// The taken agent has the processor to itself while it gets its prompt.
-	refillDelay = 500 * time.Millisecond
+	// maxHold limits how long no agent is started because a taken one gets its prompt, or
+	// ends its turn, and needs the processor.
+	maxHold = 500 * time.Millisecond
 
 	// usableWait limits how long a turn checks whether ready agents are usable. A check
 	// takes 3 ms, and took over a second at a load of 20 on two cores.
@@ -97,7 +97,7 @@ type pool struct {
 	mu      sync.Mutex
 	closed  bool
 	shelves map[setupKey]*shelf
-	taken   time.Time // when an agent was taken first after the last start; zero: none was
+	held    map[*seat]time.Time // see hold
 	counts  PoolStats
 }
 
@@ -126,7 +126,7 @@ func startPool(ctx context.Context, cfg Pool, boot func(context.Context, setup) 
 	p := &pool{
 		Pool: cfg, boot: boot, current: current, log: log,
 		ended: make(chan struct{}), wake: make(chan struct{}, 1),
-		shelves: make(map[setupKey]*shelf),
+		shelves: make(map[setupKey]*shelf), held: make(map[*seat]time.Time),
 	}
 	go p.run(ctx)
 	return p
@@ -175,9 +175,7 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 		// After wait has ended every agent would seem unusable.
 		if len(sh.ready) > 0 && wait.Err() == nil {
 			got, sh.ready = sh.ready[0], sh.ready[1:]
-			if p.taken.IsZero() {
-				p.taken = time.Now()
-			}
+			p.held[got.seat] = time.Now()
 		} else {
 			p.counts.Misses++
 		}
@@ -189,6 +187,7 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 		close(got.taken)
 		if err := p.usable(wait, got); err != nil {
 			p.log.Info("a ready agent is not usable and is ended", got.LogID(), "error", err)
+			p.release(got.seat)
 			p.count(func(c *PoolStats) { c.Unwell++ })
 			go p.end(got) // Close waits for it, because the agent holds its place
 			continue
@@ -197,6 +196,22 @@ func (p *pool) take(ctx context.Context, s setup) *seat {
 		return got.seat
 	}
 	return nil
+}
+
+// hold keeps the pool from starting agents, for maxHold or until release: an agent that
+// was taken, and its turn, would be slower. While the turn waits for the service, a start
+// takes nothing from it.
+func (p *pool) hold(s *seat) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held[s] = time.Now()
+}
+
+func (p *pool) release(s *seat) {
+	p.mu.Lock()
+	delete(p.held, s)
+	p.mu.Unlock()
+	p.notify()
 }
 
 // usable returns nil if the agent takes a prompt now, and the reason if not.
@@ -442,11 +457,14 @@ func (p *pool) wanting() (_ *shelf, next time.Duration) {
 	if agents >= p.total() {
 		want = nil
 	}
-	if want != nil && now.Before(p.taken.Add(refillDelay)) {
-		until(p.taken.Add(refillDelay))
-		return nil, next
+	for s, since := range p.held {
+		if end := since.Add(maxHold); now.Before(end) {
+			until(end)
+			want = nil
+		} else {
+			delete(p.held, s)
+		}
 	}
-	p.taken = time.Time{}
 	if want != nil {
 		want.booting = true
 	}

@@ -122,15 +122,24 @@ func (t *turn) reached(stage drive.Stage) {
 	case drive.Entering:
 		times.Submit = t.took()
 	case drive.Submitted:
+		if t.pooled() && t.drive.Outcome().Text == "" { // else the answer has come with it
+			t.runner.pool.release(t.seat)
+		}
 		call(trace.Submitted)
 	case drive.Answering:
 		call(trace.Answering)
 	case drive.Answered:
 		times.Answer = t.took()
+		if t.pooled() {
+			t.runner.pool.hold(t.seat)
+		}
 	case drive.Done:
 		call(trace.Done)
 	}
 }
+
+// pooled tells whether the turn, which is no conversation's, has an agent of the pool.
+func (t *turn) pooled() bool { return t.seat != nil && t.res.Warm }
 
 // took returns the time since its last call.
 func (t *turn) took() time.Duration {
@@ -165,6 +174,9 @@ func (t *turn) run(ctx context.Context) (op string, err error) {
 	// Deferred, because a callback may panic and the host may recover.
 	defer func() {
 		closeErr := t.tearDown()
+		if t.pooled() {
+			t.runner.pool.release(t.seat)
+		}
 		t.res.Timings.Teardown = t.took()
 		op, err = withTeardown(op, err, closeErr)
 	}()

@@ -10,6 +10,8 @@
 //	cold    Runner.Turn, from the call to its return
 //	warm    Runner.Turn with a ready agent
 //	next    the second turn of a conversation
+//	row     Runner.Turn, one after the other, with a pool of two; those that found a
+//	        ready agent are told apart
 //	own     the part of warm that is not between the time stamps of the prompt and
 //	        the answer in the agent's transcript
 //
@@ -59,6 +61,7 @@ func main() {
 	n := flag.Int("n", 15, "`ROUNDS`")
 	kind := flag.String("terminal", "tmux", "tmux or pty")
 	service := flag.Duration("service", 0, "also measure a service that takes this `TIME` to answer")
+	row := flag.Int("row", 0, "also measure so many `TURNS` in a row")
 	flag.Parse()
 	if *agents == "" || flag.NArg() > 0 {
 		flag.Usage()
@@ -76,6 +79,7 @@ func main() {
 				agent:   filepath.Join(*agents, version, "node_modules", ".bin", "claude"),
 				kind:    tuiturn.TerminalKind(*kind),
 				service: service,
+				row:     *row,
 				times:   make(map[string][]time.Duration),
 			}
 			if err := m.run(*n); err != nil {
@@ -89,7 +93,7 @@ func main() {
 }
 
 // ways lists the ways in the order in which they are printed.
-var ways = slices.Concat([]string{"print", "floor", "cold"}, parts("cold"), []string{"warm"}, parts("warm"), []string{"next", "own"})
+var ways = slices.Concat([]string{"print", "floor", "cold"}, parts("cold"), []string{"warm"}, parts("warm"), []string{"next", "own", "row", "row warm"})
 
 // parts returns the names of the parts of a way.
 func parts(way string) []string {
@@ -101,6 +105,7 @@ type measurement struct {
 	agent   string
 	kind    tuiturn.TerminalKind
 	service time.Duration // that the service takes; subtracted from times
+	row     int           // turns
 	dir     string
 	env     []string // variables that name the service
 	home    tuiauth.Home
@@ -135,7 +140,7 @@ func (m *measurement) run(n int) (err error) {
 	}
 	m.cold, m.warm = m.newRunner(tuiturn.Pool{}), m.newRunner(tuiturn.Pool{Size: 1})
 	defer func() { err = errors.Join(err, m.cold.Close(), m.warm.Close()) }()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n+1)*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(n+1+m.row)*time.Minute)
 	defer cancel()
 	for i := range n + 1 {
 		for way, measure := range map[string]func(context.Context) (time.Duration, error){
@@ -150,6 +155,31 @@ func (m *measurement) run(n int) (err error) {
 			}
 		}
 	}
+	return m.turnsInARow(ctx)
+}
+
+// turnsInARow measures the steady state of a pool: each turn begins when the one before
+// has ended, and there is hardly time to start an agent.
+func (m *measurement) turnsInARow(ctx context.Context) (err error) {
+	if m.row == 0 {
+		return nil
+	}
+	r := m.newRunner(tuiturn.Pool{Size: 2})
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if err := r.Warm(ctx, m.request()); err != nil {
+		return err
+	}
+	for range m.row {
+		res, err := r.Turn(ctx, m.request())
+		if err != nil {
+			return err
+		}
+		m.times["row"] = append(m.times["row"], res.Timings.Total-m.service)
+		if res.Warm {
+			m.times["row warm"] = append(m.times["row warm"], res.Timings.Total-m.service)
+		}
+	}
+	fmt.Fprintf(os.Stderr, "%v service: %d of %d turns in a row found a ready agent\n", m.service, len(m.times["row warm"]), m.row)
 	return nil
 }
 
