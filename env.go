@@ -25,6 +25,8 @@ func checkEnv(field string, env []string, traits agent.Traits) error {
 			return fmt.Errorf("%s[%d] moves the agent's home: set Runner.Home instead", field, i)
 		case name == traits.TokenVar:
 			return fmt.Errorf("%s[%d] is the token: set Runner.Token instead", field, i)
+		case slices.Contains(traits.Harmful, name):
+			return fmt.Errorf("%s[%d] is %s, with which no turn works: remove it", field, i, name)
 		case slices.Contains(drive.Reserved, name):
 			return fmt.Errorf("%s[%d] is %s, by which the Runner reaches the agent: remove it (git has GIT_EDITOR)", field, i, name)
 		}

@@ -42,9 +42,10 @@ type Runner struct {
 
 	// Env is added to the agent's environment, as "KEY=VALUE" entries, without a
 	// filter. A turn fails if Env holds HOME or CLAUDE_CONFIG_DIR (set Home instead),
-	// CLAUDE_CODE_OAUTH_TOKEN (set Token instead), or VISUAL, EDITOR or TUITURN_HOOKS, by
-	// which the Runner reaches the agent. Environ and Env hold secrets: don't print a
-	// Runner.
+	// CLAUDE_CODE_OAUTH_TOKEN (set Token instead), VISUAL, EDITOR or TUITURN_HOOKS, by
+	// which the Runner reaches the agent, or a variable with which no turn works: one that
+	// keeps the transcript from being written, or draws for a screen reader. Environ and
+	// Env hold secrets: don't print a Runner.
 	Env []string
 
 	// Terminal is the kind of terminal that agents run in; the zero value is Auto.

@@ -42,6 +42,13 @@ type Turn struct {
 	// negative, silence ends the turn only after Told.
 	Settle time.Duration
 
+	// SoleStop says that the program's Stop hook is the only one, so that no other can
+	// object, and that the agent has recorded its final message when the hook runs. Then
+	// a [Stopping] ends the turn if the turn has a final message by then and
+	// Stopping.Text is the message's last text block. A Stopping may be added again when
+	// further lines have come. Outcome.Duration is then 0.
+	SoleStop bool
+
 	received   bool
 	text       string // of the prompt, as received
 	promptID   string
@@ -89,9 +96,15 @@ type tool struct {
 
 // Add takes the next event. After the turn has ended by anything but silence,
 // further events change nothing. Of the reports of hooks only an [APIError] changes
-// anything.
+// anything, and with SoleStop a [Stopping].
 func (t *Turn) Add(ev Event) {
-	if t.ended() || isReport(ev.Body) {
+	if t.ended() {
+		return
+	}
+	if s, ok := ev.Body.(*Stopping); ok && t.SoleStop && !ev.Sidechain && !t.foreign(ev) {
+		t.closed = t.endsWith(s.Text)
+	}
+	if isReport(ev.Body) {
 		return
 	}
 	if idle, ok := ev.Body.(*Idle); ok {
@@ -104,7 +117,7 @@ func (t *Turn) Add(ev Event) {
 		return
 	}
 	t.quiet = 0
-	if ev.Sidechain || t.SessionID != "" && ev.SessionID != "" && ev.SessionID != t.SessionID {
+	if ev.Sidechain || t.foreign(ev) {
 		return
 	}
 	ev.Raw = nil // valid until the next event only
@@ -113,6 +126,26 @@ func (t *Turn) Add(ev Event) {
 		return
 	}
 	t.place(ev)
+}
+
+// foreign reports whether an event is another session's.
+func (t *Turn) foreign(ev Event) bool {
+	return t.SessionID != "" && ev.SessionID != "" && ev.SessionID != t.SessionID
+}
+
+// endsWith reports whether all lines of the turn have come, if text is the last that the
+// agent had to say.
+func (t *Turn) endsWith(text string) bool {
+	if text == "" || !t.received || t.fatal() || t.halted() || !t.final() || t.missing() {
+		return false
+	}
+	var last string
+	for _, b := range t.lastMessage().blocks {
+		if b.Type == textBlock {
+			last = strings.TrimSpace(b.Text)
+		}
+	}
+	return last == text
 }
 
 // prompt takes a user line that comes before the turn's prompt, or is it.
@@ -333,7 +366,8 @@ func (t *Turn) PendingTools() []Block {
 func (t *Turn) Told() bool { return t.told || t.halted() || t.fatal() || t.ended() }
 
 // Done reports whether the turn has ended, so that Outcome is final. A turn ends
-//   - at once with a [TurnDuration], an interruption or the next prompt,
+//   - at once with a [TurnDuration], an interruption or the next prompt, and with
+//     SoleStop with a [Stopping] that agrees with the final message,
 //   - after DefaultSettle of silence with an API error after which the agent does
 //     not go on, with a hook that stopped the turn, and with Stop hooks that have
 //     run and not objected,

@@ -25,6 +25,11 @@ type Agent interface {
 	// the agent's version does not have.
 	Launch(s *Start) (Launch, error)
 
+	// SoleStop tells whether no hook but ours can run when the session's agent is about to
+	// stop, as far as files tell now, and no tool can write a report in our hook's place.
+	// A command that was a prompt may have added a hook.
+	SoleStop(s *Start) bool
+
 	// Disarm returns the text to put into the input line, so that the prompt reaches
 	// the model as text. If no text does that, the error wraps ErrInvalidPrompt. left
 	// is the text that earlier prompts have left in the input line: see Leaves.
@@ -95,8 +100,13 @@ type Traits struct {
 	// of the previous turn, reported late, can end the next turn.
 	Log *transcript.Format
 
+	// StopsLast is the oldest version that has recorded its final message when its Stop
+	// hook runs; empty: none.
+	StopsLast string
+
 	TokenVar string   // the variable that carries the token
 	HomeVars []string // variables that move the agent's home, besides HOME
+	Harmful  []string // variables with which no turn works
 }
 
 // Keys are names of keys, in tmux's notation.

@@ -43,8 +43,11 @@ func (c Claude) Traits() agent.Traits {
 
 		Log: format,
 
+		StopsLast: "2.1.332",
+
 		TokenVar: "CLAUDE_CODE_OAUTH_TOKEN",
 		HomeVars: []string{"CLAUDE_CONFIG_DIR"},
+		Harmful:  []string{skipHistory, screenReader},
 	}
 }
 
@@ -102,6 +105,9 @@ func checkInterpreter(path string) error {
 // byOldName lists tools that 2.1.104 runs by an old name although it does not offer
 // them.
 var byOldName = []string{"Brief", "SendUserMessage", "KillShell", "KillBash", "TaskStop", "AgentOutputTool", "BashOutputTool", "BashOutput", "TaskOutput"}
+
+// SoleStop tells whether ours is the only Stop hook that the session can have.
+func (c Claude) SoleStop(s *agent.Start) bool { return soleStop(s) }
 
 // Launch returns arguments, environment and files of a session. Secrets stand in files,
 // and the arguments only name the files.
@@ -186,9 +192,9 @@ const showsMessages = "2.1.152"
 // settings returns the settings file. enableAllProjectMcpServers keeps 2.1.104 and
 // 2.1.158 from asking about the servers that a .mcp.json in the working directory
 // names; the answer would be stored there. With --strict-mcp-config these servers are
-// not started. The file repeats the variables, because the settings of the home override
-// the environment, and on 2.1.104 and 2.1.158 those of a project, too. An editor named
-// there opened instead of ours (2.1.332).
+// not started. The file repeats the variables without which a turn fails, because the
+// settings of the home override the environment, and on 2.1.104 and 2.1.158 those of a
+// project, too. An editor named there opened instead of ours (2.1.332).
 func settings(s *agent.Start) string {
 	hooks := []string{"Stop"}
 	if s.Stream && version.AtLeast(s.Version(), showsMessages) {
@@ -204,7 +210,7 @@ func settings(s *agent.Start) string {
 		"hooks":          hook.Settings("PermissionRequest", hooks...),
 	}
 	env := make(map[string]string)
-	for _, kv := range slices.Concat(environ(s), s.Reach) {
+	for _, kv := range slices.Concat(needs(s), s.Reach) {
 		name, value, _ := strings.Cut(kv, "=")
 		env[name] = value
 	}
@@ -222,36 +228,35 @@ func settings(s *agent.Start) string {
 	return string(b)
 }
 
-// fixed are the variables that a caller's do not replace: they close what would instruct
-// the agent.
+// fixed are the variables that a caller's do not replace in the settings, which count more
+// than the environment: they close what would instruct the agent.
 var fixed = []string{"CLAUDE_CODE_DISABLE_CRON", "CLAUDE_CODE_DISABLE_ATTACHMENTS", "CLAUDE_CODE_DISABLE_WORKFLOWS"}
 
-func environ(s *agent.Start) []string {
+const (
+	// Without a transcript nobody knows the answer.
+	skipHistory = "CLAUDE_CODE_SKIP_PROMPT_HISTORY"
+
+	// A screen for a screen reader has no input line.
+	screenReader = "CLAUDE_AX_SCREEN_READER"
+)
+
+// needs returns the variables without which a turn may fail, whatever a home's settings
+// say.
+func needs(s *agent.Start) []string {
 	env := []string{
 		"TMPDIR=" + s.Tmp,
 		"CLAUDE_CODE_TMPDIR=" + s.Tmp, // 2.1.104 on macOS uses /tmp without it
 
-		// The agent retries a failed request after 0.5, 1, 2, 4, … s, ten times by
-		// default. The caller would get the error only after minutes. Four retries take
-		// about 9 s.
-		"CLAUDE_CODE_MAX_RETRIES=4",
-
-		// Without a transcript nobody knows the answer, and a screen for a screen reader
-		// has no input line. A home's settings can ask for both.
-		"CLAUDE_CODE_SKIP_PROMPT_HISTORY=",
-		"CLAUDE_AX_SCREEN_READER=",
+		skipHistory + "=",
+		screenReader + "=",
 
 		// The input line offers a grey text as the next prompt. A surplus Enter would
 		// send that text.
 		"CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION=false",
 
-		// Nobody sees these features, and each costs a request, a process or a dialog.
+		// Each of them may show a dialog.
 		"CLAUDE_CODE_DISABLE_AGENT_VIEW=1",
 		"CLAUDE_CODE_DISABLE_FEEDBACK_SURVEY=1",
-		"CLAUDE_CODE_DISABLE_TERMINAL_TITLE=1",
-		"CLAUDE_CODE_IDE_SKIP_AUTO_INSTALL=1",
-		"DISABLE_TELEMETRY=1",
-		"DISABLE_ERROR_REPORTING=1",
 
 		// A background task would end with the turn.
 		"CLAUDE_CODE_DISABLE_BACKGROUND_TASKS=1",
@@ -261,9 +266,6 @@ func environ(s *agent.Start) []string {
 		// (2.1.104 to 2.1.332).
 		"CLAUDE_CODE_DISABLE_CRON=1",
 	}
-	if !s.AllowProject {
-		env = append(env, withoutRepository(s.NoTools)...)
-	}
 	if !s.AllowMentions {
 		env = append(env,
 			// Makes "@file", "@agent", "@server:…" and words such as "ultrathink" mere
@@ -271,6 +273,27 @@ func environ(s *agent.Start) []string {
 			"CLAUDE_CODE_DISABLE_ATTACHMENTS=1",
 			"CLAUDE_CODE_DISABLE_WORKFLOWS=1",
 		)
+	}
+	return env
+}
+
+// environ returns the agent's variables. Settings of the home may replace those that needs
+// does not return.
+func environ(s *agent.Start) []string {
+	env := append(needs(s),
+		// The agent retries a failed request after 0.5, 1, 2, 4, … s, ten times by
+		// default. The caller would get the error only after minutes. Four retries take
+		// about 9 s.
+		"CLAUDE_CODE_MAX_RETRIES=4",
+
+		// Nobody sees these features, and each costs a request or a process.
+		"CLAUDE_CODE_DISABLE_TERMINAL_TITLE=1",
+		"CLAUDE_CODE_IDE_SKIP_AUTO_INSTALL=1",
+		"DISABLE_TELEMETRY=1",
+		"DISABLE_ERROR_REPORTING=1",
+	)
+	if !s.AllowProject {
+		env = append(env, withoutRepository(s.NoTools)...)
 	}
 	return env
 }

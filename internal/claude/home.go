@@ -4,13 +4,105 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tuiturn/tuiturn/internal/agent"
 )
+
+// soleStop tells whether the Stop hook in our settings is the only one that the session
+// can have. Others come from the administrator, from the home's settings, from plugins,
+// skills, agents, commands and output styles, from a project or a resumed session, and by
+// tools, which can write files. What is not known to be harmless may bring a hook.
+func soleStop(s *agent.Start) bool {
+	if !s.NoTools || s.MCPConfig != "" || s.AllowProject || s.Resume {
+		return false
+	}
+	if slices.ContainsFunc(s.Env, func(kv string) bool { return strings.HasPrefix(kv, "CLAUDE_") }) {
+		return false
+	}
+	dir := filepath.Join(s.Home, ".claude")
+	return !slices.ContainsFunc(administrators, exists) && !exists(filepath.Join(dir, "remote-settings.json")) &&
+		harmless(filepath.Join(dir, "settings.json")) && !slices.ContainsFunc(extensions, func(name string) bool {
+		return !empty(filepath.Join(dir, name), builtIn)
+	})
+}
+
+// administrators are where an administrator's settings may be.
+var administrators = []string{
+	"/etc/claude-code",
+	"/Library/Application Support/ClaudeCode",
+	"/Library/Managed Preferences",
+}
+
+// extensions are the directories of a home with what may register hooks.
+var extensions = []string{"skills", "agents", "commands", "plugins", "output-styles"}
+
+// builtIn is what the agent's own plugins keep in "plugins" (2.1.332).
+const builtIn = "store"
+
+// plain are settings that register no hook and load nothing that may.
+var plain = []string{
+	"$schema", "cleanupPeriodDays", "editorMode", "effortLevel", "env", "includeCoAuthoredBy", "language", "model",
+	"permissions", "spinnerTipsEnabled", "statusLine", "theme", "tui", "verbose",
+}
+
+// harmless tells whether the settings file at path holds nothing but plain settings.
+func harmless(path string) bool {
+	b, err := read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	var settings map[string]json.RawMessage
+	if err != nil || json.Unmarshal(b, &settings) != nil {
+		return false
+	}
+	for name := range settings {
+		if !slices.Contains(plain, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// exists tells whether something is at path, or may be.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return !errors.Is(err, fs.ErrNotExist)
+}
+
+// empty tells whether there is nothing in the directory at path, but perhaps one entry.
+func empty(path, but string) bool {
+	entries, err := os.ReadDir(path)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && (len(entries) == 0 || len(entries) == 1 && entries[0].Name() == but)
+}
+
+// maxFile limits the size of a file of the home's that is read.
+const maxFile = 1 << 20
+
+// read reads a file that a tool of an earlier turn may have replaced: by a FIFO, whose
+// writer never comes, or by a device without an end.
+func read(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxFile {
+		return nil, fmt.Errorf("%s is not a file of at most %d MiB", path, maxFile>>20)
+	}
+	return io.ReadAll(io.LimitReader(f, maxFile))
+}
 
 // ourKeys are the keys that we press, as keybindings.json names them, and what each does
 // by itself.
@@ -32,7 +124,7 @@ var leaves = map[string]string{"Confirmation": "confirm:no", "Select": "select:c
 // is ever sent. A file that cannot be parsed is ignored, as the agent does.
 func checkKeys(s *agent.Start) error {
 	path := filepath.Join(s.Home, ".claude", "keybindings.json")
-	b, err := os.ReadFile(path)
+	b, err := read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,6 +18,58 @@ import (
 // objecting is a Stop hook that objects once, after some seconds.
 func objecting(seconds float64) string {
 	return fmt.Sprintf(`f="$HOME/objected"; [ -e "$f" ] && exit 0; : >"$f"; sleep %g; echo go on >&2; exit 2`, seconds)
+}
+
+// TestAStopHookComesLater: the home's settings get a hook that objects while the agent
+// waits for its next prompt. Whether the agent has noticed or not, the turn ends with its
+// last answer.
+func TestAStopHookComesLater(t *testing.T) {
+	t.Parallel()
+	forEach(t, func(t *testing.T, version string, terminal tuiturn.TerminalKind) {
+		if !itsTurn(0, version, terminal) {
+			return
+		}
+		is := is.New(t)
+		h := newHost(t, version, terminal)
+		objected := func() bool {
+			_, err := os.Stat(filepath.Join(h.home, "objected"))
+			return err == nil
+		}
+		api := standin.Start(func(r standin.Request) standin.Reply {
+			switch {
+			case r.IsTitle():
+				return standin.TitleReply
+			case objected():
+				return standin.Reply{Text: "second"}
+			}
+			return standin.Reply{Text: "first"}
+		})
+		defer api.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), turnTimeout)
+		defer cancel()
+		talk, err := h.runner.Open(ctx, tuiturn.Request{WorkDir: h.workDir(t), Env: []string{"ANTHROPIC_BASE_URL=" + api.URL}, NoTools: true})
+		is.NoErr(err)
+		defer talk.Close()
+		for range 2 {
+			res, err := talk.Turn(ctx, tuiturn.TurnRequest{Prompt: "Say something."})
+			is.NoErr(err)
+			is.Equal(res.Text, "first")
+		}
+		settings, err := json.Marshal(map[string]any{"hooks": map[string]any{"Stop": []any{
+			map[string]any{"hooks": []any{map[string]any{"type": "command", "command": objecting(0.5)}}}}}})
+		is.NoErr(err)
+		writeFile(t, filepath.Join(h.home, ".claude", "settings.json"), string(settings))
+		for range 4 { // the agent may take a while to notice
+			res, err := talk.Turn(ctx, tuiturn.TurnRequest{Prompt: "Say something."})
+			is.NoErr(err)
+			if objected() {
+				is.Equal(res.Text, "second")
+				return
+			}
+			is.Equal(res.Text, "first")
+		}
+		t.Log("the agent has not noticed the hook")
+	})
 }
 
 // TestEndOfTurn: an operator's own settings, which are in the home, have hooks

@@ -102,7 +102,9 @@ func (t *Turn) heed(s sound) (heard, error) {
 		return other, nil
 	}
 	t.offset = s.event.End
-	if t.take(s.event) {
+	isLine := t.take(s.event)
+	t.conclude()
+	if isLine {
 		return line, nil
 	}
 	return other, nil
@@ -113,7 +115,9 @@ func (t *Turn) deaf() bool { return t.ear.ended == nil }
 
 // newLog begins to gather what the transcript tells of the turn.
 func (t *Turn) newLog() {
-	t.log = &transcript.Turn{SessionID: t.SessionID(), Match: t.isPrompt, Settle: -1}
+	t.sole = t.sole && !t.isCommand()
+	t.stopping, t.lastSaid, t.stops = false, "", transcript.Event{}
+	t.log = &transcript.Turn{SessionID: t.SessionID(), Match: t.isPrompt, Settle: -1, SoleStop: true}
 	if t.OnDelta != nil {
 		t.deltas = transcript.NewDeltas(t.log)
 	}

@@ -4,15 +4,16 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tuiturn/tuiturn/internal/version"
 	"github.com/tuiturn/tuiturn/transcript"
 )
 
 // The agent's hooks tell what its transcript does not, or later: what it shows
 // of an answer, and that it is about to stop. Each hook appends the line of JSON
 // that it is given to a file of the turn's, which is followed like a transcript.
-// A policy can switch hooks off, and a line can be lost. So nothing rests on a hook
-// alone, with two exceptions: the name of a session that only the agent names, and an
-// error that the agent does not record.
+// A policy can switch hooks off, a line can be lost, and a tool can write one. So nothing
+// rests on a hook alone, with two exceptions: the name of a session that only the agent
+// names, and an error that the agent does not record.
 
 func (p *Pane) hooksFile() string { return filepath.Join(p.dir, "hooks.jsonl") }
 
@@ -86,5 +87,29 @@ func (t *Turn) hooked(ev transcript.Event) {
 			return
 		}
 		t.stopping = !t.log.Told()
+		t.stops = ev
+		t.conclude()
 	}
+}
+
+// conclude ends the turn with the report of its only Stop hook, once the transcript says
+// the same and all of it has been heard: a message may have lines behind its last text. A
+// summary, which nobody needs, follows 0.1 s later (2.1.332). If the answer is streamed,
+// the summary is waited for: what the agent has shown may be reported after the Stop hook's
+// report, and without a prompt's id.
+func (t *Turn) conclude() {
+	switch {
+	case t.stops.Body == nil, !t.sole, t.deltas != nil, t.doubtful():
+	case t.stops.PromptID == "", t.stops.PromptID != t.log.PromptID():
+	case t.log.State() != transcript.Final, t.offset < FileSize(t.Transcript()):
+	case t.stopsLast() && t.Agent.SoleStop(&t.Start): // as it is now
+		t.log.Add(t.stops)
+	}
+}
+
+// stopsLast tells whether the agent's version has recorded its final message when its Stop
+// hook runs.
+func (t *Turn) stopsLast() bool {
+	since := t.Agent.Traits().StopsLast
+	return since != "" && version.AtLeast(t.log.Outcome().Version, since)
 }

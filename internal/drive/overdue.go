@@ -74,6 +74,7 @@ func (t *Turn) add(ev transcript.Event) {
 			t.log.Add(ev)
 			return
 		}
+		t.passed(t.log.PromptID())
 		t.newLog() // the first line was the earlier prompt's
 		t.overdue.since = time.Time{}
 	}

@@ -69,8 +69,10 @@ type Pane struct {
 	files    []agent.File // in it, TMPDIR and the door's aside
 	lost     error        // what of all that has been removed and was made again; nil: nothing
 	door     *door
+	sole     bool // no other Stop hook was there before the start, and no command may have added one
 	cfg      terminal.Config
 	term     terminal.Terminal
+	stood    bool          // the agent has shown its input line
 	looks    atomic.Int64  // at the screen
 	declined int           // menus that were left without a choice
 	refused  *BlockedError // the last of them, until the input line is there
@@ -125,7 +127,8 @@ func (p *Pane) prepare(ctx context.Context) (op string, err error) {
 	if err != nil {
 		return "checking the request", err
 	}
-	p.Start.Version = nil                                           // it holds ctx
+	p.Start.Version = nil // it holds ctx
+	p.sole = p.Agent.SoleStop(&p.Start)
 	p.files = append(launch.Files, agent.File{Path: p.hooksFile()}) // before anybody else makes one
 	if err := p.make(); err != nil {
 		return "making the turn's directory", err
@@ -245,7 +248,7 @@ func (p *Pane) Explain(ctx context.Context, err error) (screen string, _ error) 
 	if agentEnded(err) {
 		<-p.term.Done() // soon: the method that failed knew it
 		err = &ExitError{p.term.Status()}
-		if option := p.Agent.Explain(last).Option; option != "" {
+		if option := p.Agent.Explain(last).Option; !p.stood && slices.Contains(p.cfg.Args, option) {
 			err = p.tooOld(ctx, option, err)
 		}
 		if p.refused != nil {

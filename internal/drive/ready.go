@@ -78,6 +78,7 @@ func (p *Pane) ready(ctx context.Context) error {
 		}
 		if w.view.Input {
 			p.refused = nil // the agent has survived the Escape
+			p.stood = true
 			return nil
 		}
 		if err := w.unblock(ctx); err != nil {

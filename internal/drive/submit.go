@@ -53,6 +53,9 @@ func (t *Turn) submit(ctx context.Context) error {
 		// It records them in another order than it shows them.
 		var err error
 		if heard, err = t.hear(ctx, tick.C, nil); err != nil {
+			if ctx.Err() != nil && t.finishes(&w) {
+				return fmt.Errorf("%w, and the agent still worked on something of its own (see the screen)", Why(ctx))
+			}
 			return Cause(ctx, err)
 		}
 		if _, ok := t.log.Received(); ok && (!t.doubtful() || heard == ticked && t.taken(&w)) {
@@ -110,6 +113,7 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 		if w.still() >= idleQuiet && !w.view.Working && !w.busy() {
 			return fmt.Errorf("%w: it took the prompt, gave it back to the input line and recorded nothing (see the screen)", ErrNotAccepted)
 		}
+	case t.finishes(w):
 	case time.Since(t.entered.at) >= enterAgain:
 		if t.entered.again() && t.busy(t.entered.mark) {
 			t.entered.press(t.Pane)
@@ -121,7 +125,7 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 			return nil
 		}
 		// The last look may be old, and a question may be there by now.
-		if err := w.lookNow(ctx); err != nil || !w.view.Input || w.view.Text == "" {
+		if err := w.lookNow(ctx); err != nil || !w.view.Input || w.view.Text == "" || t.finishes(w) {
 			return err
 		}
 		if lines, err := t.catchUp(); lines || err != nil {
@@ -141,6 +145,12 @@ func (t *Turn) press(ctx context.Context, w *watch) error {
 		}
 	}
 	return nil
+}
+
+// finishes tells whether the agent still finishes the turn before. A prompt that is
+// submitted meanwhile is queued.
+func (t *Turn) finishes(w *watch) bool {
+	return !t.entered.again() && w.view.Working && (w.first.since() < finishWait || !w.rests())
 }
 
 // An enter records when Enter was last pressed, or when the agent was last seen to work

@@ -45,6 +45,7 @@ type Turn struct {
 	entered   enter            // zero: Enter has not been pressed
 	stopping  bool             // the agent's Stop hooks run
 	lastSaid  string           // what it had said then
+	stops     transcript.Event // the report of that, until it is added to the log; see conclude
 	questions []*hook.Question // that the agent asks and nobody has decided, in the order of their reports
 	asking    int              // counts those that have been reported
 	settled   bool             // the agent has ended the turn

@@ -20,6 +20,10 @@ const (
 	// again. The agent writes its transcript every 100 ms.
 	enterAgain = 400 * time.Millisecond
 
+	// finishWait is how long an agent that rests may take to finish the turn before, whose
+	// end its hook has reported. It takes some ms.
+	finishWait = time.Second
+
 	// maxEnters limits how often Enter is pressed. If an idle agent has not sent the
 	// prompt by then, it is not going to.
 	maxEnters = 10
@@ -59,6 +63,7 @@ const (
 // A watch looks at the screen and knows how long the screen has been still.
 type watch struct {
 	pane  *Pane
+	first mark // look
 	when  mark // of the last look
 	gap   gap  // before this look
 	slow  bool // there was one before the last look
@@ -102,7 +107,7 @@ func (w *watch) lookNow(ctx context.Context) error {
 	}
 	w.pane.looks.Add(1)
 	if w.gap = w.pane.gap(w.when); w.gap.time > 0 {
-		for _, m := range []*mark{&w.drawn, &w.foot, &w.stood, &w.asking, &w.asked, &w.escaped} {
+		for _, m := range []*mark{&w.first, &w.drawn, &w.foot, &w.stood, &w.asking, &w.asked, &w.escaped} {
 			m.skip(w.gap)
 		}
 		if !w.slow { // a pause; where all looks take long, the agent has had the time
@@ -112,6 +117,9 @@ func (w *watch) lookNow(ctx context.Context) error {
 	w.slow = w.gap.time > 0
 	now := w.pane.mark()
 	w.when = now
+	if !w.first.set() {
+		w.first = now
+	}
 	if !w.now.set() || w.now.since() >= restWindow {
 		w.lately, w.now = w.now, now
 	}

@@ -53,7 +53,7 @@ func (a *agent) rest(r *Rest) {
 		if r.Tool || r.Objected {
 			said = ""
 		}
-		a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": said})
+		a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": said, "prompt_id": a.rec.id})
 	}
 	if r.Summary {
 		a.rec.add(entry{Type: "system", Subtype: "stop_hook_summary"})

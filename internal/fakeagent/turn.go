@@ -57,7 +57,7 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 	}
 	a.end(t.End, AtAnswer)
 	if t.APIError == nil || t.APIError.Recovers {
-		said := a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": strings.TrimSpace(answer)})
+		said := a.hook("Stop", map[string]any{"stop_hook_active": false, "last_assistant_message": strings.TrimSpace(answer), "prompt_id": a.rec.id})
 		if said.objection != "" {
 			t.Objection = said.objection
 		}
@@ -74,7 +74,7 @@ func (a *agent) play(ctx context.Context, t Turn, prompt string) {
 		if objected {
 			answer = "Then: " + t.Objection
 			a.answer(ctx, t, prompt, []string{answer})
-			a.hook("Stop", map[string]any{"stop_hook_active": true, "last_assistant_message": answer})
+			a.hook("Stop", map[string]any{"stop_hook_active": true, "last_assistant_message": answer, "prompt_id": a.rec.id})
 			a.stopped(t)
 		}
 		if !t.NoDuration {
