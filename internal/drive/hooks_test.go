@@ -1,6 +1,7 @@
 package drive
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,7 +59,7 @@ func newSecretive(t *testing.T) (*Turn, string) {
 	return &Turn{Pane: p, Prompt: agent.Prompt{Text: "hello"}}, filepath.Join(t.TempDir(), "2026", "log.jsonl")
 }
 
-// appendTo appends lines of JSON to a file.
+// appendTo appends lines of JSON to a file, in one write.
 func appendTo(t *testing.T, path string, lines ...map[string]any) {
 	t.Helper()
 	is := is.New(t)
@@ -66,9 +67,12 @@ func appendTo(t *testing.T, path string, lines ...map[string]any) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	is.NoErr(err)
 	defer f.Close()
+	var all bytes.Buffer
 	for _, line := range lines {
-		is.NoErr(json.NewEncoder(f).Encode(line))
+		is.NoErr(json.NewEncoder(&all).Encode(line))
 	}
+	_, err = f.Write(all.Bytes())
+	is.NoErr(err)
 }
 
 func startedAs(session, path string) map[string]any {
