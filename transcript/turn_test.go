@@ -528,16 +528,11 @@ func newWriter(t *testing.T) *writer {
 
 func addAll(t *testing.T, turn *transcript.Turn, w *writer) {
 	t.Helper()
-	for _, ev := range readAll(t, w) {
-		turn.Add(ev)
-	}
-}
-
-func readAll(t *testing.T, w *writer) []transcript.Event {
-	t.Helper()
 	b, err := os.ReadFile(w.Path)
 	is.New(t).NoErr(err)
-	return decodeAll(b)
+	for _, ev := range decodeAll(b) {
+		turn.Add(ev)
+	}
 }
 
 // After a turn has ended with its Stop hooks, lines of it may still come, also behind

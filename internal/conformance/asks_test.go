@@ -168,7 +168,6 @@ func TestAskedAboutWhatRuns(t *testing.T) {
 		}
 		c := newLurer(t, newHost(t, version, terminal))
 		at := func(name string) string { return filepath.Join(c.work, name) }
-		rule := strings.Repeat("─", 120)
 		for name, lure := range map[string]lure{
 			"a content is an input line": {[]standin.ToolUse{writeUse(at("good10"), "> quoted")}, []string{"good10"}, 0},
 			"a content is this agent's":  {[]standin.ToolUse{writeUse(at("good7"), "❯\u00a0x")}, []string{"good7"}, 0},

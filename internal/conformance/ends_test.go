@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -62,11 +61,7 @@ func TestEndsThatNothingRecords(t *testing.T) {
 				h := newHost(t, version, terminal)
 				ran := filepath.Join(h.dir, "ran")
 				if c.event != "" {
-					b, err := json.Marshal(map[string]any{"hooks": map[string]any{c.event: []any{map[string]any{
-						"hooks": []any{map[string]any{"type": "command", "command": "echo x >>'" + ran + "'; " + c.hook}},
-					}}}})
-					is.NoErr(err)
-					writeFile(t, filepath.Join(h.home, ".claude", "settings.json"), string(b))
+					h.setHooks(t, nil, c.event, "echo x >>'"+ran+"'; "+c.hook)
 				}
 				work := h.workDir(t)
 				writeFile(t, filepath.Join(work, "notes.txt"), "a note\n")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -18,6 +19,23 @@ import (
 // objecting is a Stop hook that objects once, after some seconds.
 func objecting(seconds float64) string {
 	return fmt.Sprintf(`f="$HOME/objected"; [ -e "$f" ] && exit 0; : >"$f"; sleep %g; echo go on >&2; exit 2`, seconds)
+}
+
+// setHooks makes the home's settings: settings, with commands as the hooks of event.
+func (h *host) setHooks(t *testing.T, settings map[string]any, event string, commands ...string) {
+	t.Helper()
+	all := make(map[string]any)
+	maps.Copy(all, settings)
+	var hooks []any
+	for _, command := range commands {
+		hooks = append(hooks, map[string]any{"type": "command", "command": command})
+	}
+	if hooks != nil {
+		all["hooks"] = map[string]any{event: []any{map[string]any{"hooks": hooks}}}
+	}
+	b, err := json.Marshal(all)
+	must(t, err)
+	writeFile(t, filepath.Join(h.home, ".claude", "settings.json"), string(b))
 }
 
 // TestAStopHookComesLater: the home's settings get a hook that objects while the agent
@@ -55,10 +73,7 @@ func TestAStopHookComesLater(t *testing.T) {
 			is.NoErr(err)
 			is.Equal(res.Text, "first")
 		}
-		settings, err := json.Marshal(map[string]any{"hooks": map[string]any{"Stop": []any{
-			map[string]any{"hooks": []any{map[string]any{"type": "command", "command": objecting(0.5)}}}}}})
-		is.NoErr(err)
-		writeFile(t, filepath.Join(h.home, ".claude", "settings.json"), string(settings))
+		h.setHooks(t, nil, "Stop", objecting(0.5))
 		for range 4 { // the agent may take a while to notice
 			res, err := talk.Turn(ctx, tuiturn.TurnRequest{Prompt: "Say something."})
 			is.NoErr(err)
@@ -109,20 +124,7 @@ func TestEndOfTurn(t *testing.T) {
 				t.Parallel()
 				is := is.New(t)
 				h := newHost(t, version, terminal)
-				settings := map[string]any{}
-				for k, v := range c.settings {
-					settings[k] = v
-				}
-				var hooks []any
-				for _, command := range c.hooks {
-					hooks = append(hooks, map[string]any{"type": "command", "command": command})
-				}
-				if hooks != nil {
-					settings["hooks"] = map[string]any{"Stop": []any{map[string]any{"hooks": hooks}}}
-				}
-				b, err := json.Marshal(settings)
-				is.NoErr(err)
-				writeFile(t, filepath.Join(h.home, ".claude", "settings.json"), string(b))
+				h.setHooks(t, c.settings, "Stop", c.hooks...)
 				n := -1
 				x := h.turn(t, t.Context(), tuiturn.Request{Prompt: "Say something.", NoTools: true}, func(standin.Request) standin.Reply {
 					n++

@@ -170,7 +170,7 @@ func (m *measurement) turnsInARow(ctx context.Context) (err error) {
 		return err
 	}
 	for range m.row {
-		res, err := r.Turn(ctx, m.request())
+		res, err := m.turn(ctx, r, "row")
 		if err != nil {
 			return err
 		}
